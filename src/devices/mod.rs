@@ -1,0 +1,1 @@
+//! Meters and PDUs on the wire.

@@ -1,0 +1,1 @@
+//! A TOML document read with every problem collected.

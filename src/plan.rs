@@ -1,0 +1,203 @@
+//! The output of one tick: what may be drawn, why, and one command per group. Nothing is left for the actuator to choose.
+
+use serde::{Deserialize, Serialize};
+
+use crate::site::{FeederIx, GroupIx};
+use crate::time::Mono;
+use crate::units::Power;
+
+/// What was decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Most the miners may draw together now.
+    pub ceiling: Power,
+    /// Least the miners must draw together; zero until a programme asks for more.
+    pub floor: Power,
+    /// The rule that set the ceiling.
+    pub cause: Cause,
+    /// Every limit that was considered, in order of authority.
+    pub limits: Vec<Bound>,
+    /// One command per group, in the order of the site's groups.
+    pub commands: Vec<Command>,
+    /// What changed and is worth a line of its own in the journal.
+    pub events: Vec<Event>,
+    /// What all groups together are counted to draw while commands are pending.
+    pub counted: Power,
+}
+
+/// What a group is told. Renewed every tick; void at `lapses`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// The units that may be on.
+    pub on: u64,
+    /// When the permit ends unless renewed.
+    pub lapses: Mono,
+}
+
+/// A limit and the rule it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// What it binds.
+    pub scope: Scope,
+    /// Most the miners in the scope may draw together.
+    pub at_most: Power,
+    /// The rule.
+    pub cause: Cause,
+}
+
+/// What a bound binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// All miners of the site.
+    Site,
+    /// The miners behind one feeder.
+    Feeder(FeederIx),
+    /// One group.
+    Group(GroupIx),
+}
+
+/// The rule that set a limit, in order of authority. Its name goes into the journal and onto the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A person pressed e-stop.
+    EStop,
+    /// The import limit of the POI less the worst case of all firm load.
+    ImportLimit,
+    /// The hall's meter is lost: it counts as its nameplate.
+    AiHallUnknown,
+    /// A feeder or transformer is at its rating.
+    FeederRating,
+    /// The operator capped import.
+    OperatorCap,
+    /// The controller is ending and sheds on the ramp.
+    Drain,
+    /// Power costs more than it earns.
+    Price,
+    /// Everything that is there may run.
+    #[default]
+    Nameplate,
+}
+
+impl Cause {
+    /// The name in the journal, in stories and on the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EStop => "e_stop",
+            Self::ImportLimit => "import_limit",
+            Self::AiHallUnknown => "ai_hall_unknown",
+            Self::FeederRating => "feeder_rating",
+            Self::OperatorCap => "operator_cap",
+            Self::Drain => "drain",
+            Self::Price => "price",
+            Self::Nameplate => "nameplate",
+        }
+    }
+}
+
+/// Something worth a line of its own in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Event {
+    /// The binding rule changed.
+    #[serde(rename = "mode.change")]
+    ModeChange {
+        /// The rule that bound before.
+        from: Cause,
+        /// The rule that binds now.
+        to: Cause,
+        /// The new ceiling.
+        ceiling_w: Power,
+    },
+    /// Import is above the limit.
+    #[serde(rename = "limit.excursion")]
+    Excursion {
+        /// Import at the POI.
+        poi_w: Power,
+        /// The limit.
+        limit_w: Power,
+    },
+    /// Import is back under the limit.
+    #[serde(rename = "limit.cleared")]
+    Cleared {
+        /// Highest import seen meanwhile.
+        peak_w: Power,
+        /// How long it lasted, by meter samples.
+        dur_ms: u64,
+    },
+    /// The POI meter is stale: nothing is restored.
+    #[serde(rename = "meter.stale")]
+    MeterStale {
+        /// Age of the last reading.
+        age_ms: u64,
+    },
+    /// The POI meter is back.
+    #[serde(rename = "meter.fresh")]
+    MeterFresh {},
+    /// The hall's meter is stale: it counts as more with every moment, at most its nameplate.
+    #[serde(rename = "ai.stale")]
+    AiStale {
+        /// Age of the last reading.
+        age_ms: u64,
+        /// What the hall counts as by the slowest group's response.
+        assumed_w: Power,
+    },
+    /// The hall's meter is back.
+    #[serde(rename = "ai.fresh")]
+    AiFresh {},
+    /// The price is lost: the declared fall-back holds.
+    #[serde(rename = "price.stale")]
+    PriceStale {},
+    /// The price is back.
+    #[serde(rename = "price.fresh")]
+    PriceFresh {},
+    /// A device fell silent; its group counts as drawing.
+    #[serde(rename = "dev.lost")]
+    DeviceLost {
+        /// The group.
+        group: GroupIx,
+        /// What it counts as.
+        assumed_w: Power,
+    },
+    /// A device answers again.
+    #[serde(rename = "dev.back")]
+    DeviceBack {
+        /// The group.
+        group: GroupIx,
+    },
+    /// A group was told to shed for a limit.
+    #[serde(rename = "shed")]
+    Shed {
+        /// The rule.
+        cause: Cause,
+        /// How much, at nameplate.
+        power_w: Power,
+        /// How many groups.
+        groups: u32,
+    },
+    /// Groups were allowed to come back.
+    #[serde(rename = "restore")]
+    Restore {
+        /// How much, at nameplate.
+        power_w: Power,
+        /// How many groups.
+        groups: u32,
+    },
+    /// A lower command was not confirmed by measured watts in time.
+    #[serde(rename = "act.unverified")]
+    NotFollowing {
+        /// The group.
+        group: GroupIx,
+        /// What it was told.
+        expect_w: Power,
+        /// What it still counts as.
+        counted_w: Power,
+    },
+    /// A lower command was confirmed by measured watts after it had been reported as not following.
+    #[serde(rename = "act.verified")]
+    Following {
+        /// The group.
+        group: GroupIx,
+    },
+}

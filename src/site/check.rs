@@ -1,0 +1,1 @@
+//! Whether a site can hold its own promise.

@@ -1,0 +1,1 @@
+//! The site file: read, with every problem at once.

@@ -1,0 +1,272 @@
+//! The site: what stands behind one grid connection, what it may draw, and how fast each part can be made to go away.
+//!
+//! A [`Site`] is made from a file by [`file`], proved to hold its own promise by [`check`], and never changes while it is
+//! in force. Everything that refers to something else does so by index into the vectors here, so that the tick looks
+//! nothing up by name.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::units::{Efficiency, Hashprice, Power, Price, Share, Slew};
+
+pub mod check;
+pub mod file;
+
+/// Index into [`Site::devices`].
+pub type DeviceIx = usize;
+/// Index into [`Site::feeders`].
+pub type FeederIx = usize;
+/// Index into [`Site::groups`].
+pub type GroupIx = usize;
+
+/// The most outlets one group can command: they are a bit set in one word.
+pub const MAX_UNITS: u32 = 64;
+
+/// One grid connection and all that stands behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Short name, used in the journal's origin.
+    pub name: String,
+    /// The point of interconnection.
+    pub poi: Poi,
+    /// The AI hall: firm, jagged, never asked.
+    pub hall: FirmLoad,
+    /// The house load: cooling, light, offices; firm too.
+    pub house: FirmLoad,
+    /// Feeders and transformers with their ratings.
+    pub feeders: Vec<Feeder>,
+    /// Miners that are commanded together.
+    pub groups: Vec<Group>,
+    /// Meters and PDUs.
+    pub devices: Vec<Device>,
+    /// The fast loop.
+    pub tick: Tick,
+    /// What may be filled.
+    pub fill: Fill,
+    /// How load comes back.
+    pub restore: Restore,
+    /// What a megawatt-hour earns, and what to do when its price is unknown.
+    pub economics: Economics,
+    /// How old a reading may be.
+    pub ages: Ages,
+    /// Stage budgets, measured in operation.
+    pub budgets: Budgets,
+}
+
+/// The point of interconnection, where import is metered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poi {
+    /// Most the site may draw.
+    pub import_limit: Power,
+    /// The time by which import must be back under the limit.
+    pub within: Duration,
+    /// Fastest change of import the grid may see that does not answer the hall: price, caps, ends of events, loss of control.
+    pub ramp: Slew,
+    /// The meter of the POI.
+    pub meter: DeviceIx,
+    /// What holds the limit while the controller is dead.
+    pub guard: Guard,
+}
+
+/// What holds the import limit while no controller lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// A relay or RTU on POI power that trips miners by itself within this time.
+    Relay {
+        /// From the limit being exceeded to the miners being gone.
+        trips_within: Duration,
+    },
+    /// Nothing but the tolerance of the limit itself; `check` prints the worst excess that remains.
+    Tolerance,
+}
+
+/// A load that is never asked: the AI hall, the house.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirmLoad {
+    /// Rated power; what an unknown load counts as.
+    pub nameplate: Power,
+    /// Fastest declared rise.
+    pub slew: Slew,
+    /// Largest declared step at once, on top of the slew.
+    pub step: Power,
+    /// Its meter. Without one it always counts as its nameplate.
+    pub meter: Option<DeviceIx>,
+    /// The feeder it hangs on, where that is shared with miners.
+    pub feeder: Option<FeederIx>,
+}
+
+/// A feeder or transformer: carries no more than its rating.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feeder {
+    /// Its name.
+    pub name: String,
+    /// Most it may carry.
+    pub rating: Power,
+}
+
+/// Miners that are commanded together, in equal units (the outlets of a PDU).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// The feeder it hangs on.
+    pub feeder: Option<FeederIx>,
+    /// How many miners it has.
+    pub miners: u32,
+    /// How many units can be switched, 1 to [`MAX_UNITS`].
+    pub units: u32,
+    /// Nameplate power of one unit.
+    pub unit: Power,
+    /// Energy per terahash: the merit order, best first.
+    pub efficiency: Efficiency,
+    /// Ways to lower it, fastest acceptable first. At least one.
+    pub paths: Vec<Path>,
+    /// Shortest time a unit stays on, unless safety needs it off.
+    pub dwell_on: Duration,
+    /// Shortest time a unit stays off.
+    pub dwell_off: Duration,
+}
+
+impl Group {
+    /// Nameplate power of the whole group.
+    pub fn nameplate(&self) -> Power {
+        self.unit * i64::from(self.units)
+    }
+
+    /// The bit set with every unit on.
+    pub fn all_on(&self) -> u64 {
+        if self.units >= MAX_UNITS { u64::MAX } else { (1_u64 << self.units) - 1 }
+    }
+
+    /// Nameplate power of this set of units.
+    pub fn power_of(&self, on: u64) -> Power {
+        self.unit * i64::from((on & self.all_on()).count_ones())
+    }
+
+    /// From a written command to the power being gone, on the path in use; the longest time there is, where there is no path.
+    pub fn response(&self) -> Duration {
+        self.paths.first().map_or(Duration::MAX, |path| path.response)
+    }
+}
+
+/// One way to lower a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// The device that does it. One group per PDU.
+    pub device: DeviceIx,
+    /// From the decision to the power being gone, worst case.
+    pub response: Duration,
+    /// By when the lower power must be measured, or the group is not following.
+    pub proof: Duration,
+    /// What the device does when it hears nothing.
+    pub comms_loss: CommsLoss,
+}
+
+/// What a device does when it hears nothing from us. All but `Reverts` and `SafeValue` count as uncontrollable when silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommsLoss {
+    /// Falls back to off by its own watchdog after this time.
+    Reverts(Duration),
+    /// Takes a configured safe state after this time.
+    SafeValue(Duration),
+    /// Keeps its last state.
+    Holds,
+    /// Switches on.
+    UnsafeOn,
+    /// Nothing is known.
+    Unknown,
+}
+
+/// A meter or PDU on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its name.
+    pub name: String,
+    /// Name of its register-map file, without folder and ending.
+    pub profile: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Modbus unit id.
+    pub unit_id: u8,
+    /// How often it is read.
+    pub poll: Duration,
+}
+
+/// The fast loop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// Longest time between two decisions.
+    pub period: Duration,
+    /// When a command is void unless renewed.
+    pub lapse: Duration,
+}
+
+/// What may be filled: a rolling maximum, so that miners are not switched with every wiggle of the hall.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// Length of the rolling maximum of the firm load, 5 to 15 min in practice.
+    pub window: Duration,
+    /// The part of moments the learnt margin must cover, for example 99.9 %.
+    pub confidence: Share,
+}
+
+/// How load comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restore {
+    /// Fastest rise of all miners together.
+    pub ramp: Slew,
+    /// Time between two batches on one feeder, against inrush.
+    pub stagger: Duration,
+    /// Most power that comes back on one feeder at once.
+    pub batch: Power,
+    /// How long nothing may have been shed for the limit before load comes back.
+    pub settle: Duration,
+}
+
+/// What a megawatt-hour earns at a miner, and what an unknown price means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Economics {
+    /// What a petahash a second earns in a day.
+    pub hashprice: Hashprice,
+    /// What the pool keeps.
+    pub pool_fee: Share,
+    /// The declared fall-back when the price is lost.
+    pub price_lost: PriceLost,
+}
+
+/// The declared fall-back when the price is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PriceLost {
+    /// Mine on as if power were free.
+    Run,
+    /// Curtail every group.
+    Curtail,
+    /// Assume this price.
+    Assume(Price),
+}
+
+/// How old a reading may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ages {
+    /// A meter reading older than this restores nothing and raises `meter.stale` or `ai.stale`.
+    pub meter: Duration,
+    /// A device not heard for this long is silent.
+    pub device: Duration,
+    /// A price older than this is lost.
+    pub price: Duration,
+}
+
+/// Stage budgets, measured in operation; a missed one is an event in the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// Age of the newest meter sample when the tick takes it.
+    pub sense: Duration,
+    /// The decision.
+    pub decide: Duration,
+    /// Fresh sample to last command on the wire.
+    pub write: Duration,
+    /// Command on the wire to the device's answer.
+    pub acknowledge: Duration,
+    /// Command on the wire to the lower power at the meter.
+    pub proof: Duration,
+}
