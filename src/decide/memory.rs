@@ -116,7 +116,7 @@ impl Memory {
         memory.margin = kept.margin.clone();
         let oldest = kept.dwell_ms.iter().flat_map(|(_, ages)| ages).copied().max().unwrap_or(0).min(WEEK_MS);
         // Ages reach back before this clock's start: the caller starts ticking at this moment instead of at zero.
-        let start = now.after(Duration::from_millis(oldest));
+        let start = now.after(Duration::from_millis(oldest)).after(down);
         for (group, memory) in site.groups.iter().zip(&mut memory.groups) {
             let Some((_, ages)) = kept.dwell_ms.iter().find(|(name, _)| *name == group.name) else { continue };
             for (changed, age) in memory.changed.iter_mut().zip(ages) {

@@ -69,7 +69,8 @@ fn ai_hall_unknown(facts: &Facts<'_>) -> Option<Power> {
 fn feeder_rating(facts: &Facts<'_>) -> Option<Power> {
     let (free, behind) = facts.standing.behind.split_last()?;
     let bound = |(feeder, miners): (FeederIx, &Power)| feeder_bound(facts, feeder, 0).or_zero().min(*miners);
-    (!behind.is_empty()).then(|| behind.iter().enumerate().map(bound).sum::<Power>() + *free)
+    let most = behind.iter().enumerate().map(bound).sum::<Power>();
+    (most < behind.iter().copied().sum()).then_some(most + *free)
 }
 
 /// The operator wants less import than the limit allows.
