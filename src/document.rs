@@ -69,6 +69,11 @@ impl<'t> Document<'t> {
         self.problems.borrow_mut().push(problem);
     }
 
+    /// The line of a place, from 1.
+    pub fn line(&self, span: &Span) -> usize {
+        problem::line(self.text, span.start)
+    }
+
     /// The text as given.
     pub fn text(&self) -> &'t str {
         self.text

@@ -109,7 +109,8 @@ pub struct Problems {
 }
 
 impl Problems {
-    pub(super) fn new(file: &str, text: &str, mut all: Vec<Problem>) -> Self {
+    /// Sorted by place; what a syntax error may have caused is left out.
+    pub fn new(file: &str, text: &str, mut all: Vec<Problem>) -> Self {
         for problem in &mut all {
             problem.span = inside(text, &problem.span);
         }
@@ -238,7 +239,8 @@ fn unquoted(text: &str, place: usize) -> Option<(&str, &str)> {
     quantity.then_some((key.trim(), value))
 }
 
-fn line(text: &str, place: usize) -> usize {
+/// The line of a place, from 1.
+pub(super) fn line(text: &str, place: usize) -> usize {
     text.as_bytes().iter().take(place).filter(|byte| **byte == b'\n').count() + 1
 }
 
