@@ -116,7 +116,7 @@ impl Problems {
         }
         drop_shadows(text, &mut all);
         all.sort_by_key(|p| (p.span.start, p.span.end, p.code));
-        all.dedup();
+        all.dedup_by(|next, kept| next == kept || next.code == Code::Duplicate && is_same_place(next, kept));
         Self { file: file.into(), text: text.into(), all }
     }
 
@@ -237,6 +237,11 @@ fn unquoted(text: &str, place: usize) -> Option<(&str, &str)> {
         && value.ends_with(|c: char| c.is_ascii_alphabetic() || c == '%')
         && !value.contains(['"', '\'', '[', '{']);
     quantity.then_some((key.trim(), value))
+}
+
+/// One row of tables can clash with another in every name it makes: that is one mistake, told once.
+fn is_same_place(next: &Problem, kept: &Problem) -> bool {
+    next.code == kept.code && next.span == kept.span
 }
 
 /// The line of a place, from 1.
