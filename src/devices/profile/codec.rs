@@ -3,6 +3,7 @@
 //! The only place of the house where a float is a measurement. Whatever is not a number within all bounds is no data; it
 //! never becomes zero, and nothing here panics on any words.
 
+use crate::document::Decimal;
 use crate::snapshot::NoData;
 use crate::units::Power;
 
@@ -10,7 +11,7 @@ use crate::units::Power;
 pub const BOUND: Power = Power::from_watts(10_000_000_000);
 
 /// Largest power of ten a scale register may hold (SunSpec `sunssf`: -10 to 10).
-const MAX_SCALE: i16 = 10;
+const MAX_SCALE: u16 = 10;
 
 /// How a number lies in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,33 +106,11 @@ pub struct Factor {
 }
 
 impl Factor {
-    /// One step is one watt.
-    pub const ONE: Self = Self { watts: 1, steps: 1 };
-
-    /// Reads a plain positive decimal such as `0.01`, or a decimal with a unit such as `0.01 W`, or a unit alone.
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
-        let (number, unit) = text.split_at_checked(end)?;
-        let unit = match unit.trim() {
-            "" | "W" => 1,
-            "kW" => 1_000,
-            "MW" => 1_000_000,
-            _ => return None,
-        };
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if fraction.len() > 9 || whole.len() > 9 {
-            return None;
-        }
-        let digits = format!("{whole}{fraction}");
-        let mantissa: i64 = if digits.is_empty() { 1 } else { digits.parse().ok()? };
-        let steps = 10_i64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-        (mantissa > 0).then_some(Self { watts: mantissa.checked_mul(unit)?, steps })
-    }
-
-    /// Both factors one after the other; nothing where the product is out of range.
-    pub fn times(self, other: Factor) -> Option<Self> {
-        Some(Self { watts: self.watts.checked_mul(other.watts)?, steps: self.steps.checked_mul(other.steps)? })
+    /// `scale` times this many watts; nothing where that is not a positive number in range.
+    pub fn new(scale: Decimal, unit: i64) -> Option<Self> {
+        let steps = 10_i64.checked_pow(scale.places)?;
+        let watts = scale.mantissa.checked_mul(unit)?;
+        (watts > 0).then_some(Self { watts, steps })
     }
 }
 
@@ -165,9 +144,9 @@ impl Codec {
             return Err(NoData::NotAvailable);
         }
         let watts = match self.kind {
-            Type::F32 => self.from_float(f64::from(f32::from_bits(u32::try_from(bits).unwrap_or(0)))),
-            Type::F64 => self.from_float(f64::from_bits(bits)),
-            _ => self.from_integer(self.kind.integer(bits), scale.unwrap_or(0)),
+            Type::F32 => self.of_float(f64::from(f32::from_bits(u32::try_from(bits).unwrap_or(0)))),
+            Type::F64 => self.of_float(f64::from_bits(bits)),
+            _ => self.of_integer(self.kind.integer(bits), scale.unwrap_or(0)),
         };
         let watts = watts.filter(|watts| watts.unsigned_abs() <= BOUND.watts().unsigned_abs());
         watts.map(|watts| self.turned(Power::from_watts(watts))).ok_or(NoData::NotUnderstood)
@@ -181,8 +160,8 @@ impl Codec {
             Type::F64 => self.to_float(watts).0.to_bits(),
             _ => {
                 let (up, down) = ten(scale)?;
-                let steps = i128::from(watts) * i128::from(self.factor.steps) * down;
-                self.kind.bits(rounded(steps, i128::from(self.factor.watts) * up)?)?
+                let steps = i128::from(watts).checked_mul(i128::from(self.factor.steps))?.checked_mul(down)?;
+                self.kind.bits(rounded(steps, i128::from(self.factor.watts).checked_mul(up)?)?)?
             }
         };
         (!self.absent.contains(&bits)).then(|| self.unpack(bits))
@@ -204,7 +183,7 @@ impl Codec {
     }
 
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
-    fn from_float(&self, raw: f64) -> Option<i64> {
+    fn of_float(&self, raw: f64) -> Option<i64> {
         let watts = raw * self.factor.watts as f64 / self.factor.steps as f64;
         (watts.is_finite() && watts.abs() < 1e15).then(|| watts.round() as i64)
     }
@@ -215,7 +194,7 @@ impl Codec {
         (raw, raw as f32)
     }
 
-    fn from_integer(&self, raw: i128, scale: i16) -> Option<i64> {
+    fn of_integer(&self, raw: i128, scale: i16) -> Option<i64> {
         let (up, down) = ten(scale)?;
         let watts = raw.checked_mul(i128::from(self.factor.watts))?.checked_mul(up)?;
         i64::try_from(rounded(watts, i128::from(self.factor.steps).checked_mul(down)?)?).ok()
@@ -241,7 +220,7 @@ impl Codec {
 
 /// Ten to this power as (multiplier, divisor); nothing out of the range a scale register may have.
 fn ten(scale: i16) -> Option<(i128, i128)> {
-    if scale.abs() > MAX_SCALE {
+    if scale.unsigned_abs() > MAX_SCALE {
         return None;
     }
     let power = 10_i128.pow(u32::from(scale.unsigned_abs()));
@@ -258,22 +237,22 @@ fn rounded(of: i128, by: i128) -> Option<i128> {
 mod tests {
     use super::*;
 
-    fn codec(kind: Type, factor: &str) -> Codec {
-        let factor = Factor::parse(factor).unwrap();
+    fn codec(kind: Type, scale: &str, unit: i64) -> Codec {
+        let factor = Factor::new(Decimal::parse(scale).unwrap(), unit).unwrap();
         Codec { kind, order: WordOrder::Big, factor, import_negative: false, absent: Vec::new() }
     }
 
     #[test]
     fn kilowatts_and_hundredths_of_a_watt_become_whole_watts() {
-        assert_eq!(codec(Type::F32, "kW").decode(&[0x4015, 0x999A], None), Ok(Power::from_watts(2_338)));
-        assert_eq!(codec(Type::I32, "0.01 W").decode(&[0xFFFF, 0xFF9C], None), Ok(Power::from_watts(-1)));
-        assert_eq!(codec(Type::U16, "10 W").encode(Power::from_watts(30), 0), Some(vec![3]));
-        assert_eq!(Factor::parse("0.01").and_then(|f| f.times(Factor::parse("kW")?)).map(|f| f.watts), Some(1_000));
+        assert_eq!(codec(Type::F32, "1", 1_000).decode(&[0x4015, 0x999A], None), Ok(Power::from_watts(2_338)));
+        assert_eq!(codec(Type::I32, "0.01", 1).decode(&[0xFFFF, 0xFF9C], None), Ok(Power::from_watts(-1)));
+        assert_eq!(codec(Type::U16, "10", 1).encode(Power::from_watts(30), 0), Some(vec![3]));
+        assert_eq!(Factor::new(Decimal::parse("-1").unwrap(), 1), None);
     }
 
     #[test]
     fn low_word_first_is_the_same_number_with_its_words_turned() {
-        let mut codec = codec(Type::U32, "W");
+        let mut codec = codec(Type::U32, "1", 1);
         codec.order = WordOrder::Little;
         assert_eq!(codec.decode(&[0x0002, 0x0001], None), Ok(Power::from_watts(0x1_0002)));
         assert_eq!(codec.encode(Power::from_watts(0x1_0002), 0), Some(vec![2, 1]));
@@ -283,17 +262,17 @@ mod tests {
     fn what_is_not_a_number_in_bounds_is_no_data() {
         for bits in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN] {
             let words = [(bits.to_bits() >> 16) as u16, bits.to_bits() as u16];
-            assert_eq!(codec(Type::F32, "W").decode(&words, None), Err(NoData::NotUnderstood), "{bits}");
+            assert_eq!(codec(Type::F32, "1", 1).decode(&words, None), Err(NoData::NotUnderstood), "{bits}");
         }
-        assert_eq!(codec(Type::U64, "MW").decode(&[u16::MAX; 4], None), Err(NoData::NotUnderstood));
-        assert_eq!(codec(Type::I16, "W").decode(&[1, 2], None), Err(NoData::NotUnderstood));
-        assert_eq!(codec(Type::I16, "W").decode(&[1], Some(11)), Err(NoData::NotUnderstood));
-        assert_eq!(codec(Type::I16, "W").decode(&[1], Some(i16::MIN)), Err(NoData::NotUnderstood));
+        assert_eq!(codec(Type::U64, "1", 1_000_000).decode(&[u16::MAX; 4], None), Err(NoData::NotUnderstood));
+        assert_eq!(codec(Type::I16, "1", 1).decode(&[1, 2], None), Err(NoData::NotUnderstood));
+        assert_eq!(codec(Type::I16, "1", 1).decode(&[1], Some(11)), Err(NoData::NotUnderstood));
+        assert_eq!(codec(Type::I16, "1", 1).decode(&[1], Some(i16::MIN)), Err(NoData::NotUnderstood));
     }
 
     #[test]
     fn a_meter_that_shows_import_as_negative_is_turned_both_ways() {
-        let mut codec = codec(Type::I16, "W");
+        let mut codec = codec(Type::I16, "1", 1);
         codec.import_negative = true;
         assert_eq!(codec.decode(&[0xFFFF], None), Ok(Power::from_watts(1)));
         assert_eq!(codec.encode(Power::from_watts(1), 0), Some(vec![0xFFFF]));
@@ -301,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_value_that_would_read_as_no_value_is_not_encoded() {
-        let mut codec = codec(Type::I16, "W");
+        let mut codec = codec(Type::I16, "1", 1);
         codec.absent = vec![0x8000];
         assert_eq!(codec.encode(Power::from_watts(-32_768), 0), None);
         assert_eq!(codec.encode(Power::from_watts(40_000), 0), None);
