@@ -4,3 +4,4 @@
 mod peers;
 mod stories;
 mod tidy;
+mod watch;
