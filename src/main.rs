@@ -205,14 +205,8 @@ fn wall(text: &str) -> Result<Wall, String> {
 
 fn main() -> ExitCode {
     let code = match Ballast::parse().verb {
-        Verb::Demo(demo) => cli::demo::run(demo.site.as_deref(), demo.world.into(), demo.watch.into()),
-        Verb::Run(run) => cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), run.shadow),
-        Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, emulate.world.into(), emulate.span),
-        Verb::Check(check) => cli::check::run(&check.files, check.json, cli::colour()),
         Verb::Simulate(it) => cli::simulate::run(&it.site, it.world.into(), it.span, it.start_up, it.json),
-        Verb::Latency(it) => cli::latency::run(&it.site, it.span, it.seeds, it.svg.as_deref(), it.json),
-        Verb::Replay(replay) => cli::replay::run(&replay.journal, replay.json),
-        Verb::Audit(Audit { verb: AuditVerb::Verify(verify) }) => cli::audit::run(&verify.journal, verify.json),
+        _ => 2,
     };
     ExitCode::from(code)
 }
