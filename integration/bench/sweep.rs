@@ -27,8 +27,14 @@ const SPAN: Duration = Duration::from_secs(1);
 pub(crate) fn run() {
     raise_file_limit();
     let server = server::Server::start();
-    println!("{DEVICES} devices, one connection each, {} registers a read, {PAIRS} pairs of {} s", BLOCK.1, SPAN.as_secs());
-    println!("floor: one thread, epoll, ready-made requests, all asked before any answer is awaited; closed: each asks again at once");
+    println!(
+        "{DEVICES} devices, one connection each, {} registers a read, {PAIRS} pairs of {} s",
+        BLOCK.1,
+        SPAN.as_secs()
+    );
+    println!(
+        "floor: one thread, epoll, ready-made requests, all asked before any answer is awaited; closed: each asks again at once"
+    );
     println!(
         "{:>4} {:>10} {:>10} {:>10} {:>7} {:>7} | {:>6} {:>6} {:>6} | sweep p50/p99 ms: floor, ours",
         "pair", "floor t/s", "closed t/s", "ours t/s", "ratio", "closed", "CPU us", "ours", "ratio"

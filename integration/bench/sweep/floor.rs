@@ -64,7 +64,8 @@ pub(super) fn closed(address: SocketAddr) -> Run {
 impl Floor {
     fn connect(address: SocketAddr) -> Self {
         let epoll = epoll::create(CreateFlags::CLOEXEC).expect("there is epoll");
-        let streams: Vec<TcpStream> = (0..DEVICES).map(|_| TcpStream::connect(address).expect("the server listens")).collect();
+        let streams: Vec<TcpStream> =
+            (0..DEVICES).map(|_| TcpStream::connect(address).expect("the server listens")).collect();
         for (at, stream) in streams.iter().enumerate() {
             stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true)).expect("a socket can be set so");
             epoll::add(&epoll, stream, EventData::new_u64(at as u64), EventFlags::IN).expect("a socket can be watched");

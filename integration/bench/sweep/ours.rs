@@ -54,7 +54,8 @@ pub(super) fn sweep(address: SocketAddr) -> Run {
         count.lock().expect("nobody panics").tally = Some(Tally::start(clock));
         tokio::time::sleep(SPAN).await;
         let run = count.lock().expect("nobody panics").tally.take().expect("it was started").end();
-        let faults: u64 = wires.iter().map(|wire| wire.seen().counts).map(|c| c.timeouts + c.not_understood + c.reconnects).sum();
+        let faults: u64 =
+            wires.iter().map(|wire| wire.seen().counts).map(|c| c.timeouts + c.not_understood + c.reconnects).sum();
         if faults > 0 {
             println!("     {faults} reads of ours failed");
         }
