@@ -103,7 +103,8 @@ struct Findings {
 }
 
 /// Works out what the numbers of a site amount to. `known_profiles` are the names of the device files there are;
-/// `hall_at` is a power of the hall to show the reserve for, beside half its nameplate and its nameplate.
+/// `hall_at` is a power of the hall to show the reserve for, beside half its nameplate and its nameplate: what it
+/// typically draws; three quarters where that is not known.
 pub fn check(site: &Site, known_profiles: &[&str], hall_at: Option<Power>) -> Report {
     let mut found = Findings::default();
     let sums = sums(site);
@@ -132,16 +133,11 @@ fn sums(site: &Site) -> Sums {
 }
 
 fn firm_fits(sums: &Sums, found: &mut Findings) {
-    let firm = sums.hall + sums.house;
-    if firm > sums.limit {
-        found.errors.push(Finding::new(
-            "hall.nameplate",
-            format!(
-                "hall {} and house {} are {firm}, more than the import limit of {}",
-                sums.hall, sums.house, sums.limit
-            ),
-            format!("with every miner off the limit is still broken by {}", firm - sums.limit),
-        ));
+    let over = sums.hall + sums.house - sums.limit;
+    if over > Power::ZERO {
+        let (hall, house, limit) = (sums.hall, sums.house, sums.limit);
+        let message = format!("hall {hall} and house {house} together exceed the import limit of {limit} by {over}");
+        found.errors.push(Finding::new("hall.nameplate", message, "with every miner off the limit is still broken"));
     }
 }
 
