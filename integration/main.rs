@@ -3,6 +3,7 @@
 
 mod devices;
 mod peers;
+mod sites;
 mod stories;
 mod tidy;
 mod watch;

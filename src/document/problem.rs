@@ -38,6 +38,8 @@ pub enum Code {
     Reference,
     /// Two values that do not go together.
     Conflict,
+    /// Each value may be, and together they cannot hold what the file promises.
+    Promise,
 }
 
 impl Code {
@@ -55,6 +57,7 @@ impl Code {
             Self::Duplicate => "duplicate",
             Self::Reference => "reference",
             Self::Conflict => "conflict",
+            Self::Promise => "promise",
         }
     }
 
