@@ -140,6 +140,7 @@ impl Journal {
             waiting_bytes: 0,
             files: VecDeque::new(),
             bytes: 0,
+            refused_at: None,
         };
         let writer = thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run())?;
         Ok(Self {

@@ -25,3 +25,6 @@ pub use segments::Checkpoint;
 pub use store::{Opened, Store, StoreError};
 pub use verify::{Finding, Report, verify};
 pub use writer::Summary;
+
+#[cfg(test)]
+mod tests;

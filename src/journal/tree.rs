@@ -105,8 +105,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
-        fn every_size_has_the_root_of_the_definition(lines in prop::collection::vec(any::<[u8; 3]>(), 0..300)) {
+        fn every_size_has_the_root_of_the_definition(lines in prop::collection::vec(any::<[u8; 3]>(), 0..140)) {
             let leaves: Vec<Hash> = lines.iter().map(|line| leaf(line)).collect();
             let mut tree = Tree::default();
             for (size, hash) in leaves.iter().enumerate() {

@@ -15,7 +15,7 @@ use super::tree::{self, Tree};
 use crate::time::{Clock, Mono};
 
 /// Bytes the writer holds in memory while the disk takes nothing; after that its channel fills.
-pub(super) const MOST_WAITING: usize = 16 << 20;
+pub(super) const MOST_WAITING: usize = if cfg!(test) { 256 << 10 } else { 16 << 20 };
 /// How soon a write that failed is tried again.
 const RETRY: Duration = Duration::from_millis(250);
 /// Least time between two checkpoints.
@@ -101,6 +101,8 @@ pub(super) struct Writer {
     pub(super) files: VecDeque<(String, Vec<u8>)>,
     pub(super) checkpointed: (u64, Option<Mono>),
     pub(super) bytes: u64,
+    /// When the disk last refused.
+    pub(super) refused_at: Option<Mono>,
 }
 
 /// What was written, said at the end.
@@ -125,7 +127,8 @@ impl Writer {
         let mut open = true;
         while open {
             open = self.collect(&mut asked);
-            let clean = self.commit();
+            let wait = open && asked.is_empty() && self.backs_off();
+            let clean = !wait && self.commit();
             self.checkpoint(!open);
             for asker in asked.drain(..) {
                 // Whoever asked may have gone.
@@ -156,6 +159,11 @@ impl Writer {
             };
         }
         open
+    }
+
+    /// A disk that has just refused is left alone for a while, however many orders come.
+    fn backs_off(&self) -> bool {
+        self.refused_at.is_some_and(|at| self.clock.mono().since(at) < RETRY)
     }
 
     fn is_full(&self) -> bool {
@@ -195,8 +203,14 @@ impl Writer {
             Ok(())
         });
         match &done {
-            Ok(()) => self.shared.degraded.store(false, Ordering::Release),
-            Err((what, error)) => self.shared.report(what, error),
+            Ok(()) => {
+                self.refused_at = None;
+                self.shared.degraded.store(false, Ordering::Release);
+            }
+            Err((what, error)) => {
+                self.refused_at = Some(self.clock.mono());
+                self.shared.report(what, error);
+            }
         }
         done.is_ok()
     }
