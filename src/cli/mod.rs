@@ -1,1 +1,3 @@
 //! What people type: one file per verb.
+
+pub mod screen;
