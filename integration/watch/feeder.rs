@@ -1,15 +1,21 @@
 //! A lively site on the page, for looking at: not a test, so it is never run unless asked for.
+//! `WATCH_SECONDS=600 cargo test --test integration -- --ignored --nocapture lively`
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballast::time::Clock;
 use ballast::web::{Action, Hub, serve};
 
+use ballast::cli::screen;
+
 use super::views::{START, Scene, view};
 
-/// Serves the page for `WATCH_SECONDS` on `WATCH_PORT`, in the scene `WATCH_SCENE`; prints what is pressed.
+/// Serves the page for `WATCH_SECONDS` on `WATCH_PORT`, in the scene `WATCH_SCENE`, and prints what is pressed; with
+/// `WATCH_SCREEN` set, shows the terminal too.
 #[test]
-#[ignore = "serves the page to be looked at; see docs/operator.md"]
+#[ignore = "serves a page to be looked at, and proves nothing by itself"]
 fn a_lively_site_to_look_at() {
     let number =
         |name: &str, otherwise| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
@@ -29,6 +35,9 @@ async fn show(mut scene: Scene, seconds: i64, port: u16) {
     let (hub, actions) = Hub::new();
     let page = serve(hub.clone(), ([127, 0, 0, 1], port).into()).await.unwrap();
     println!("http://{}", page.address());
+    let ended = Arc::new(AtomicBool::new(false));
+    let (seen, stop) = (hub.clone(), Arc::clone(&ended));
+    let screen = std::env::var_os("WATCH_SCREEN").map(|_| std::thread::spawn(move || screen::watch(&seen, &stop)));
     let clock = Clock::start();
     let begun = clock.now().wall.micros() / 1_000;
     let shown = |ms: i64, scene| {
@@ -48,10 +57,20 @@ async fn show(mut scene: Scene, seconds: i64, port: u16) {
     for _ in 0..seconds * 10 {
         gait.tick().await;
         for action in actions.try_iter() {
-            println!("{action:?}");
+            if screen.is_none() {
+                println!("{action:?}");
+            }
+            ended.fetch_or(action == Action::Quit, Ordering::Relaxed);
             scene = after(action, scene);
         }
+        if ended.load(Ordering::Relaxed) {
+            break;
+        }
         hub.publish(shown(300_000 + clock.now().wall.micros() / 1_000 - begun, scene));
+    }
+    ended.store(true, Ordering::Relaxed);
+    if let Some(screen) = screen {
+        screen.join().unwrap().unwrap();
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is shown of the site, and what a person can do to it. Plain data in whole watts, micro-dollars and microseconds.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::plan::Cause;
 use crate::snapshot::Link;
@@ -191,6 +191,7 @@ pub enum Action {
     /// Make the emulated hall jump.
     HallJump,
     /// Cap import at this power, or lift the cap.
+    #[serde(deserialize_with = "said")]
     Cap(Option<Power>),
     /// Press or release e-stop.
     EStop(bool),
@@ -200,6 +201,11 @@ pub enum Action {
     UnplugPdu(bool),
     /// End the controller: shed on the ramp, then stop.
     Quit,
+}
+
+/// A cap is lifted by saying `null`, never by leaving something out.
+fn said<'de, D: Deserializer<'de>>(cap: D) -> Result<Option<Power>, D::Error> {
+    Option::deserialize(cap)
 }
 
 impl Action {

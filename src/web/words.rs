@@ -28,18 +28,16 @@ pub fn name(cause: Cause) -> &'static str {
     }
 }
 
-/// What it means, in one line of at most 100 characters.
+/// What it means, in one line of at most 80 characters.
 pub fn meaning(cause: Cause) -> &'static str {
     match cause {
         Cause::EStop => "Someone pressed e-stop: every miner is off and stays off until it is released.",
-        Cause::ImportLimit => "Miners take what the import limit leaves beside the hall's fastest possible rise.",
-        Cause::AiHallUnknown => {
-            "The hall's meter is lost, so the hall counts as more every moment, up to its nameplate."
-        }
-        Cause::FeederRating => "A feeder carries as much as it is rated for; the miners behind it are held there.",
-        Cause::OperatorCap => "An operator capped the site's import; it gets there on the ramp and stays under it.",
-        Cause::Drain => "The controller is ending: miners go off on the ramp, so that the grid sees no step.",
-        Cause::Price => "Power costs more than these miners earn with it, so they wait for a better price.",
+        Cause::ImportLimit => "Miners take what the limit leaves beside the hall's fastest possible rise.",
+        Cause::AiHallUnknown => "The hall's meter is lost: it counts as more every moment, up to its nameplate.",
+        Cause::FeederRating => "A feeder carries what it is rated for; the miners behind it are held there.",
+        Cause::OperatorCap => "An operator capped the site's import; it goes there on the ramp and stays.",
+        Cause::Drain => "The controller is ending: miners go off on the ramp; the grid sees no step.",
+        Cause::Price => "Power costs more than these miners earn with it; they wait for a better price.",
         Cause::Nameplate => "Nothing holds the miners back: there is room for all of them.",
     }
 }
@@ -51,7 +49,7 @@ mod tests {
     #[test]
     fn words_fit_the_screen() {
         for cause in CAUSES {
-            assert!(name(cause).len() <= 24 && meaning(cause).len() <= 100, "{}: too long", cause.name());
+            assert!(name(cause).len() <= 24 && meaning(cause).len() <= 80, "{}: too long", cause.name());
         }
     }
 
