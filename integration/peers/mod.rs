@@ -8,7 +8,6 @@ mod site;
 
 use std::path::Path;
 
-use ballast::time::Clock;
 use serde_json::Value;
 
 use process::{Process, ballast, mbpoll, python};
@@ -23,9 +22,9 @@ const NOISE: f64 = 0.03;
 
 fn emulated(small: &Small, folder: &Path) -> Process {
     let file = small.write(folder);
-    let emulator = ballast(&["emulate", &file, "--seed", "7"]).start();
-    emulator.listens_on(&small.address("poi"), Clock::start());
-    emulator.listens_on(&small.address("gude"), Clock::start());
+    let mut emulator = ballast(&["emulate", &file, "--seed", "7"]).start();
+    emulator.listens_on(&small.address("poi"));
+    emulator.listens_on(&small.address("gude"));
     emulator
 }
 
