@@ -5,14 +5,14 @@
 
 mod process;
 mod site;
+mod wires;
 
 use std::path::Path;
 
-use ballast::time::Clock;
 use serde_json::Value;
 
 use process::{Process, ballast, mbpoll, python};
-use site::{LIMIT_W, OUTLET_W, OUTLETS, Small};
+use site::{LIMIT_W, Small};
 
 /// When the hall of the pymodbus site rises, after the first request; the controller has filled the site by then.
 const RISE_AT_S: f64 = 9.0;
@@ -23,9 +23,9 @@ const NOISE: f64 = 0.03;
 
 fn emulated(small: &Small, folder: &Path) -> Process {
     let file = small.write(folder);
-    let emulator = ballast(&["emulate", &file, "--seed", "7"]).start();
-    emulator.listens_on(&small.address("poi"), Clock::start());
-    emulator.listens_on(&small.address("gude"), Clock::start());
+    let mut emulator = ballast(&["emulate", &file, "--seed", "7"]).start();
+    emulator.listens_on(&small.address("poi"));
+    emulator.listens_on(&small.address("gude"));
     emulator
 }
 
@@ -70,7 +70,7 @@ fn the_controller_fills_and_sheds_a_pymodbus_site_and_holds_its_limit() {
     let summary = run.ends_well();
     let log = Log::read(&server.stops_when_its_input_ends());
 
-    let at_rise = log.rise["outlets_on"].as_u64().unwrap();
+    let at_rise = log.rise["outlets_on"].as_u64().expect("the controller reads until the hall rises");
     let fits_after = small.outlets_beside_the_risen_hall();
     assert!(at_rise > fits_after, "{at_rise} outlets on before the hall rose; {fits_after} fit after it");
     assert!(log.peak_w() <= LIMIT_W, "{} W drawn, the limit is {LIMIT_W} W", log.peak_w());
@@ -79,7 +79,6 @@ fn the_controller_fills_and_sheds_a_pymodbus_site_and_holds_its_limit() {
     for device in ["poi", "hall", "house", "netio", "gude"] {
         assert!(log.summary["reads"][device].as_u64().unwrap_or(0) >= 10, "{device} was hardly read: {}", log.summary);
     }
-    assert!(at_rise <= u64::from(2 * OUTLETS) && OUTLET_W > 0.0);
     let last = summary.lines().rfind(|line| !line.trim().is_empty()).expect("the run ends with a summary");
     assert!(serde_json::from_str::<Value>(last).is_ok_and(|summary| summary.is_object()), "not JSON: {last}");
 }
@@ -87,6 +86,7 @@ fn the_controller_fills_and_sheds_a_pymodbus_site_and_holds_its_limit() {
 /// What `server.py` itself saw.
 struct Log {
     switches: Vec<Value>,
+    /// The moment the hall rose; null where it did not.
     rise: Value,
     summary: Value,
 }
@@ -94,11 +94,9 @@ struct Log {
 impl Log {
     fn read(text: &str) -> Self {
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
-        let only = |key: &str| {
-            lines.iter().find(|line| line[key] == true).unwrap_or_else(|| panic!("no {key} in {text}")).clone()
-        };
+        let one = |key: &str| lines.iter().find(|line| line[key] == true).cloned().unwrap_or_default();
         let switches = lines.iter().filter(|line| line["switch"].is_string()).cloned().collect();
-        Self { switches, rise: only("rise"), summary: only("summary") }
+        Self { switches, rise: one("rise"), summary: one("summary") }
     }
 
     fn rise_at(&self) -> f64 {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use ballast::time::Clock;
+use ballast::time::{Clock, Mono};
 
 /// Longest wait for a process to listen.
 const STARTS: Duration = Duration::from_secs(30);
@@ -58,13 +58,12 @@ pub(crate) struct Process {
 
 impl Process {
     /// Waits until it takes connections here.
-    pub(crate) fn listens_on(&self, address: &str, clock: Clock) {
+    pub(crate) fn listens_on(&mut self, address: &str) {
+        let clock = Clock::start();
         while TcpStream::connect(address).is_err() {
-            assert!(
-                clock.mono().since(ballast::time::Mono::START) < STARTS,
-                "{} does not listen on {address}",
-                self.called
-            );
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{} ended before it listened on {address}: {ended:?}", self.called);
+            assert!(clock.mono().since(Mono::START) < STARTS, "{} does not listen on {address}", self.called);
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -4,8 +4,7 @@ use std::path::Path;
 
 /// Import limit of the POI.
 pub(crate) const LIMIT_W: f64 = 100_000.0;
-/// What one outlet draws.
-pub(crate) const OUTLET_W: f64 = 3_500.0;
+const OUTLET_W: f64 = 3_500.0;
 /// Outlets of one PDU.
 pub(crate) const OUTLETS: u32 = 8;
 const HALL_W: f64 = 60_000.0;

@@ -1,6 +1,6 @@
 //! The site: what stands behind one grid connection, what it may draw, and how fast each part can be made to go away.
 //!
-//! A [`Site`] is made from a file by [`file`], proved to hold its own promise by [`check`], and never changes while it is
+//! A [`Site`] is made from a file by [`mod@file`], proved to hold its own promise by [`check`], and never changes while it is
 //! in force. Everything that refers to something else does so by index into the vectors here, so that the tick looks
 //! nothing up by name.
 
