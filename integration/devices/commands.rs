@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ballast::devices::Wire;
 use ballast::devices::wire::OnFresh;
+use ballast::devices::{Profile, Wire};
 use ballast::snapshot::Link;
 use ballast::time::{Clock, Mono};
 use ballast::units::Power;
@@ -45,6 +45,27 @@ async fn outlets_are_switched_read_back_and_proved_by_a_read_that_began_after_th
         assert_eq!(times.on, 0b1010_0101);
         assert!(times.wanted <= times.sent && times.sent <= times.answered.unwrap());
         assert_eq!(times.answered, seen.written.map(|(_, at)| at));
+    }
+}
+
+#[tokio::test]
+async fn outlets_behind_registers_are_switched_by_their_words_for_on_and_off() {
+    let examples = super::examples();
+    let one = format!("{}{}", examples[0].replace("\"meter\"", "\"pdu\""), examples[3]);
+    let all = one.replace("at_once = \"one\"", "at_once = \"all\"");
+    let single = |at, word| Request::WriteSingleRegister(at, word);
+    let cases = [
+        (one, vec![single(101, 2), single(100, 1)]),
+        (all, vec![Request::WriteMultipleRegisters(100, vec![1, 2].into())]),
+    ];
+    for (text, writes) in cases {
+        let profile = Arc::new(Profile::parse("example.toml", &text).unwrap_or_else(|problems| panic!("{problems}")));
+        let (device, address) = Honest::start(&profile, 0b10, 2).await;
+        let wire = wire(&profile, address, 2);
+        until(&wire, "the first read", |seen| seen.on.is_some()).await;
+        wire.command(0b01, NEVER);
+        until(&wire, "the new state", |seen| seen.on.is_some_and(|(on, _)| on == 0b01)).await;
+        assert_eq!(device.writes(), writes);
     }
 }
 

@@ -31,6 +31,15 @@ fn hasty(name: &str, timeout: Duration) -> Arc<Profile> {
     Arc::new(profile)
 }
 
+/// The examples of `docs/devices.md`, in its order.
+fn examples() -> Vec<&'static str> {
+    include_str!("../../docs/devices.md")
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect()
+}
+
 fn device(profile: &Profile, address: SocketAddr) -> Device {
     let poll = Duration::from_millis(20);
     Device { name: "north-01".into(), profile: profile.name.clone(), address, unit_id: 7, poll }
