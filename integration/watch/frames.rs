@@ -1,0 +1,1 @@
+//! Golden frames of the terminal.

@@ -1,0 +1,260 @@
+//! A register-map file from TOML: every problem at once, addresses converted to the wire, golden words run.
+
+use std::time::Duration;
+
+use super::codec::{Codec, Factor, Type, WordOrder};
+use super::golden::{self, Check};
+use super::{Block, Connection, Expect, Kind, MAX_REGISTERS, Outlets, Point, Profile, ScaleRegister, States, Table};
+use crate::document::{Code, Decimal, Document, Form, Problem, Problems};
+use crate::site::{CommsLoss, MAX_UNITS};
+
+pub(super) fn parse(file_name: &str, text: &str) -> Result<Profile, Problems> {
+    let document = Document::parse(file_name, text);
+    let root = document.root();
+    let profile = profile(file_name, &document, &root);
+    let checks: Vec<_> = root.tables("check").iter().map(golden::read).collect();
+    drop(root);
+    if let Some(profile) = &profile {
+        for check in checks.iter().flatten() {
+            tell(&document, check, check.run(profile));
+        }
+    }
+    document.finish(profile)
+}
+
+fn tell(document: &Document<'_>, check: &Check, outcome: Result<(), String>) {
+    if let Err(message) = outcome {
+        let help = "compare type, order, scale, unit and address with the manual; then the words";
+        document.add(Problem::new(Code::Conflict, check.span.clone(), message).help(help));
+    }
+}
+
+fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<Profile> {
+    let kind = root.choice("kind", &[("meter", Kind::Meter), ("pdu", Kind::Pdu)]);
+    let (title, source) = (root.required("title"), root.required("source"));
+    let unproved = root.required("unproved");
+    let base = Base(root.within("base", root.required("base"), 0..=1));
+    let connection = root.table("connection").and_then(|form| connection(&form));
+    let expect: Vec<_> = root.optional_tables("expect").iter().map(|form| expected(base, form)).collect();
+    let blocks: Vec<_> = root.optional_tables("block").iter().map(|form| block(base, form)).collect();
+    let blocks: Option<Vec<_>> = blocks.into_iter().collect();
+    let limit = connection.as_ref().map_or(MAX_REGISTERS, |connection| connection.max_registers);
+    let power = match kind {
+        Some(Kind::Meter) => root.table("power"),
+        _ => root.optional_table("power"),
+    };
+    let measures = power.is_some();
+    let power = power.and_then(|form| point(base, &form, &blocks.clone().unwrap_or_default(), limit));
+    let outlets = if kind == Some(Kind::Pdu) { root.table("outlets") } else { None };
+    let switches = outlets.is_some();
+    let outlets = outlets.and_then(|form| outlets_of(base, &form));
+    check_blocks(document, root, blocks.as_deref().unwrap_or_default(), power.as_ref(), limit);
+    Some(Profile {
+        name: stem(file_name).into(),
+        kind: kind?,
+        title: title?,
+        source: source?,
+        unproved: unproved?,
+        connection: connection?,
+        expect: expect.into_iter().collect::<Option<_>>()?,
+        power: if measures { Some(power?) } else { None },
+        outlets: if switches { Some(outlets?) } else { None },
+    })
+}
+
+fn stem(file_name: &str) -> &str {
+    let file = file_name.rsplit(['/', '\\']).next().unwrap_or(file_name);
+    file.strip_suffix(".toml").unwrap_or(file)
+}
+
+/// What the manual calls its first register: 0 or 1. Converted once, here.
+#[derive(Clone, Copy)]
+struct Base(Option<u16>);
+
+impl Base {
+    /// The wire address behind a key, with room for `count` after it.
+    fn wire(self, form: &Form<'_>, key: &str, count: u16) -> Option<u16> {
+        self.converted(form, key, form.required(key)?, count)
+    }
+
+    fn converted(self, form: &Form<'_>, key: &str, number: u32, count: u16) -> Option<u16> {
+        let Some(wire) = number.checked_sub(u32::from(self.0?)) else {
+            let help = "this file counts from 1 (base = 1): take the number as the manual prints it, or set base = 0";
+            form.problem(key, Code::Range, "there is no register 0", Some(help.into()));
+            return None;
+        };
+        if wire + u32::from(count) > 0x1_0000 {
+            form.problem(key, Code::Range, format!("{number} and what follows it is past the last address"), None);
+            return None;
+        }
+        u16::try_from(wire).ok()
+    }
+}
+
+fn connection(form: &Form<'_>) -> Option<Connection> {
+    let timeout = form.within_time("timeout", Duration::from_millis(10), Duration::from_secs(10));
+    let gap: Option<Duration> = form.or("gap", Duration::ZERO);
+    let connections = form.within("connections", form.or("connections", 1), 1..=u16::MAX);
+    let max_registers = form.within("max_registers", form.or("max_registers", MAX_REGISTERS), 1..=MAX_REGISTERS);
+    let after = |of: fn(Duration) -> CommsLoss| form.positive("after").map(of);
+    #[derive(Clone, Copy)]
+    enum Loss {
+        Reverts,
+        SafeValue,
+        Plain(CommsLoss),
+    }
+    let words = [
+        ("holds", Loss::Plain(CommsLoss::Holds)),
+        ("unsafe_on", Loss::Plain(CommsLoss::UnsafeOn)),
+        ("unknown", Loss::Plain(CommsLoss::Unknown)),
+        ("reverts", Loss::Reverts),
+        ("safe_value", Loss::SafeValue),
+    ];
+    let comms_loss = form.choice("comms_loss", &words).and_then(|loss| match loss {
+        Loss::Reverts => after(CommsLoss::Reverts),
+        Loss::SafeValue => after(CommsLoss::SafeValue),
+        Loss::Plain(loss) => Some(loss),
+    });
+    Some(Connection {
+        timeout: timeout?,
+        gap: gap?,
+        connections: connections?,
+        max_registers: max_registers?,
+        comms_loss: comms_loss?,
+    })
+}
+
+/// Times between two bounds, told as people write them.
+trait WithinTime {
+    fn within_time(&self, key: &str, least: Duration, most: Duration) -> Option<Duration>;
+}
+
+impl WithinTime for Form<'_> {
+    fn within_time(&self, key: &str, least: Duration, most: Duration) -> Option<Duration> {
+        let read: Duration = self.required(key)?;
+        if (least..=most).contains(&read) {
+            return Some(read);
+        }
+        let (least, most) = (crate::units::span(least), crate::units::span(most));
+        self.problem(key, Code::Range, format!("must be within {least} to {most}"), None);
+        None
+    }
+}
+
+const REGISTERS: &[(&str, Table)] = &[("holding", Table::Holding), ("input", Table::Input)];
+
+fn expected(base: Base, form: &Form<'_>) -> Option<Expect> {
+    let table = form.choice("table", REGISTERS);
+    let words: Option<Vec<u16>> = form.required("words");
+    let count = words.as_ref().map_or(0, Vec::len);
+    let count = u16::try_from(count).ok().filter(|count| (1..=MAX_REGISTERS).contains(count));
+    if words.is_some() && count.is_none() {
+        form.problem("words", Code::Range, format!("1 to {MAX_REGISTERS} words are wanted"), None);
+    }
+    let address = base.wire(form, "address", count.unwrap_or(1));
+    Some(Expect { block: Block { table: table?, address: address?, count: count? }, words: words? })
+}
+
+fn block(base: Base, form: &Form<'_>) -> Option<Block> {
+    let table = form.choice("table", REGISTERS);
+    let count = form.within("count", form.required("count"), 1..=MAX_REGISTERS);
+    let address = base.wire(form, "address", count.unwrap_or(1));
+    Some(Block { table: table?, address: address?, count: count? })
+}
+
+fn check_blocks(document: &Document<'_>, root: &Form<'_>, blocks: &[Block], power: Option<&Point>, limit: u16) {
+    for block in blocks {
+        let used = power.is_none_or(|point| point.block == *block);
+        if !used {
+            let message = format!("the block at wire address {} brings no point", block.address);
+            let help = "remove it, or move it over the registers of a point, its scale register included";
+            document.add(Problem::new(Code::Conflict, root.span_of("block"), message).help(help));
+        }
+    }
+    if let Some(block) = power.map(|point| point.block).filter(|block| block.count > limit) {
+        let message = format!("one read brings {} registers, more than the {limit} the device gives", block.count);
+        let help = "make the [[block]] smaller, or raise max_registers if the manual allows it";
+        document.add(Problem::new(Code::Conflict, root.span_of("power"), message).help(help));
+    }
+}
+
+fn point(base: Base, form: &Form<'_>, blocks: &[Block], limit: u16) -> Option<Point> {
+    let table = form.choice("table", REGISTERS);
+    let kind = form.choice("type", Type::NAMES);
+    let words = kind.map_or(1, Type::words);
+    let address = base.wire(form, "address", words);
+    let codec = codec(form, kind);
+    let refresh = form.required("refresh");
+    let scale_form = form.optional_table("scale_register");
+    let scaled = scale_form.is_some();
+    let scale = scale_form.and_then(|form| {
+        let address = base.wire(&form, "address", 1);
+        let absent = form.optional("not_available");
+        Some(ScaleRegister { address: address?, absent })
+    });
+    if scaled && kind.is_some_and(Type::is_float) {
+        form.problem("scale_register", Code::Conflict, "a float has no scale register", None);
+        return None;
+    }
+    let scale = if scaled { Some(scale?) } else { None };
+    let (table, address) = (table?, address?);
+    let block = reading_block(blocks, table, address, words, scale.map(|register| register.address), limit);
+    Some(Point { block, address, codec: codec?, scale, refresh: refresh? })
+}
+
+/// The given block that covers all registers of a point, or the smallest that would.
+fn reading_block(blocks: &[Block], table: Table, address: u16, words: u16, scale: Option<u16>, limit: u16) -> Block {
+    let scale = scale.unwrap_or(address);
+    let covers =
+        |block: &&Block| block.count <= limit && block.covers(table, address, words) && block.covers(table, scale, 1);
+    let first = address.min(scale);
+    let last = address.saturating_add(words - 1).max(scale);
+    let smallest = Block { table, address: first, count: (last - first).saturating_add(1) };
+    blocks.iter().find(covers).copied().unwrap_or(smallest)
+}
+
+fn codec(form: &Form<'_>, kind: Option<Type>) -> Option<Codec> {
+    let single = kind.is_some_and(|kind| kind.words() == 1);
+    let orders = [("big", WordOrder::Big), ("little", WordOrder::Little)];
+    // One word has no word order; asking for it would make people guess.
+    let order = if single && !form.has("order") { Some(WordOrder::Big) } else { form.choice("order", &orders) };
+    let scale = form.or("scale", Decimal { mantissa: 1, places: 0 });
+    let unit = form.choice("unit", &[("W", 1), ("kW", 1_000), ("MW", 1_000_000)]);
+    let factor = scale.zip(unit).and_then(|(scale, unit)| {
+        let factor = Factor::new(scale, unit);
+        if factor.is_none() {
+            form.problem("scale", Code::Range, "must be more than zero; say a turned sign with import", None);
+        }
+        factor
+    });
+    let import_negative = form.choice("import", &[("positive", false), ("negative", true)]);
+    let absent: Option<Vec<u64>> = form.or("not_available", Vec::new());
+    Some(Codec { kind: kind?, order: order?, factor: factor?, import_negative: import_negative?, absent: absent? })
+}
+
+fn outlets_of(base: Base, form: &Form<'_>) -> Option<Outlets> {
+    let count = form.within("count", form.required("count"), 1..=MAX_UNITS);
+    let room = count.and_then(|count| u16::try_from(count).ok()).unwrap_or(1);
+    let read = form.table("read").and_then(|form| states(base, &form, Table::NAMES, room));
+    let writes = form.table("write");
+    let write = writes.as_ref().and_then(|form| {
+        let tables = [("coils", Table::Coils), ("holding", Table::Holding)];
+        states(base, form, &tables, room)
+    });
+    let all_at_once = writes.as_ref().and_then(|form| form.choice("at_once", &[("all", true), ("one", false)]));
+    Some(Outlets { count: count?, read: read?, write: write?, all_at_once: all_at_once? })
+}
+
+fn states(base: Base, form: &Form<'_>, tables: &[(&str, Table)], room: u16) -> Option<States> {
+    let table = form.choice("table", tables);
+    let address = base.wire(form, "address", room);
+    let (on, off) = match table {
+        Some(table) if table.is_bits() => (Some(1), Some(0)),
+        _ => (form.required("on"), form.required("off")),
+    };
+    if on.is_some() && on == off {
+        form.problem("off", Code::Conflict, "on and off are the same word", None);
+        return None;
+    }
+    Some(States { table: table?, address: address?, on: on?, off: off? })
+}
