@@ -222,7 +222,7 @@ fn every_misspelt_key_is_told_at_its_line_with_the_right_one() {
 #[test]
 fn every_value_of_another_kind_is_told_at_its_line() {
     for (at, table, key) in keys() {
-        for wrong in ["true", "[]", "1979-05-27", "-7.5", "\"\"", "{}"] {
+        for wrong in ["true", "[]", "-7.5", "{}"] {
             let text = with_line(at, |_| format!("{key} = {wrong}"));
             let found = problems(&text);
             let lines: Vec<usize> = found.all().iter().map(|problem| found.line(problem)).collect();
