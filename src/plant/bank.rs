@@ -1,0 +1,218 @@
+//! One group of miners behind its PDU: relays, inrush, boot, ramp, and what the PDU shows of it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::chance::Chance;
+use super::ramp::STEP;
+use crate::site::Group;
+use crate::time::Mono;
+use crate::units::{Power, Share};
+
+/// How the power of a miner follows its outlet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Curves {
+    /// The part of the path's response after which the relay has acted; then the power is gone, or comes. The rest of the
+    /// response is for the decision, the wire and the device's own time.
+    pub relay: Share,
+    /// Draw of the power supplies as they charge, in parts of nameplate: the only draw above nameplate there is. Real ones
+    /// charge in a few half-waves; a meter sees the mean over its window.
+    pub inrush: Share,
+    /// How long the inrush lasts.
+    pub inrush_lasts: Duration,
+    /// Draw while booting: control board and fans.
+    pub standby: Power,
+    /// From the inrush to the first hash.
+    pub boot: Duration,
+    /// From the first hash to full power, in a straight line.
+    pub ramp: Duration,
+}
+
+impl Curves {
+    /// As real miners: 90 s of boot (60 to 120 s are usual), a minute of tuning.
+    pub const fn realistic() -> Self {
+        Self { boot: Duration::from_secs(90), ramp: Duration::from_secs(60), ..Self::brisk() }
+    }
+
+    /// For shows: the same shape with 3 s of boot and 10 s of ramp. No real miner boots so fast.
+    pub const fn brisk() -> Self {
+        Self {
+            relay: Share::from_ppm(600_000),
+            inrush: Share::from_ppm(1_500_000),
+            inrush_lasts: Duration::from_millis(20),
+            standby: Power::from_watts(60),
+            boot: Duration::from_secs(3),
+            ramp: Duration::from_secs(10),
+        }
+    }
+
+    /// The most one unit of this nameplate ever draws: its inrush.
+    pub fn most(&self, unit: Power) -> Power {
+        unit.part(self.inrush).max(unit)
+    }
+
+    fn at_full_power(&self) -> Duration {
+        self.inrush_lasts + self.boot + self.ramp
+    }
+
+    /// The draw of a unit this long after its relay closed, on its way to `full`.
+    fn draw(&self, closed_for: Duration, unit: Power, full: Power) -> Power {
+        let Some(booting) = closed_for.checked_sub(self.inrush_lasts) else { return unit.part(self.inrush) };
+        let standby = self.standby.min(full);
+        let Some(ramping) = booting.checked_sub(self.boot) else { return standby };
+        if ramping >= self.ramp {
+            return full;
+        }
+        let passed = ramping.as_micros().saturating_mul(1_000_000) / self.ramp.as_micros().max(1);
+        standby + (full - standby).part(Share::from_ppm(i64::try_from(passed).unwrap_or(1_000_000)))
+    }
+}
+
+/// Commands a PDU can have under way. More than that in one relay time, and the newest takes the place of the one before.
+const UNDER_WAY: usize = 32;
+
+/// How long until a PDU's own meter shows a change, unless told otherwise.
+const REFRESH: Duration = Duration::from_millis(100);
+
+/// The miners of one group.
+#[derive(Clone, Debug)]
+pub(super) struct Bank {
+    unit: Power,
+    all: u64,
+    relay: Duration,
+    full: Vec<Power>,
+    tuning: Share,
+    commanded: u64,
+    under_way: VecDeque<(Mono, u64)>,
+    closed: u64,
+    since: Vec<Mono>,
+    power: Power,
+    switched: Vec<u32>,
+    refresh: Duration,
+    refreshed: Mono,
+    shown: Vec<Power>,
+    /// Whether the bank needs stepping: something moves, or its meter has not shown the last of it.
+    pub(super) busy: bool,
+}
+
+impl Bank {
+    pub(super) fn new(group: &Group, curves: &Curves, chance: &mut Chance) -> Self {
+        let units = usize::try_from(group.units).unwrap_or(0);
+        // Two machines of one model differ: each settles up to 0.8 % below its nameplate, never above.
+        let full = |_| group.unit.part(Share::from_ppm(chance.between(992_000, 1_000_000)));
+        Self {
+            unit: group.unit,
+            all: group.all_on(),
+            relay: part_of(group.response().min(Duration::from_secs(3_600)), curves.relay),
+            full: (0..units).map(full).collect(),
+            tuning: Share::from_ppm(1_000_000),
+            commanded: 0,
+            under_way: VecDeque::new(),
+            closed: 0,
+            since: vec![Mono::START; units],
+            power: Power::ZERO,
+            switched: vec![0; units],
+            refresh: REFRESH,
+            refreshed: Mono::START,
+            shown: vec![Power::ZERO; units],
+            busy: false,
+        }
+    }
+
+    pub(super) fn power(&self) -> Power {
+        self.power
+    }
+
+    pub(super) fn commanded(&self) -> u64 {
+        self.commanded
+    }
+
+    pub(super) fn shown(&self) -> &[Power] {
+        &self.shown
+    }
+
+    pub(super) fn switched(&self) -> &[u32] {
+        &self.switched
+    }
+
+    pub(super) fn refresh_every(&mut self, refresh: Duration) {
+        self.refresh = refresh;
+    }
+
+    /// Commands the outlets; the relays follow after their time, one command after the other.
+    pub(super) fn switch(&mut self, on: u64, now: Mono) {
+        let on = on & self.all;
+        let changed = on ^ self.commanded;
+        if changed == 0 {
+            return;
+        }
+        for (ix, count) in self.switched.iter_mut().enumerate() {
+            *count = count.saturating_add(u32::from(is_on(changed, ix)));
+        }
+        if self.under_way.len() >= UNDER_WAY {
+            self.under_way.pop_back();
+        }
+        self.under_way.push_back((now.after(self.relay), on));
+        self.commanded = on;
+        self.busy = true;
+    }
+
+    /// Draws anew how far tuning holds all miners of the group below their full power: at most 0.4 %.
+    pub(super) fn tune(&mut self, chance: &mut Chance) {
+        self.tuning = Share::from_ppm(chance.between(996_000, 1_000_000));
+        self.busy = self.closed != 0 || self.busy;
+    }
+
+    /// One step; what the group draws then.
+    pub(super) fn step(&mut self, now: Mono, curves: &Curves) -> Power {
+        while let Some((_, on)) = self.under_way.front().copied().filter(|(due, _)| *due <= now) {
+            self.under_way.pop_front();
+            self.relays(on, now);
+        }
+        self.power = (0..self.full.len()).map(|ix| self.draw(ix, now, curves)).sum();
+        let settled = self.under_way.is_empty() && self.is_settled(now, curves);
+        if now.since(self.refreshed) >= self.refresh {
+            self.refreshed = now;
+            self.shown = (0..self.full.len()).map(|ix| self.draw(ix, now, curves)).collect();
+            self.busy = !settled;
+        }
+        self.power
+    }
+
+    fn relays(&mut self, on: u64, now: Mono) {
+        let closing = on & !self.closed;
+        for (ix, since) in self.since.iter_mut().enumerate() {
+            if is_on(closing, ix) {
+                *since = now;
+            }
+        }
+        self.closed = on;
+    }
+
+    /// What one unit draws.
+    fn draw(&self, ix: usize, now: Mono, curves: &Curves) -> Power {
+        if !is_on(self.closed, ix) {
+            return Power::ZERO;
+        }
+        let since = self.since.get(ix).copied().unwrap_or_default();
+        let full = self.full.get(ix).copied().unwrap_or_default().part(self.tuning);
+        curves.draw(now.since(since), self.unit, full)
+    }
+
+    fn is_settled(&self, now: Mono, curves: &Curves) -> bool {
+        let settles =
+            |(ix, since): (usize, &Mono)| !is_on(self.closed, ix) || now.since(*since) >= curves.at_full_power();
+        self.since.iter().enumerate().all(settles)
+    }
+}
+
+fn is_on(set: u64, ix: usize) -> bool {
+    u32::try_from(ix).ok().and_then(|ix| set.checked_shr(ix)).is_some_and(|set| set & 1 == 1)
+}
+
+/// This part of a time, in whole steps of the plant, rounded down.
+fn part_of(time: Duration, share: Share) -> Duration {
+    let micros = time.as_micros().saturating_mul(u128::try_from(share.ppm()).unwrap_or(0)) / 1_000_000;
+    let steps = micros / STEP.as_micros().max(1);
+    STEP.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
+}
