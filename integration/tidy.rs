@@ -157,7 +157,8 @@ fn every_rust_file_is_compiled() {
     holds(house::unreached(&project()));
     let files = [
         File::new("src/lib.rs", "pub mod site;"),
-        File::new("src/site/mod.rs", "mod file;\n// mod check;"),
+        File::new("src/site/mod.rs", "mod file;\n// mod check;\n#[path = \"file_tests.rs\"]\nmod tests;"),
+        File::new("src/site/file_tests.rs", ""),
         File::new("src/site/file.rs", "mod lines;"),
         File::new("src/site/file/lines.rs", ""),
         File::new("src/site/check.rs", ""),

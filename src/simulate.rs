@@ -50,7 +50,8 @@ pub struct Outcome {
 /// Runs a site in virtual time. `each` sees every tick.
 pub fn simulate(site: &Site, scenario: Scenario, mut each: impl FnMut(&Snapshot, &Plan)) -> Outcome {
     let standing = Standing::new(site.clone());
-    let mut world = World { site, plant: scenario.plant, prices: scenario.prices, refresh: scenario.refresh, written: vec![] };
+    let mut world =
+        World { site, plant: scenario.plant, prices: scenario.prices, refresh: scenario.refresh, written: vec![] };
     world.written = vec![None; site.groups.len()];
     world.plant.score_from(Mono::START.after(scenario.start_up));
     let (mut memory, mut outcome, mut now) = (Memory::new(site), Outcome::default(), BASE);

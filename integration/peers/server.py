@@ -1,7 +1,7 @@
 """A small site behind pymodbus servers, for the real controller to read and switch.
 
 Register maps are written from the vendors' documents, not from the project's device files. Wire addresses count from 0.
-Takes one argument, the site as JSON: {"poi": "127.0.0.1:5020", "hall": .., "house": .., "netio": .., "gude": ..,
+Takes one argument, the site as JSON: {"poi": "127.0.0.1:5020", "hall": .., "house": .., "netio": .., "gude": .., "sun": ..,
 "outlet_w": .., "house_w": .., "hall_w": [before, after], "hall_step_w": .., "hall_slew_w_s": .., "rise_at_s": ..}.
 The hall rises once, a fixed time after the first request: by a step, then on its slew. Prints `ready`, serves until its
 standard input ends, then prints its log as JSON lines: every switch, the rise, and a summary of what was drawn.
@@ -109,6 +109,17 @@ def pm5xxx(watts):
     return lambda: {2999: float32(100.0), 3019: float32(400.0), 3059: float32(watts() / 1000.0), 3109: float32(50.0)}
 
 
+def sunspec203(watts):
+    """The marker, the common model of 66 registers, model 203 of 105; W at offset 18 in tens of watts, its power of ten at 22."""
+
+    def words():
+        at = 40070
+        head = {40000: [0x5375, 0x6E53], 40002: [1, 66], at: [203, 105], at + 107: [0xFFFF, 0]}
+        return head | {at + 18: [round(watts() / 10) & 0xFFFF], at + 22: [1]}
+
+    return words
+
+
 def netio_inputs(plant):
     def words():
         watts = [round(w) for w in plant.pdu("netio")]
@@ -169,6 +180,7 @@ def device(plant, name, holding=None, inputs=None, coil=None):
     maps = {
         "netio": (table((0, 3), (101, 8), (201, 8)), table((0, 3), (100, 9), (200, 9), (300, 18))),
         "gude": (table((0, 1)), table((0x400, 0x240), (0x3A00, 0x4800))),
+        "sun": (table((40000, 180)), table((0, 1))),
         "house": (table((2699, 4), (2999, 250)), table((0, 1))),
     }
     registers, input_words = maps.get(name, (table((12288, 60), (16384, 80)), table((0, 1))))
@@ -186,6 +198,7 @@ async def main():
         "poi": device(plant, "poi", holding=acuvim(plant.poi)),
         "hall": device(plant, "hall", holding=acuvim(plant.hall)),
         "house": device(plant, "house", holding=pm5xxx(plant.house)),
+        "sun": device(plant, "sun", holding=sunspec203(plant.house)),
         "netio": device(plant, "netio", holding=netio_states(plant), inputs=netio_inputs(plant), coil=101),
         "gude": device(plant, "gude", inputs=gude_inputs(plant), coil=0),
     }

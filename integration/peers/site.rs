@@ -11,7 +11,8 @@ const HALL_W: f64 = 60_000.0;
 const HALL_BEFORE_W: f64 = 20_000.0;
 const HALL_AFTER_W: f64 = 55_000.0;
 const HOUSE_W: f64 = 5_000.0;
-const DEVICES: [&str; 5] = ["poi", "hall", "house", "netio", "gude"];
+/// Those of the site file, and a second house meter that only a pymodbus server has.
+const DEVICES: [&str; 6] = ["poi", "hall", "house", "netio", "gude", "sun"];
 
 /// One such site.
 pub(crate) struct Small {

@@ -64,11 +64,13 @@ fn our_device_files_read_and_switch_pymodbus_devices() {
     let mut server = python("server.py", &wires.small.server_view(NEVER_S)).start();
     assert_eq!(server.line(), "ready");
     let [poi, hall] = ["poi", "hall"].map(|meter| wires.to(meter, "acuvim-ii"));
-    let house = wires.to("house", "schneider-pm5xxx");
+    let [house, sun] =
+        [("house", "schneider-pm5xxx"), ("sun", "sunspec-203")].map(|(name, profile)| wires.to(name, profile));
     let (netio, gude) = (wires.to("netio", "netio-powerpdu"), wires.to("gude", "gude-expert-pdu"));
     wires.shows(&poi, 25_000);
     wires.shows(&hall, 20_000);
     wires.shows(&house, 5_000);
+    wires.shows(&sun, 5_000);
 
     netio.command(0b0000_0111, wires.later());
     gude.command(0b1000_0001, wires.later());

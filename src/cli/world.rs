@@ -27,7 +27,12 @@ pub(super) fn known(path: Option<&Path>) -> Result<Known, u8> {
         None => ("sites/demo.toml".to_owned(), DEMO.to_owned()),
         Some(path) => match std::fs::read_to_string(path) {
             Ok(text) => (path.display().to_string(), text),
-            Err(error) => return Err(refuse(format!("{}: cannot be read: {error}; give the path of a site file", path.display()))),
+            Err(error) => {
+                return Err(refuse(format!(
+                    "{}: cannot be read: {error}; give the path of a site file",
+                    path.display()
+                )));
+            }
         },
     };
     let site = site::file::load(&name, &text).map_err(|problems| {

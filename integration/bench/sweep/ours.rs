@@ -51,15 +51,26 @@ pub(super) fn sweep(address: SocketAddr) -> Run {
         while count.lock().expect("nobody panics").sweep < 3 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        let before = failed(&wires);
         count.lock().expect("nobody panics").tally = Some(Tally::start(clock));
         tokio::time::sleep(SPAN).await;
         let run = count.lock().expect("nobody panics").tally.take().expect("it was started").end();
-        let faults: u64 =
-            wires.iter().map(|wire| wire.seen().counts).map(|c| c.timeouts + c.not_understood + c.reconnects).sum();
-        if faults > 0 {
-            println!("     {faults} reads of ours failed");
+        let [timeouts, wrong, lost] = failed(&wires);
+        let failed = [timeouts - before[0], wrong - before[1], lost - before[2]];
+        if failed != [0; 3] {
+            println!(
+                "     of our reads in this span {} timed out, {} were wrong, {} lost their connection",
+                failed[0], failed[1], failed[2]
+            );
         }
         run
+    })
+}
+
+/// Reads without an answer in time, with a wrong one, and connections lost, so far.
+fn failed(wires: &[Wire]) -> [u64; 3] {
+    wires.iter().map(|wire| wire.seen().counts).fold([0; 3], |[timeouts, wrong, lost], counts| {
+        [timeouts + counts.timeouts, wrong + counts.not_understood, lost + counts.no_connection]
     })
 }
 
