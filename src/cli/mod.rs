@@ -15,6 +15,7 @@ pub mod replay;
 pub mod run;
 pub mod screen;
 pub mod simulate;
+mod session;
 mod summary;
 mod world;
 

@@ -1,1 +1,44 @@
-//! stub
+//! `ballast run SITE`: the controller on a real site.
+
+use std::path::Path;
+
+use super::session::{self, Session};
+use super::world::{self, Known};
+use super::{Watch, World};
+use crate::plant::PriceMix;
+use crate::run::Prices;
+use crate::time::Clock;
+
+/// Runs `ballast run`.
+pub fn run(site: &Path, watch: Watch, prices: Option<&Path>, shadow: bool) -> u8 {
+    control(site, watch, prices, shadow).unwrap_or_else(|code| code)
+}
+
+fn control(site: &Path, watch: Watch, prices: Option<&Path>, shadow: bool) -> Result<u8, u8> {
+    let known = known(site, &watch)?;
+    let prices = recorded(prices)?;
+    let runtime = session::runtime()?;
+    let begun = session::begin(&known, "run", watch.journal.clone())?;
+    let note = if shadow { "shadow: everything is decided and journaled, nothing is commanded" } else { "" };
+    let session = Session { known, prices, emulated: None, note: note.to_owned(), shadow };
+    session::run(&runtime, session, begun, &watch)
+}
+
+/// The site file; where it is bad, the last good one of this journal, and loudly: after a reboot at night somebody must
+/// hold the limit, whatever was edited in the evening.
+fn known(site: &Path, watch: &Watch) -> Result<Known, u8> {
+    world::known(Some(site)).or_else(|code| {
+        let last = watch.journal.as_deref().and_then(crate::run::last_good_site).ok_or(code)?;
+        eprintln!("{}: refused, see above: RUNNING ON THE LAST GOOD FILE of this journal", site.display());
+        world::known_text(&format!("{} (last good)", site.display()), last, site.parent())
+    })
+}
+
+/// Recorded prices in real time from their first interval on; without a file the price is lost and the fall-back holds.
+fn recorded(path: Option<&Path>) -> Result<Prices, u8> {
+    let Some(path) = path else { return Ok(Box::new(|_| None)) };
+    let world = World { hall: String::new(), prices: Some(path.to_owned()), prices_from: None, price_speed: None, seed: 0 };
+    let mut load = world::prices(&world, PriceMix::measured(), 1)?;
+    let clock = Clock::start();
+    Ok(Box::new(move |_| load.at(clock.mono())))
+}

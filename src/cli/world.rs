@@ -23,36 +23,36 @@ const DEMO: &str = include_str!("../../sites/demo.toml");
 
 /// Reads a site file and the register maps it names; the exit code where that fails.
 pub(super) fn known(path: Option<&Path>) -> Result<Known, u8> {
-    let (name, text) = match path {
-        None => ("sites/demo.toml".to_owned(), DEMO.to_owned()),
-        Some(path) => match std::fs::read_to_string(path) {
-            Ok(text) => (path.display().to_string(), text),
-            Err(error) => {
-                return Err(refuse(format!(
-                    "{}: cannot be read: {error}; give the path of a site file",
-                    path.display()
-                )));
-            }
-        },
-    };
-    let site = site::file::load(&name, &text).map_err(|problems| {
+    let Some(path) = path else { return known_text("sites/demo.toml", DEMO.to_owned(), None) };
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => known_text(&name, text, path.parent()),
+        Err(error) => Err(refuse(format!("{name}: cannot be read: {error}; give the path of a site file"))),
+    }
+}
+
+/// The same from the text of a file; register maps are looked for `beside` it first.
+pub(super) fn known_text(name: &str, text: String, beside: Option<&Path>) -> Result<Known, u8> {
+    let (site, places) = site::file::load_placed(name, &text).map_err(|problems| {
         eprint!("{}", problems.render(colour()));
         PROBLEMS
     })?;
-    let mut known = Known { site, profiles: vec![], files: vec![("site", name.clone(), text)] };
-    read_profiles(&mut known, path.and_then(Path::parent))?;
-    promise(&known, &name)?;
+    let mut known = Known { site, profiles: vec![], files: vec![] };
+    read_profiles(&mut known, beside)?;
+    promise(&known, name, &text, &places)?;
+    known.files.insert(0, ("site", name.to_owned(), text));
     Ok(known)
 }
 
 /// A site that cannot hold its own promise is not run.
-fn promise(known: &Known, name: &str) -> Result<(), u8> {
+fn promise(known: &Known, name: &str, text: &str, places: &site::file::Places) -> Result<(), u8> {
     let profiles: Vec<&str> = known.profiles.iter().map(|profile| profile.name.as_str()).collect();
     let report = site::check::check(&known.site, &profiles, None);
-    for error in &report.errors {
-        eprintln!("{name}: {}: {}; {}", error.at, error.message, error.help);
+    if report.errors.is_empty() {
+        return Ok(());
     }
-    if report.errors.is_empty() { Ok(()) } else { Err(PROBLEMS) }
+    eprint!("{}", super::check::problems(name, text, places, &report).render(colour()));
+    Err(PROBLEMS)
 }
 
 fn refuse(message: String) -> u8 {
@@ -86,11 +86,9 @@ fn read_profiles(known: &mut Known, beside: Option<&Path>) -> Result<(), u8> {
 }
 
 fn profile_text(name: &str, beside: Option<&Path>) -> Option<(String, String)> {
-    let file = beside?.join("devices").join(format!("{name}.toml"));
-    match std::fs::read_to_string(&file) {
-        Ok(text) => Some((file.display().to_string(), text)),
-        Err(_) => Profile::builtin(name).map(|text| (format!("sites/devices/{name}.toml"), text.to_owned())),
-    }
+    let file = beside.map(|folder| folder.join("devices").join(format!("{name}.toml")));
+    let read = file.and_then(|file| Some((file.display().to_string(), std::fs::read_to_string(&file).ok()?)));
+    read.or_else(|| Profile::builtin(name).map(|text| (format!("sites/devices/{name}.toml"), text.to_owned())))
 }
 
 /// How long a training run starts up in a show; the measured one took five minutes.

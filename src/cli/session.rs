@@ -1,0 +1,165 @@
+//! What `demo` and `run` share: the loop, the page, the screen, Ctrl-C, and the summary at the end.
+
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::world::Known;
+use super::{COULD_NOT, FINE, PROBLEMS, Watch, screen, summary};
+use crate::run::{self, Begun, Emulated, Ended, Prices, Setup};
+use crate::units::Power;
+use crate::web::{self, Hub, Page};
+
+/// Threads of the async runtime: connections and the page. The loop has its own.
+const WORKERS: usize = 2;
+/// How often a headless run says that it lives.
+const PROGRESS: Duration = Duration::from_secs(10);
+
+/// What makes one session different from another.
+pub(super) struct Session {
+    pub(super) known: Known,
+    pub(super) prices: Prices,
+    pub(super) emulated: Option<Box<dyn Emulated>>,
+    pub(super) note: String,
+    pub(super) shadow: bool,
+}
+
+/// The async runtime of a session; the exit code where there is none.
+pub(super) fn runtime() -> Result<Runtime, u8> {
+    Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build().map_err(|error| refuse(&error.to_string()))
+}
+
+/// Opens the journal where it was asked for, or in a new folder of the system's place for such.
+pub(super) fn begin(known: &Known, verb: &str, folder: Option<PathBuf>) -> Result<Begun, u8> {
+    let folder = folder.unwrap_or_else(|| std::env::temp_dir().join(format!("ballast-{verb}-{}", std::process::id())));
+    let files: Vec<_> = known.files.iter().map(|(role, name, text)| (*role, name.as_str(), text.as_str())).collect();
+    let begun = run::begin(&known.site, &files, &folder).map_err(|error| refuse(&error))?;
+    begun.remarks.iter().for_each(|remark| eprintln!("{remark}"));
+    Ok(begun)
+}
+
+/// Runs a session to its end and tells how it went.
+pub(super) fn run(runtime: &Runtime, session: Session, begun: Begun, watch: &Watch) -> Result<u8, u8> {
+    let (hub, actions) = Hub::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    let page = page(runtime, &hub, watch.port)?;
+    heed_interrupts(runtime, Arc::clone(&stop));
+    let (site, folder) = (session.known.site.clone(), begun.folder.clone());
+    let handle = run::start(Setup {
+        site: session.known.site,
+        profiles: session.known.profiles,
+        runtime: runtime.handle().clone(),
+        begun,
+        prices: session.prices,
+        hub: hub.clone(),
+        actions,
+        emulated: session.emulated,
+        note: session.note,
+        shadow: session.shadow,
+        ends: watch.span,
+        stop,
+    })
+    .map_err(|error| refuse(&error.to_string()))?;
+    eprintln!("page http://{}/   journal {}", page.address(), folder.display());
+    let ended = Arc::new(AtomicBool::new(false));
+    let joined = join(handle, Arc::clone(&ended)).map_err(|error| refuse(&error.to_string()))?;
+    if watch.headless || !std::io::stdout().is_terminal() {
+        progress(&hub, &ended);
+    } else if let Err(error) = screen::watch(&hub, &ended) {
+        eprintln!("no screen: {error}; the page shows the same");
+        progress(&hub, &ended);
+    }
+    let ended = joined.join().ok().flatten().ok_or_else(|| refuse("the loop broke; its journal tells how far it came"))?;
+    tell(&site, &ended, watch.json);
+    Ok(if ended.left == Power::ZERO { FINE } else { PROBLEMS })
+}
+
+fn refuse(message: &str) -> u8 {
+    eprintln!("{message}");
+    COULD_NOT
+}
+
+/// The page on the port asked for, or on any other where that one is taken.
+fn page(runtime: &Runtime, hub: &Hub, port: u16) -> Result<Page, u8> {
+    let serve = |port| web::serve(hub.clone(), SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    runtime
+        .block_on(async {
+            match serve(port).await {
+                Ok(page) => Ok(page),
+                Err(_) => serve(0).await,
+            }
+        })
+        .map_err(|error| refuse(&error.to_string()))
+}
+
+/// The first Ctrl-C (or SIGTERM) sheds on the ramp and says so; the second ends at once and leaves every outlet as it is.
+fn heed_interrupts(runtime: &Runtime, stop: Arc<AtomicBool>) {
+    runtime.spawn(async move {
+        let mut asked = false;
+        while interrupted().await {
+            if asked {
+                eprintln!("ended at once: outlets are left as they are; their permits lapse where a device has a watchdog");
+                std::process::exit(130);
+            }
+            asked = true;
+            eprintln!("shedding on the ramp, then ending; once more ends at once and leaves the outlets as they are");
+            stop.store(true, Ordering::Relaxed);
+        }
+    });
+}
+
+#[cfg(unix)]
+pub(super) async fn interrupted() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else { return tokio::signal::ctrl_c().await.is_ok() };
+    tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended.is_ok(),
+        ended = term.recv() => ended.is_some(),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) async fn interrupted() -> bool {
+    tokio::signal::ctrl_c().await.is_ok()
+}
+
+type Joined = std::thread::JoinHandle<Option<Ended>>;
+
+/// Waits for the loop beside the screen.
+fn join(handle: std::thread::JoinHandle<Ended>, ended: Arc<AtomicBool>) -> std::io::Result<Joined> {
+    std::thread::Builder::new().name("join".into()).spawn(move || {
+        let outcome = handle.join().ok();
+        ended.store(true, Ordering::Relaxed);
+        outcome
+    })
+}
+
+/// A line now and then, so that a headless run is not a silent one.
+fn progress(hub: &Hub, ended: &AtomicBool) {
+    let mut left = PROGRESS;
+    while !ended.load(Ordering::Relaxed) {
+        let step = Duration::from_millis(100);
+        std::thread::sleep(step);
+        left = left.saturating_sub(step);
+        if left.is_zero() {
+            left = PROGRESS;
+            let view = hub.view();
+            let watts = |watts: Option<i64>| watts.map_or_else(|| "no data".into(), |watts| Power::from_watts(watts).to_string());
+            let miners = Power::from_watts(view.miners_w);
+            eprintln!("import {}  hall {}  miners {miners}  {}", watts(view.poi_w), watts(view.hall_w), view.cause.name());
+        }
+    }
+}
+
+fn tell(site: &crate::site::Site, ended: &Ended, json: bool) {
+    if json {
+        println!("{}", summary::run_json(site, ended));
+    } else {
+        print!("{}", summary::run_text(site, ended));
+    }
+}
