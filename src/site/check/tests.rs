@@ -60,6 +60,8 @@ fn a_slow_class_is_bounded_by_what_the_hall_can_take_back_in_its_time() {
     let report = changed(|site| site.hall.slew = Slew::from_watts_per_second(2_000_000));
     // At half load: 1400 + 10 + 2000 x 0.25 + 40 kW leaves room for all; a second later the hall is at its nameplate.
     assert_eq!(report.reserve.lines[2].rooms[0].firm, kw(2_840));
+    // The bound of the slow class is its own: the fast ones fill beside it, up to theirs.
+    assert_eq!(report.reserve.all[0], report.sums.fleet);
     let slow_fleet = changed(|site| {
         site.hall.slew = Slew::from_watts_per_second(2_000_000);
         site.groups.iter_mut().for_each(|group| group.paths[0].response = Duration::from_secs(1));
