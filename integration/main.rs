@@ -1,5 +1,12 @@
-//! One test binary.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+//! One test binary: one link, one run. The house rules are in [`tidy`], other people's programs in [`peers`].
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
 
+mod devices;
 mod emulate;
+mod journal;
+mod peers;
 mod plant;
+mod sites;
+mod stories;
+mod tidy;
+mod watch;

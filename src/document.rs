@@ -36,6 +36,9 @@ pub use value::{Decimal, Field, Value};
 /// The largest file that is read. A site of 10,000 miners is some tens of kilobytes.
 pub const MAX_BYTES: usize = 1 << 20;
 
+/// The longest line that is read, in bytes. A longer one was not written by a person and could not be shown.
+pub const MAX_LINE: usize = 8 << 10;
+
 /// A TOML text with what was found wrong in it so far.
 #[derive(Debug)]
 pub struct Document<'t> {
@@ -48,10 +51,7 @@ pub struct Document<'t> {
 impl<'t> Document<'t> {
     /// Reads the text. Errors of TOML itself are kept as problems beside what could be read.
     pub fn parse(file: &str, text: &'t str) -> Self {
-        if text.len() > MAX_BYTES {
-            let message = format!("the file has {} bytes, more than the {MAX_BYTES} that are read", text.len());
-            let problem =
-                Problem::new(Code::Size, 0..0, message).help("split it, or look for what was pasted in twice");
+        if let Err(problem) = fits(text) {
             return Self { file: file.into(), text: "", root: DeTable::new(), problems: RefCell::new(vec![problem]) };
         }
         let (root, errors) = DeTable::parse_recoverable(text);
@@ -67,6 +67,11 @@ impl<'t> Document<'t> {
     /// Adds a problem.
     pub fn add(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
+    }
+
+    /// The line of a place, from 1.
+    pub fn line(&self, span: &Span) -> usize {
+        problem::line(self.text, span.start)
     }
 
     /// The text as given.
@@ -85,5 +90,18 @@ impl<'t> Document<'t> {
             Some(_) => Err(problems),
             None => Err(problems.or_else_one("nothing could be read from this file")),
         }
+    }
+}
+
+fn fits(text: &str) -> Result<(), Problem> {
+    let too_large = |message: String| Err(Problem::new(Code::Size, 0..0, message));
+    if text.len() > MAX_BYTES {
+        return too_large(format!("the file has {} bytes, more than the {MAX_BYTES} that are read", text.len()));
+    }
+    match text.lines().enumerate().find(|(_, line)| line.len() > MAX_LINE) {
+        Some((at, line)) => {
+            too_large(format!("line {} has {} bytes, more than the {MAX_LINE} that are read", at + 1, line.len()))
+        }
+        None => Ok(()),
     }
 }

@@ -1,3 +1,212 @@
-//! Arguments only.
+//! Arguments only: what can be typed, and which verb it goes to.
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ballast::cli;
+use ballast::time::Wall;
+use ballast::units::Quantity;
+use clap::{Args, Parser, Subcommand};
+
+/// Grid-aware demand response: miners soak up the power an AI hall does not use, and are gone in time when it does.
+#[derive(Parser)]
+#[command(name = "ballast", version, propagate_version = true, max_term_width = 100)]
+struct Ballast {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// A whole emulated site on real sockets, the controller on it, a screen and a page to watch it; nothing else to install
+    Demo(Demo),
+    /// Control a site
+    Run(Run),
+    /// Only the emulated devices of a site, for other people's controllers too
+    Emulate(Emulate),
+    /// Check site and device files: every problem at once, with the line shown
+    Check(Check),
+    /// The same decision on the plant in virtual time: what is absorbed, against two honest baselines
+    Simulate(Simulate),
+    /// The price of latency: average miner power against path response, from the simulated plant
+    Latency(Latency),
+    /// Decide again from a journal: must match to the byte
+    Replay(Replay),
+    /// The audit log
+    Audit(Audit),
+}
+
+/// What plays in the plant.
+#[derive(Args, Clone)]
+struct World {
+    /// The hall: `inference`, `training`, `day`, or a recorded file (`time_s,pu` CSV, may be .gz)
+    #[arg(long, value_name = "KIND|FILE", default_value = "inference")]
+    hall: String,
+    /// Recorded prices (`ts_utc,usd_mwh` CSV, may be .gz); generated ones without it
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+    /// Where in the recorded prices to start, as in 2023-09-06T22:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = wall)]
+    prices_from: Option<Wall>,
+    /// How many times faster than real time prices play
+    #[arg(long, value_name = "N")]
+    price_speed: Option<u32>,
+    /// Decides every chance in the plant
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl From<World> for cli::World {
+    fn from(world: World) -> Self {
+        let World { hall, prices, prices_from, price_speed, seed } = world;
+        Self { hall, prices, prices_from, price_speed, seed }
+    }
+}
+
+/// How a run is watched and how it ends.
+#[derive(Args, Clone)]
+struct Watch {
+    /// No screen in the terminal
+    #[arg(long)]
+    headless: bool,
+    /// End in order after this time, as in 60s
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    span: Option<Duration>,
+    /// The summary as JSON
+    #[arg(long)]
+    json: bool,
+    /// Folder of the journal
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// Port of the page on 127.0.0.1; 0 takes any
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+}
+
+impl From<Watch> for cli::Watch {
+    fn from(watch: Watch) -> Self {
+        let Watch { headless, span, json, journal, port } = watch;
+        Self { headless, span, json, journal, port }
+    }
+}
+
+#[derive(Args)]
+struct Demo {
+    /// Site file; the demo site without it
+    site: Option<PathBuf>,
+    #[command(flatten)]
+    world: World,
+    #[command(flatten)]
+    watch: Watch,
+}
+
+#[derive(Args)]
+struct Run {
+    /// Site file
+    site: PathBuf,
+    #[command(flatten)]
+    watch: Watch,
+    /// Recorded prices to go by (`ts_utc,usd_mwh` CSV); without it the price is lost and the file's fall-back holds
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+    /// Decide and journal, but command nothing
+    #[arg(long)]
+    shadow: bool,
+}
+
+#[derive(Args)]
+struct Emulate {
+    /// Site file
+    site: PathBuf,
+    #[command(flatten)]
+    world: World,
+    /// End after this time
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    span: Option<Duration>,
+}
+
+#[derive(Args)]
+struct Check {
+    /// Site and device files
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Simulate {
+    /// Site file
+    site: PathBuf,
+    #[command(flatten)]
+    world: World,
+    /// How long, in virtual time; a recorded hall plays once without it
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    span: Option<Duration>,
+    /// What is not scored at the start
+    #[arg(long, value_name = "TIME", value_parser = span, default_value = "60s")]
+    start_up: Duration,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Latency {
+    /// Site file
+    site: PathBuf,
+    /// How long each point runs, in virtual time
+    #[arg(long = "for", value_name = "TIME", value_parser = span, default_value = "20min")]
+    span: Duration,
+    /// How many seeds each point is the mean of
+    #[arg(long, default_value_t = 5)]
+    seeds: u64,
+    /// Also draw the chart into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Replay {
+    /// Folder of the journal
+    journal: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Audit {
+    #[command(subcommand)]
+    verb: AuditVerb,
+}
+
+#[derive(Subcommand)]
+enum AuditVerb {
+    /// Recompute the tree over every record and compare it with the checkpoint
+    Verify(Replay),
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    Duration::parse(text).map_err(|error| match error.help() {
+        Some(help) => format!("{error}: {help}"),
+        None => error.to_string(),
+    })
+}
+
+fn wall(text: &str) -> Result<Wall, String> {
+    Wall::parse(text).ok_or_else(|| format!("`{text}` is not a time such as 2023-09-06T22:00:00Z"))
+}
+
+fn main() -> ExitCode {
+    let code = match Ballast::parse().verb {
+        Verb::Simulate(it) => cli::simulate::run(&it.site, it.world.into(), it.span, it.start_up, it.json),
+        _ => 2,
+    };
+    ExitCode::from(code)
+}

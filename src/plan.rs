@@ -23,6 +23,10 @@ pub struct Plan {
     pub events: Vec<Event>,
     /// What all groups together are counted to draw while commands are pending.
     pub counted: Power,
+    /// What all firm load counts as at the fastest response class.
+    pub firm: Power,
+    /// Units that shall come on as soon as this record is durable. A raise is announced first and sent later.
+    pub intends: Vec<(GroupIx, u64)>,
 }
 
 /// What a group is told. Renewed every tick; void at `lapses`.

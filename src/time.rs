@@ -117,19 +117,25 @@ pub struct Now {
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: std::time::Instant,
+    base: Mono,
 }
 
 impl Clock {
     /// Starts the monotonic clock at zero.
-    #[allow(clippy::disallowed_methods)]
     pub fn start() -> Self {
-        Self { start: std::time::Instant::now() }
+        Self::start_at(Mono::START)
+    }
+
+    /// Starts the monotonic clock at this moment, so that what happened before it has a place on it.
+    #[allow(clippy::disallowed_methods)]
+    pub fn start_at(base: Mono) -> Self {
+        Self { start: std::time::Instant::now(), base }
     }
 
     /// Monotonic time alone: cheaper, and all a device needs.
     #[allow(clippy::disallowed_methods)]
     pub fn mono(&self) -> Mono {
-        Mono(u64::try_from(std::time::Instant::now().duration_since(self.start).as_micros()).unwrap_or(u64::MAX))
+        self.base.after(std::time::Instant::now().duration_since(self.start))
     }
 
     /// Both clocks. The wall time is the monotonic time plus an offset in whole milliseconds, so that it changes only when
@@ -146,7 +152,7 @@ impl Clock {
 
     /// The moment on the system's monotonic clock at which this clock shows `at`: for waiting.
     pub fn instant(&self, at: Mono) -> std::time::Instant {
-        self.start.checked_add(Duration::from_micros(at.0)).unwrap_or(self.start)
+        self.start.checked_add(at.since(self.base)).unwrap_or(self.start)
     }
 }
 

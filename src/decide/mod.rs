@@ -1,1 +1,146 @@
-//! The decision: pure and total.
+//! The decision: what the miners may draw, and what each group is told. Pure and total: no clock, no I/O, no chance, no
+//! error, no float. The same snapshot and memory give the same plan and memory, so a journal can be decided again and
+//! compared to the byte.
+//!
+//! A tick goes: count what is drawing ([`follow`]), read the firm load ([`firm`]), ask every rule ([`rules`]), shed at once
+//! what no longer fits, lower on the ramp what need not run ([`shed`]), restore what may come back ([`restore`]), tell what
+//! changed ([`tell`]).
+#![deny(clippy::float_arithmetic)]
+
+mod envelope;
+mod firm;
+mod follow;
+mod memory;
+mod restore;
+mod room;
+mod rules;
+mod shed;
+mod standing;
+mod switch;
+mod tell;
+
+pub use envelope::{Envelope, Margin};
+pub use memory::{GroupMemory, Memory, Remembered, Told};
+pub use room::{Ask, Room, fill};
+pub use standing::{ClassIx, Fixed, Standing};
+
+use std::time::Duration;
+
+use crate::plan::{Bound, Cause, Command, Event, Plan};
+use crate::snapshot::Snapshot;
+use crate::time::Mono;
+use crate::units::Power;
+use firm::Firm;
+use rules::Facts;
+
+/// How long what the miners were counted to draw is held against the POI's remainder: longer than any meter lags.
+const COUNTED_FOR: Duration = Duration::from_secs(1);
+/// It is kept in steps of this length.
+const COUNTED_STEP: Duration = Duration::from_millis(100);
+
+/// Decides one tick.
+pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (Plan, Memory) {
+    let now = snapshot.now.mono;
+    let mut events = Vec::new();
+    memory.pass(&standing.site, snapshot);
+    count(standing, &mut memory, snapshot, &mut events);
+    let firm = Firm::read(standing, &memory, snapshot);
+    learn(standing, &mut memory, &firm, now);
+    slide_cap(standing, &mut memory, snapshot, &firm);
+    let (price, price_lost) = rules::price_in_force(standing, snapshot);
+
+    let facts = Facts { standing, snapshot, firm: &firm, price, cap: memory.sliding_cap };
+    let limits = rules::bounds(&facts);
+    let binding = rules::tightest(&limits).unwrap_or(NOTHING);
+    act(&facts, &mut memory, &mut events);
+    tell::tell(&facts, price_lost, binding, &mut memory, &mut events);
+
+    let commands = memory.groups.iter().zip(&standing.groups);
+    let plan = Plan {
+        ceiling: binding.at_most,
+        floor: Power::ZERO,
+        cause: binding.cause,
+        limits,
+        commands: commands
+            .map(|(group, fixed)| Command { on: group.told.unwrap_or(0), lapses: now.after(fixed.lapse) })
+            .collect(),
+        events,
+        counted: memory.groups.iter().map(|group| group.counted).sum(),
+        firm: firm.worst.first().copied().unwrap_or(firm.nameplate),
+        intends: memory.intends.clone(),
+    };
+    (plan, memory)
+}
+
+/// A site without any rule draws nothing.
+const NOTHING: Bound = Bound { scope: crate::plan::Scope::Site, at_most: Power::ZERO, cause: Cause::EStop };
+
+/// What each group counts as drawing, and the highest all together counted in the last second.
+fn count(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, events: &mut Vec<Event>) {
+    let all = standing.site.groups.iter().zip(&standing.groups).zip(&snapshot.groups).zip(&mut memory.groups);
+    for (ix, (((group, fixed), seen), kept)) in all.enumerate() {
+        follow::Following { ix, group, fixed, seen, now: snapshot.now.mono }.update(kept, events);
+    }
+    let now = snapshot.now.mono;
+    let counted: Power = memory.groups.iter().map(|group| group.counted).sum();
+    memory.counted.retain(|(at, _)| now.since(*at) <= COUNTED_FOR);
+    match memory.counted.last_mut() {
+        Some((at, highest)) if now.since(*at) < COUNTED_STEP => *highest = counted.max(*highest),
+        _ => memory.counted.push((now, counted)),
+    }
+}
+
+/// Takes the firm load into the envelope, and learns how far it rises above it. A hall that nobody sees teaches nothing.
+fn learn(standing: &Standing, memory: &mut Memory, firm: &Firm, now: Mono) {
+    if firm.hall_unknown {
+        return;
+    }
+    memory.margin.learn(firm.now, &memory.envelope, firm.nameplate);
+    memory.envelope.take(firm.now, now, standing.site.fill.window);
+}
+
+/// The operator's cap slides from what the site may draw now down to what was ordered, on the site's ramp. A higher cap
+/// holds at once; the restore ramp does the rest.
+fn slide_cap(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, firm: &Firm) {
+    let Some(cap) = snapshot.orders.cap else {
+        memory.sliding_cap = None;
+        return;
+    };
+    let start = || {
+        let told = (0..standing.groups.len()).map(|ix| shed::told_power(standing, memory, ix)).sum::<Power>();
+        standing.site.poi.import_limit.min(firm.worst.last().copied().unwrap_or(firm.nameplate) + told)
+    };
+    let slid = memory.sliding_cap.unwrap_or_else(start) - standing.site.poi.ramp.over(memory.passed);
+    memory.sliding_cap = Some(slid.max(cap));
+}
+
+/// Sheds, lowers and restores.
+fn act(facts: &Facts<'_>, memory: &mut Memory, events: &mut Vec<Event>) {
+    let (standing, now) = (facts.standing, facts.snapshot.now.mono);
+    if facts.snapshot.orders.e_stop {
+        events.extend(shed::everything(standing, memory, now).event(Cause::EStop));
+        memory.intends.clear();
+        return;
+    }
+    let (site, feeders) = shed::rooms(facts, memory);
+    let (by_site, by_feeder) = shed::for_limits(standing, memory, now, site, feeders);
+    let shed = [by_site.event(limit_cause(facts)), by_feeder.event(Cause::FeederRating)];
+    if shed.iter().any(Option::is_some) {
+        memory.shed_at = Some(now);
+    }
+    events.extend(shed.into_iter().flatten());
+    if facts.snapshot.orders.drain || facts.price.is_some() {
+        let (lowered, cause) = shed::on_the_ramp(facts, memory);
+        events.extend(lowered.event(cause));
+    }
+    restore::restore(facts, memory, events);
+}
+
+/// The rule behind the bound on import that is in force.
+fn limit_cause(facts: &Facts<'_>) -> Cause {
+    match (facts.cap, facts.firm.hall_unknown) {
+        (Some(cap), _) if cap < facts.standing.site.poi.import_limit => Cause::OperatorCap,
+        (_, true) => Cause::AiHallUnknown,
+        (_, false) => Cause::ImportLimit,
+    }
+}

@@ -4,5 +4,7 @@
 //! it commands that lapse; nothing here decides anything, waits for the loop, or believes an answer it did not check.
 
 pub mod profile;
+pub mod wire;
 
 pub use profile::Profile;
+pub use wire::{Seen, Wire};

@@ -38,6 +38,8 @@ pub enum Code {
     Reference,
     /// Two values that do not go together.
     Conflict,
+    /// Each value may be, and together they cannot hold what the file promises.
+    Promise,
 }
 
 impl Code {
@@ -55,6 +57,7 @@ impl Code {
             Self::Duplicate => "duplicate",
             Self::Reference => "reference",
             Self::Conflict => "conflict",
+            Self::Promise => "promise",
         }
     }
 
@@ -109,13 +112,14 @@ pub struct Problems {
 }
 
 impl Problems {
-    pub(super) fn new(file: &str, text: &str, mut all: Vec<Problem>) -> Self {
+    /// Sorted by place; what a syntax error may have caused is left out.
+    pub fn new(file: &str, text: &str, mut all: Vec<Problem>) -> Self {
         for problem in &mut all {
             problem.span = inside(text, &problem.span);
         }
         drop_shadows(text, &mut all);
         all.sort_by_key(|p| (p.span.start, p.span.end, p.code));
-        all.dedup();
+        all.dedup_by(|next, kept| next == kept || next.code == Code::Duplicate && is_same_place(next, kept));
         Self { file: file.into(), text: text.into(), all }
     }
 
@@ -238,7 +242,13 @@ fn unquoted(text: &str, place: usize) -> Option<(&str, &str)> {
     quantity.then_some((key.trim(), value))
 }
 
-fn line(text: &str, place: usize) -> usize {
+/// One row of tables can clash with another in every name it makes: that is one mistake, told once.
+fn is_same_place(next: &Problem, kept: &Problem) -> bool {
+    next.code == kept.code && next.span == kept.span
+}
+
+/// The line of a place, from 1.
+pub(super) fn line(text: &str, place: usize) -> usize {
     text.as_bytes().iter().take(place).filter(|byte| **byte == b'\n').count() + 1
 }
 

@@ -220,13 +220,18 @@ fn more_problems_than_fit_are_counted() {
 
 #[test]
 fn a_file_too_large_is_refused_unread() {
-    let problems = read(&"#".repeat(MAX_BYTES + 1)).unwrap_err();
+    let problems = read(&"#\n".repeat(MAX_BYTES)).unwrap_err();
     assert_eq!(problems.all()[0].code, Code::Size);
     expect![[r#"
-        error: the file has 1048577 bytes, more than the 1048576 that are read
-        --> pumps.toml
-         = help: split it, or look for what was pasted in twice"#]]
+        error: the file has 2097152 bytes, more than the 1048576 that are read
+        --> pumps.toml"#]]
     .assert_eq(&problems.to_string());
+}
+
+#[test]
+fn a_line_too_long_to_be_shown_is_refused() {
+    let problems = read(&format!("a = 1\nb = \"{}\"", "x".repeat(MAX_LINE))).unwrap_err();
+    expect!["line 2 has 8198 bytes, more than the 8192 that are read"].assert_eq(&problems.all()[0].message);
 }
 
 proptest! {

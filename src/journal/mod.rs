@@ -1,1 +1,30 @@
-//! The audit log.
+//! The audit log, and what is remembered between restarts.
+mod append;
+mod disk;
+pub mod fold;
+mod keeper;
+mod line;
+mod open;
+pub mod record;
+mod replay;
+mod segments;
+mod state;
+pub mod store;
+pub mod tree;
+mod verify;
+mod writer;
+
+pub use append::{Beginning, Fate, Health, Journal};
+pub use fold::{Fold, Folded, Unfolded};
+pub use keeper::Keeper;
+pub use line::{Lines, MAX_LINE};
+pub use open::OpenError;
+pub use record::{Boot, FileSeen, Recorder};
+pub use replay::{Decider, Difference, Replayed, replay};
+pub use segments::Checkpoint;
+pub use store::{Opened, Store, StoreError};
+pub use verify::{Finding, Report, verify};
+pub use writer::Summary;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The site: what stands behind one grid connection, what it may draw, and how fast each part can be made to go away.
 //!
-//! A [`Site`] is made from a file by [`file`], proved to hold its own promise by [`check`], and never changes while it is
+//! A [`Site`] is made from a file by [`mod@file`], proved to hold its own promise by [`check`], and never changes while it is
 //! in force. Everything that refers to something else does so by index into the vectors here, so that the tick looks
 //! nothing up by name.
 
@@ -93,6 +93,16 @@ pub struct FirmLoad {
     pub meter: Option<DeviceIx>,
     /// The feeder it hangs on, where that is shared with miners.
     pub feeder: Option<FeederIx>,
+}
+
+impl FirmLoad {
+    /// What a reading of this age can have become `horizon` from now: the declared step and slew on top, at most the
+    /// nameplate. `period` is the time until the next decision. No reading counts as the nameplate.
+    pub fn worst_case(&self, reading: Option<(Power, Duration)>, period: Duration, horizon: Duration) -> Power {
+        let Some((value, age)) = reading else { return self.nameplate };
+        let time = age.saturating_add(period).saturating_add(horizon);
+        self.nameplate.min(value.or_zero() + self.step + self.slew.over(time))
+    }
 }
 
 /// A feeder or transformer: carries no more than its rating.

@@ -1,1 +1,178 @@
-//! x
+//! One connection to one device, as one task: what it has seen, and what it shall switch.
+//!
+//! A [`Wire`] is the handle. It takes a command and hands out what was seen, without ever waiting for the network. The
+//! task behind it has one request in flight, believes no answer it did not check, drops the connection at any doubt, and
+//! holds one command, the newest. A command lapses: unless it is renewed the task switches the outlets off by itself.
+//! Before the first command it writes nothing. It never decides, never retries a read late, and never queues.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use self::slot::Slot;
+use self::task::Task;
+use crate::devices::Profile;
+use crate::site::{self, MAX_UNITS};
+use crate::snapshot::{GroupSeen, Link, Reading};
+use crate::time::{Clock, Mono};
+
+mod backoff;
+mod line;
+mod slot;
+mod task;
+
+pub use line::Fault;
+
+/// Called from the device's task after every new reading of its power. Must not block.
+pub type OnFresh = Arc<dyn Fn() + Send + Sync>;
+
+/// A device that was reached and has not answered for this long is silent; so is one after two timeouts in a row.
+pub const SILENT_AFTER: Duration = Duration::from_secs(1);
+
+/// The connection to one device. Dropping it is like not renewing its command any more: the task lets the command lapse,
+/// switches the outlets off and ends.
+pub struct Wire {
+    slot: Arc<Slot>,
+    name: String,
+    profile: Arc<Profile>,
+    outlets: u32,
+    clock: Clock,
+}
+
+/// What is known of a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Whether it answers.
+    pub link: Link,
+    /// Its power. A failed read leaves the last one to age; an answer without a value replaces it.
+    pub power: Reading,
+    /// Which units it reported as on, and when the read that said so started.
+    pub on: Option<(u64, Mono)>,
+    /// The newest command it answered for, and when the answer came.
+    pub written: Option<(u64, Mono)>,
+    /// The times of the newest write.
+    pub write: Option<WriteTimes>,
+    /// The newest trouble; stays until the next one.
+    pub trouble: Option<Trouble>,
+    /// What happened so far.
+    pub counts: Counts,
+}
+
+/// The times of one write: decision, wire, acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriteTimes {
+    /// The units that shall be on.
+    pub on: u64,
+    /// When they were commanded, or the command lapsed.
+    pub wanted: Mono,
+    /// When the first request went out.
+    pub sent: Mono,
+    /// When the last one was answered rightly; nothing while it is not.
+    pub answered: Option<Mono>,
+}
+
+/// What went wrong, where and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What.
+    pub fault: Fault,
+    /// The first wire address of the request; nothing where no request was made.
+    pub address: Option<u16>,
+    /// When the request, or the attempt to connect, began.
+    pub since: Mono,
+}
+
+/// What happened on a connection since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests sent.
+    pub requests: u64,
+    /// Requests without an answer in time.
+    pub timeouts: u64,
+    /// Requests answered by an exception.
+    pub refused: u64,
+    /// Answers that were not an answer to the request, and devices that are not what their file says.
+    pub not_understood: u64,
+    /// Connections lost, and attempts that failed.
+    pub no_connection: u64,
+    /// Connections made after the first.
+    pub reconnects: u64,
+    /// Commands that lapsed unrenewed.
+    pub lapses: u64,
+}
+
+impl Seen {
+    /// The part that enters the snapshot of a group.
+    pub fn group(&self) -> GroupSeen {
+        GroupSeen { link: self.link, power: self.power, on: self.on, written: self.written }
+    }
+}
+
+impl Wire {
+    /// Starts the task for a device. `outlets` is how many of its outlets are switched; 0 for a meter.
+    pub fn spawn(
+        runtime: &Handle,
+        profile: Arc<Profile>,
+        device: &site::Device,
+        outlets: u32,
+        clock: Clock,
+        on_fresh: Option<OnFresh>,
+    ) -> Self {
+        let outlets = if profile.outlets.is_some() { outlets.min(MAX_UNITS) } else { 0 };
+        let slot = Arc::new(Slot::new(clock, profile.power.is_some()));
+        let task = Task::new(Arc::clone(&slot), Arc::clone(&profile), device, outlets, clock, on_fresh);
+        runtime.spawn(task.run());
+        Self { slot, name: device.name.clone(), profile, outlets, clock }
+    }
+
+    /// What was seen so far. Never waits for the device.
+    pub fn seen(&self) -> Seen {
+        self.slot.seen(self.clock.mono())
+    }
+
+    /// These units may be on until `lapses`, all others shall be off. Replaces the command before it; the same units
+    /// again only renew it. Without effect on a device without outlets.
+    pub fn command(&self, on: u64, lapses: Mono) {
+        if self.outlets > 0 {
+            self.slot.command(on & self.all_on(), lapses);
+        }
+    }
+
+    /// Takes on what is found running: as [`Wire::command`], but nothing is written unless the device reports otherwise or
+    /// the permit lapses. Without effect once a command was given.
+    pub fn adopt(&self, on: u64, lapses: Mono) {
+        if self.outlets > 0 {
+            self.slot.adopt(on & self.all_on(), lapses);
+        }
+    }
+
+    /// The newest trouble as a sentence for the log: device, register, what to look at.
+    pub fn trouble(&self) -> Option<String> {
+        let Trouble { fault, address, .. } = self.seen().trouble?;
+        let register = address.map(|address| format!(" on wire address {address}")).unwrap_or_default();
+        Some(format!("`{}`: {fault}{register}; {}", self.name, fault.next_step()))
+    }
+
+    /// The device's profile.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn all_on(&self) -> u64 {
+        if self.outlets >= MAX_UNITS { u64::MAX } else { (1_u64 << self.outlets) - 1 }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.slot.close();
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("name", &self.name).field("seen", &self.seen()).finish_non_exhaustive()
+    }
+}

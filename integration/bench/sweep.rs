@@ -1,0 +1,206 @@
+//! Reading 1,000 devices: our connections against what the machine can do at all, in one run.
+//!
+//! One server thread answers 1,000 connections on loopback. Two clients take turns, five pairs in all, each on one thread with a
+//! core of its own: the floor, which sends ready-made bytes and looks at nothing but the length of the answer, and our
+//! connections, which poll as fast as they can, check every answer, turn it into a power and put it into its slot.
+//! Both read the fast block of an Acuvim II, 59 registers. A single pair proves nothing: look at the medians and the spread.
+
+mod floor;
+mod ours;
+mod server;
+
+use std::time::Duration;
+
+use ballast::time::{Clock, Mono};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
+
+/// What every client asks: the fast block of an Acuvim II.
+const BLOCK: (u16, u16) = (12_288, 59);
+const DEVICES: usize = 1_000;
+const PAIRS: usize = 5;
+/// How long one client runs, besides connecting and its first sweep.
+const SPAN: Duration = Duration::from_secs(1);
+
+/// Runs it and prints the table.
+pub(crate) fn run() {
+    raise_file_limit();
+    let server = server::Server::start();
+    println!(
+        "{DEVICES} devices, one connection each, {} registers a read, {PAIRS} pairs of {} s",
+        BLOCK.1,
+        SPAN.as_secs()
+    );
+    println!(
+        "floor: one thread, epoll, ready-made requests, all asked before any answer is awaited; closed: each asks again at once"
+    );
+    println!(
+        "{:>4} {:>10} {:>10} {:>10} {:>7} {:>7} | {:>6} {:>6} {:>6} | sweep p50/p99 ms: floor, ours",
+        "pair", "floor t/s", "closed t/s", "ours t/s", "ratio", "closed", "CPU us", "ours", "ratio"
+    );
+    let mut pairs = Vec::new();
+    for number in 1..=PAIRS {
+        let address = server.address();
+        let sweep = on_a_core(move || floor::sweep(address));
+        let closed = on_a_core(move || floor::closed(address));
+        let ours = on_a_core(move || ours::sweep(address));
+        let pair = Pair { sweep, closed, ours };
+        pair.print(&number.to_string());
+        pairs.push(pair);
+    }
+    conclude(&pairs);
+    println!("server busy: {:.0} % of its core", server.stop() * 100.0);
+}
+
+/// What one client did in its span.
+struct Run {
+    trips: u64,
+    wall: Duration,
+    /// CPU time of the client's thread, user and system.
+    cpu: Duration,
+    /// From the start of a sweep until every device was read once more.
+    sweeps: Vec<Duration>,
+}
+
+impl Run {
+    fn rate(&self) -> f64 {
+        self.trips as f64 / self.wall.as_secs_f64()
+    }
+
+    fn cpu_us(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.trips.max(1) as f64
+    }
+
+    /// The sweep that this part of all sweeps does not exceed, in milliseconds.
+    fn quantile(&self, part: f64) -> f64 {
+        let mut sorted = self.sweeps.clone();
+        sorted.sort();
+        let at = (sorted.len().saturating_sub(1) as f64 * part).round() as usize;
+        sorted.get(at).map_or(f64::NAN, |sweep| sweep.as_secs_f64() * 1e3)
+    }
+}
+
+struct Pair {
+    sweep: Run,
+    closed: Run,
+    ours: Run,
+}
+
+impl Pair {
+    fn ratio(&self) -> f64 {
+        self.ours.rate() / self.sweep.rate()
+    }
+
+    fn ratio_to_closed(&self) -> f64 {
+        self.ours.rate() / self.closed.rate()
+    }
+
+    fn cpu_ratio(&self) -> f64 {
+        self.ours.cpu_us() / self.sweep.cpu_us()
+    }
+
+    fn print(&self, name: &str) {
+        println!(
+            "{name:>4} {:>10.0} {:>10.0} {:>10.0} {:>7.2} {:>7.2} | {:>6.1} {:>6.1} {:>6.2} | {:.1}/{:.1}, {:.1}/{:.1}",
+            self.sweep.rate(),
+            self.closed.rate(),
+            self.ours.rate(),
+            self.ratio(),
+            self.ratio_to_closed(),
+            self.sweep.cpu_us(),
+            self.ours.cpu_us(),
+            self.cpu_ratio(),
+            self.sweep.quantile(0.5),
+            self.sweep.quantile(0.99),
+            self.ours.quantile(0.5),
+            self.ours.quantile(0.99),
+        );
+    }
+}
+
+fn conclude(pairs: &[Pair]) {
+    let of = |name: &str, unit: &str, figure: &dyn Fn(&Pair) -> f64| {
+        let mut all: Vec<f64> = pairs.iter().map(figure).collect();
+        all.sort_by(f64::total_cmp);
+        println!("{name:<34} median {:>8.2} {unit} ({:.2} to {:.2})", all[all.len() / 2], all[0], all[all.len() - 1]);
+    };
+    println!();
+    of("ours against the sweeping floor", "", &Pair::ratio);
+    of("ours against the closed floor", "", &Pair::ratio_to_closed);
+    of("CPU of a read against the floor", "", &Pair::cpu_ratio);
+    of("our CPU of a read", "us", &|pair| pair.ours.cpu_us());
+    of("our sweep, p50", "ms", &|pair| pair.ours.quantile(0.5));
+    of("our sweep, p99", "ms", &|pair| pair.ours.quantile(0.99));
+}
+
+/// A thread on the last core; the server has the first.
+fn on_a_core<T: Send + 'static>(client: impl FnOnce() -> T + Send + 'static) -> T {
+    let run = move || {
+        pin(cores() - 1);
+        client()
+    };
+    std::thread::spawn(run).join().expect("a client ends")
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Keeps this thread on one core, where the system allows it.
+fn pin(core: usize) {
+    let mut set = CpuSet::new();
+    set.set(core);
+    if let Err(error) = sched_setaffinity(None, &set) {
+        println!("core {core} is not to be had: {error}");
+    }
+}
+
+/// Both ends of every connection are in this process.
+fn raise_file_limit() {
+    let wanted = 4 * DEVICES as u64;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit { current: Some(maximum.map_or(wanted, |maximum| maximum.min(wanted))), maximum };
+        setrlimit(Resource::Nofile, raised).expect("the file limit can be raised to its hard limit");
+    }
+}
+
+/// CPU time of this thread so far.
+fn cpu() -> Duration {
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(spent.tv_sec).unwrap_or(0), u32::try_from(spent.tv_nsec).unwrap_or(0))
+}
+
+/// Counts trips, and the sweeps they make up.
+struct Tally {
+    clock: Clock,
+    cpu: Duration,
+    started: Mono,
+    sweep_started: Mono,
+    trips: u64,
+    sweeps: Vec<Duration>,
+}
+
+impl Tally {
+    fn start(clock: Clock) -> Self {
+        let now = clock.mono();
+        Self { clock, cpu: cpu(), started: now, sweep_started: now, trips: 0, sweeps: Vec::new() }
+    }
+
+    fn is_over(&self) -> bool {
+        self.clock.mono().since(self.started) >= SPAN
+    }
+
+    /// Every device was read once more.
+    fn swept(&mut self) {
+        let now = self.clock.mono();
+        self.sweeps.push(now.since(self.sweep_started));
+        self.sweep_started = now;
+    }
+
+    fn end(self) -> Run {
+        let wall = self.clock.mono().since(self.started);
+        Run { trips: self.trips, wall, cpu: cpu().saturating_sub(self.cpu), sweeps: self.sweeps }
+    }
+}

@@ -1,0 +1,59 @@
+//! The driver against real sockets: hand-written peers that misbehave, and the library's own server.
+
+mod commands;
+mod lapses;
+mod misbehaving;
+mod peer;
+mod profiles;
+mod unanswered;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballast::devices::{Profile, Seen, Wire};
+use ballast::site::Device;
+use ballast::time::{Clock, Mono};
+use tokio::runtime::Handle;
+
+/// Long enough for a machine under load; no test is as long as this unless it fails.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A shipped file, with a timeout that no honest answer misses even on a machine under load.
+fn profile(name: &str) -> Arc<Profile> {
+    hasty(name, DEADLINE)
+}
+
+/// A shipped file with this timeout, for peers that let it pass.
+fn hasty(name: &str, timeout: Duration) -> Arc<Profile> {
+    let mut profile = Profile::parse(&format!("{name}.toml"), Profile::builtin(name).unwrap()).unwrap();
+    profile.connection.timeout = timeout;
+    Arc::new(profile)
+}
+
+fn wire(profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
+    let device = Device {
+        name: "north-01".into(),
+        profile: profile.name.clone(),
+        address,
+        unit_id: 7,
+        poll: Duration::from_millis(20),
+    };
+    Wire::spawn(&Handle::current(), Arc::clone(profile), &device, outlets, Clock::start(), None)
+}
+
+/// A lapse that no test lives to see.
+const NEVER: Mono = Mono::from_millis(3_600_000);
+
+/// Waits until the device was seen like this, and gives what was seen then.
+async fn until(wire: &Wire, what: &str, is: impl Fn(&Seen) -> bool) -> Seen {
+    let clock = Clock::start();
+    loop {
+        let seen = wire.seen();
+        if is(&seen) {
+            return seen;
+        }
+        assert!(clock.mono().since(Mono::START) < DEADLINE, "never came: {what}; last seen: {seen:?}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}

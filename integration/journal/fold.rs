@@ -1,0 +1,231 @@
+//! Folding the lines gives back exactly what was recorded, whatever it was.
+
+use ballast::journal::{Boot, Fold, Folded, MAX_LINE, Recorder};
+use ballast::plan::{Bound, Cause, Command, Event, Plan, Scope};
+use ballast::snapshot::{GroupSeen, Link, NoData, Orders, PriceSeen, Reading, Snapshot};
+use ballast::time::{Mono, Now, Wall};
+use ballast::units::{Power, Price};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::moment;
+
+fn power() -> impl Strategy<Value = Power> {
+    prop_oneof![
+        Just(Power::MAX),
+        (0..5_000_000_i64).prop_map(Power::from_watts),
+        any::<i64>().prop_map(Power::from_watts)
+    ]
+}
+
+/// Mostly times near the tick's, some from anywhere.
+fn mono() -> impl Strategy<Value = Mono> {
+    prop_oneof![
+        (0..4_u64).prop_map(|step| Mono::from_millis(step * 100)),
+        (0..10_000_000_u64).prop_map(Mono::from_micros),
+        any::<u64>().prop_map(Mono::from_micros)
+    ]
+}
+
+fn reading() -> impl Strategy<Value = Reading> {
+    let no_data = prop_oneof![
+        Just(NoData::NeverRead),
+        Just(NoData::NoMeter),
+        Just(NoData::NoAnswer),
+        Just(NoData::Refused),
+        Just(NoData::NotUnderstood),
+        Just(NoData::NotAvailable)
+    ];
+    prop_oneof![(power(), mono()).prop_map(|(power, at)| Reading::Known(power, at)), no_data.prop_map(Reading::NoData)]
+}
+
+fn units() -> impl Strategy<Value = Option<(u64, Mono)>> {
+    option::of((prop_oneof![Just(255_u64), any::<u64>()], mono()))
+}
+
+fn group() -> impl Strategy<Value = GroupSeen> {
+    let link = prop_oneof![Just(Link::New), Just(Link::Up), Just(Link::Silent)];
+    (link, reading(), units(), units()).prop_map(|(link, power, on, written)| GroupSeen { link, power, on, written })
+}
+
+/// Any moment of the years that RFC 3339 can write.
+fn now() -> impl Strategy<Value = Now> {
+    let wall = -62_135_596_800_000_000_i64..253_402_300_799_000_000;
+    prop_oneof![
+        (0..10_000_000_u64).prop_map(moment),
+        (mono(), wall).prop_map(|(mono, wall)| Now { mono, wall: Wall::from_micros(wall) })
+    ]
+}
+
+fn snapshot() -> impl Strategy<Value = Snapshot> {
+    let orders = (any::<bool>(), any::<bool>(), option::of(power()));
+    let price = option::of((any::<i64>(), mono()));
+    let tick = prop_oneof![0..20_u64, any::<u64>()];
+    let head = (tick, now(), orders, price, prop_oneof![0..20_u64, any::<u64>()]);
+    (head, [reading(), reading(), reading()], vec(group(), 0..4)).prop_map(|(head, [poi, hall, house], groups)| {
+        let (tick, now, (e_stop, drain, cap), price, durable) = head;
+        let price = price.map(|(price, at)| PriceSeen { price: Price::from_micro_usd_per_mwh(price), at });
+        Snapshot { tick, now, poi, hall, house, price, orders: Orders { e_stop, drain, cap }, durable, groups }
+    })
+}
+
+fn cause() -> impl Strategy<Value = Cause> {
+    prop_oneof![Just(Cause::EStop), Just(Cause::ImportLimit), Just(Cause::Price), Just(Cause::Nameplate)]
+}
+
+fn bound() -> impl Strategy<Value = Bound> {
+    let scope =
+        prop_oneof![Just(Scope::Site), (0..3_usize).prop_map(Scope::Feeder), (0..3_usize).prop_map(Scope::Group)];
+    (scope, power(), cause()).prop_map(|(scope, at_most, cause)| Bound { scope, at_most, cause })
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (cause(), cause(), power()).prop_map(|(from, to, ceiling_w)| Event::ModeChange { from, to, ceiling_w }),
+        (power(), power()).prop_map(|(poi_w, limit_w)| Event::Excursion { poi_w, limit_w }),
+        (power(), any::<u64>()).prop_map(|(peak_w, dur_ms)| Event::Cleared { peak_w, dur_ms }),
+        Just(Event::MeterFresh {}),
+        (0..4_usize, power()).prop_map(|(group, assumed_w)| Event::DeviceLost { group, assumed_w }),
+        // A group beyond the named ones keeps its number.
+        (0..9_usize).prop_map(|group| Event::DeviceBack { group }),
+        (cause(), power(), any::<u32>()).prop_map(|(cause, power_w, groups)| Event::Shed { cause, power_w, groups }),
+    ]
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    let command = (prop_oneof![Just(255_u64), any::<u64>()], mono()).prop_map(|(on, lapses)| Command { on, lapses });
+    (power(), power(), cause(), power(), vec(bound(), 0..4), vec(command, 0..4), vec(event(), 0..3)).prop_map(
+        |(ceiling, floor, cause, counted, limits, commands, events)| Plan {
+            ceiling,
+            floor,
+            cause,
+            limits,
+            commands,
+            events,
+            counted,
+        },
+    )
+}
+
+fn names() -> Vec<String> {
+    ["north-01", "a \"quoted\" one", "ost-ü", "east-02"].map(str::to_owned).to_vec()
+}
+
+fn boot() -> Boot {
+    Boot { boot: "run-1".into(), version: "0.1.0".into(), reason: "test".into() }
+}
+
+/// Folds lines and returns what each complete one was.
+fn folded(fold: &mut Fold, lines: &[Vec<u8>]) -> Vec<Folded> {
+    for line in lines {
+        assert!(line.len() <= MAX_LINE && !line.contains(&b'\n') && !line.contains(&b'\r'));
+    }
+    let all = lines.iter().map(|line| fold.line(line).unwrap());
+    all.filter(|folded| !matches!(folded, Folded::Part)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn every_snapshot_and_plan_folds_back_exactly(
+        ticks in vec((snapshot(), plan(), any::<bool>()), 1..12),
+        memory in ".{0,40}",
+    ) {
+        let (mut recorder, mut fold) = (Recorder::new(7), Fold::default());
+        folded(&mut fold, &recorder.boot(moment(0), &boot(), &names()));
+        folded(&mut fold, &recorder.keyframe(&memory));
+        for (snapshot, plan, keyframe) in ticks {
+            folded(&mut fold, &recorder.tick(&snapshot, &plan));
+            prop_assert_eq!(fold.snapshot(), &snapshot);
+            prop_assert_eq!(&fold.plan(), &plan);
+            if keyframe {
+                let lines = recorder.keyframe(&memory);
+                // Whoever begins to read here knows the same.
+                let mut late = Fold::default();
+                folded(&mut late, &lines);
+                prop_assert_eq!(late.snapshot(), &snapshot);
+                prop_assert_eq!(late.memory(), memory.as_str());
+                folded(&mut fold, &lines);
+                prop_assert_eq!(fold.snapshot(), &snapshot);
+            }
+        }
+    }
+
+    #[test]
+    fn a_forged_line_is_an_error_and_never_a_panic(snapshot in snapshot(), plan in plan(), flips in vec(any::<(u16, u8)>(), 1..4)) {
+        let (mut recorder, mut fold) = (Recorder::new(0), Fold::default());
+        folded(&mut fold, &recorder.boot(moment(0), &boot(), &names()));
+        folded(&mut fold, &recorder.keyframe("{}"));
+        for mut line in recorder.tick(&snapshot, &plan) {
+            for (at, byte) in &flips {
+                let at = usize::from(*at) % line.len();
+                line[at] = *byte;
+            }
+            let _ = fold.line(&line);
+        }
+    }
+}
+
+#[test]
+fn a_thousand_groups_that_change_at_once_are_split_into_lines_that_fit() {
+    let (mut recorder, mut fold) = (Recorder::new(0), Fold::default());
+    let names: Vec<String> = (0..2_000).map(|number| format!("container-{number:04}")).collect();
+    folded(&mut fold, &recorder.boot(moment(0), &boot(), &names));
+    let memory = format!("{{\"text\":\"{}\"}}", "\\\"ü\\u0001 ".repeat(20_000));
+    folded(&mut fold, &recorder.keyframe(&memory));
+    assert_eq!(fold.memory(), memory);
+    let at = Mono::from_micros(u64::MAX / 2);
+    let far = Some((u64::MAX, at));
+    let group = GroupSeen { link: Link::Silent, power: Reading::Known(Power::MAX, at), on: far, written: far };
+    let bound = Bound { scope: Scope::Group(1_999), at_most: Power::MAX, cause: Cause::AiHallUnknown };
+    let snapshot = Snapshot { tick: 1, now: moment(5), groups: vec![group; 2_000], ..Snapshot::default() };
+    let plan = Plan {
+        limits: vec![bound; 2_000],
+        commands: vec![Command { on: u64::MAX, lapses: at }; 2_000],
+        events: vec![Event::DeviceBack { group: 1_999 }],
+        ..Plan::default()
+    };
+    let lines = recorder.tick(&snapshot, &plan);
+    assert!(lines.len() > 5, "{} lines", lines.len());
+    folded(&mut fold, &lines);
+    assert_eq!((fold.snapshot(), &fold.plan()), (&snapshot, &plan));
+    folded(&mut fold, &recorder.keyframe(&memory));
+    assert_eq!((fold.snapshot(), fold.memory()), (&snapshot, memory.as_str()));
+}
+
+#[test]
+fn an_event_names_the_group_the_tick_that_led_to_it_and_whole_watts() {
+    let mut recorder = Recorder::new(41);
+    recorder.boot(moment(0), &boot(), &names());
+    recorder.keyframe("{}");
+    let events = vec![
+        Event::DeviceLost { group: 3, assumed_w: Power::from_kilowatts(28) },
+        Event::ModeChange { from: Cause::Nameplate, to: Cause::Price, ceiling_w: Power::ZERO },
+    ];
+    let snapshot = Snapshot { tick: 1, now: moment(100), ..Snapshot::default() };
+    let lines = recorder.tick(&snapshot, &Plan { events, ..Plan::default() });
+    let text: Vec<_> = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
+    assert_eq!(
+        text,
+        [
+            r#"{"seq":43,"t":"2026-11-22T05:00:00.000100Z","kind":"tick","lag":1,"ev":2}"#,
+            r#"{"seq":44,"t":"2026-11-22T05:00:00.000100Z","kind":"dev.lost","from":43,"assumed_w":28000,"group":"east-02"}"#,
+            r#"{"seq":45,"t":"2026-11-22T05:00:00.000100Z","kind":"mode.change","from":43,"ceiling_w":0,"to":"price","was":"nameplate"}"#,
+        ]
+    );
+}
+
+#[test]
+fn a_note_says_what_the_loop_says_and_cannot_pose_as_another_record() {
+    let mut recorder = Recorder::new(0);
+    let wall = moment(0).wall;
+    let line = recorder.note(wall, "budget.missed", Some(9), &serde_json::json!({"stage": "decide", "took_us": 6000}));
+    let text = r#"{"seq":0,"t":"2026-11-22T05:00:00.000000Z","kind":"budget.missed","from":9,"stage":"decide","took_us":6000}"#;
+    assert_eq!(String::from_utf8_lossy(&line[0]), text);
+    let line = recorder.note(wall, "orders", None, &serde_json::json!({"seq": 5}));
+    assert!(line[0].ends_with(br#""kind":"orders","payload":{"seq":5}}"#));
+    let line = recorder.note(wall, "orders", None, &"x".repeat(MAX_LINE));
+    assert!(line[0].ends_with(br#""left_out_bytes":65549}"#), "{}", String::from_utf8_lossy(&line[0]));
+}

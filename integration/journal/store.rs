@@ -1,0 +1,109 @@
+//! What must last, lasts; what is damaged is set aside.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use ballast::journal::{Keeper, Opened, Store, store};
+
+fn open(path: &Path) -> (Store, Opened) {
+    Store::open(path).unwrap()
+}
+
+#[test]
+fn values_last_over_a_restart_small_and_large() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let dwell: BTreeMap<String, u64> = [("north-01".to_owned(), 7)].into();
+    let site = "x = 1\n".repeat(170_000);
+    let (mut first, opened) = open(&path);
+    assert_eq!(opened, Opened::Whole);
+    first.put(store::DWELL, &dwell).unwrap();
+    first.put(store::LAST_GOOD_SITE, &site).unwrap();
+    first.put("gone", &1).unwrap();
+    first.commit().unwrap();
+    first.put(store::LAST_GOOD_SITE, "short").unwrap();
+    first.remove("gone");
+    assert_eq!(first.get::<u64>("gone").unwrap(), None);
+    drop(first);
+    let (mut second, opened) = open(&path);
+    assert_eq!(opened, Opened::Whole);
+    assert_eq!(second.get(store::DWELL).unwrap(), Some(dwell));
+    assert_eq!(second.get(store::LAST_GOOD_SITE).unwrap(), Some(site), "what was not committed is not there");
+    second.put(store::LAST_GOOD_SITE, "short").unwrap();
+    second.remove("gone");
+    second.commit().unwrap();
+    drop(second);
+    let (third, _) = open(&path);
+    assert_eq!(third.get::<String>(store::LAST_GOOD_SITE).unwrap().as_deref(), Some("short"));
+    assert_eq!(third.get::<u64>("gone").unwrap(), None);
+    assert!(third.get::<u64>(store::LAST_GOOD_SITE).is_err(), "a text is no number");
+    assert_eq!(third.get::<u64>("site").unwrap(), None, "a key is not the beginning of another");
+}
+
+#[test]
+fn too_large_a_value_is_refused_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _) = open(dir.path());
+    let refused = store.put("margins", &"x".repeat(9 << 20)).unwrap_err().to_string();
+    assert!(refused.starts_with("`margins` has 9437186 bytes"), "{refused}");
+}
+
+fn filled(path: &Path) {
+    let (mut store, _) = open(path);
+    for number in 0..500 {
+        store.put(&format!("key-{number}"), &"v".repeat(2_000)).unwrap();
+    }
+    store.commit().unwrap();
+}
+
+#[test]
+fn a_snapshot_that_was_never_finished_does_not_stop_it() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    fs::write(dir.path().join("snap.0000000000000ABC.generating"), "").unwrap();
+    let (store, opened) = open(dir.path());
+    assert_eq!(opened, Opened::Whole);
+    assert_eq!(store.get::<String>("key-499").unwrap().map(|value| value.len()), Some(2_000));
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_an_empty_store_begun() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("store");
+    filled(&path);
+    let mut db = fs::read(path.join("db")).unwrap();
+    let middle = db.len() / 4;
+    db[middle..middle + 200_000].fill(0xA5);
+    fs::write(path.join("db"), &db).unwrap();
+    for entry in fs::read_dir(&path).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_string_lossy().starts_with("snap.") {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    fs::write(path.join("conf"), "not a configuration").unwrap();
+    let (mut store, opened) = open(&path);
+    let Opened::SetAside { to, why } = opened else { panic!("it was opened as if nothing had happened") };
+    assert_eq!(to, parent.path().join("store.bad-1"));
+    assert!(!why.is_empty());
+    assert_eq!(fs::read(to.join("db")).unwrap(), db, "what is set aside is not touched");
+    store.put("margins", &1).unwrap();
+    store.commit().unwrap();
+    drop(store);
+    assert_eq!(open(&path).0.get("margins").unwrap(), Some(1));
+}
+
+#[test]
+fn the_keeper_stores_the_newest_value_of_each_key_off_the_loop() {
+    let dir = tempfile::tempdir().unwrap();
+    let keeper = Keeper::start(open(dir.path()).0).unwrap();
+    for value in 0..1_000 {
+        keeper.put(store::MARGINS, &value);
+        keeper.put(store::DWELL, &(value * 2));
+    }
+    keeper.close().unwrap();
+    let (store, _) = open(dir.path());
+    assert_eq!(store.get(store::MARGINS).unwrap(), Some(999));
+    assert_eq!(store.get(store::DWELL).unwrap(), Some(1_998));
+}

@@ -1,0 +1,229 @@
+//! A test site that obeys: every command is carried out at the last moment its declared response allows. What the decision
+//! promises must hold on it.
+
+use std::time::Duration;
+
+use ballast::decide::{Memory, Standing, decide};
+use ballast::plan::Plan;
+use ballast::site::{
+    Ages, Budgets, CommsLoss, Economics, Feeder, Fill, FirmLoad, Group, Guard, Path, Poi, PriceLost, Restore, Site,
+    Tick,
+};
+use ballast::snapshot::{GroupSeen, Link, NoData, Orders, PriceSeen, Reading, Snapshot};
+use ballast::time::{Mono, Now, Wall};
+use ballast::units::{Efficiency, Hashprice, Power, Price, Share, Slew};
+
+pub const fn kw(kw: i64) -> Power {
+    Power::from_kilowatts(kw)
+}
+
+pub const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// 40 MW, a hall of 30 MW that slews 4 MW/s, miners of 8 and 6 MW that are gone in 500 ms.
+pub fn site() -> Site {
+    let firm = |nameplate, slew| FirmLoad {
+        nameplate,
+        slew: Slew::from_watts_per_second(slew),
+        step: Power::ZERO,
+        meter: Some(0),
+        feeder: None,
+    };
+    Site {
+        name: "story".into(),
+        poi: Poi {
+            import_limit: kw(40_000),
+            within: ms(2_000),
+            ramp: Slew::from_watts_per_second(1_000_000),
+            meter: 0,
+            guard: Guard::Relay { trips_within: ms(500) },
+        },
+        hall: firm(kw(30_000), 4_000_000),
+        house: firm(Power::ZERO, 0),
+        feeders: vec![
+            Feeder { name: "north".into(), rating: kw(9_000) },
+            Feeder { name: "south".into(), rating: kw(7_000) },
+        ],
+        groups: vec![group("north", 0, 64, kw(125), 17_500, 500), group("south", 1, 60, kw(100), 20_000, 500)],
+        devices: vec![],
+        tick: Tick { period: ms(100), lapse: ms(2_000) },
+        fill: Fill { window: ms(300_000), confidence: Share::from_ppm(999_000) },
+        restore: Restore {
+            ramp: Slew::from_watts_per_second(2_000_000),
+            stagger: ms(200),
+            batch: kw(500),
+            settle: ms(2_000),
+        },
+        economics: Economics {
+            hashprice: Hashprice::from_micro_usd_per_ph_day(39_000_000),
+            pool_fee: Share::ZERO,
+            price_lost: PriceLost::Run,
+        },
+        ages: Ages { meter: ms(500), device: ms(3_000), price: ms(1_800_000) },
+        budgets: Budgets { sense: ms(200), decide: ms(5), write: ms(50), acknowledge: ms(250), proof: ms(2_000) },
+    }
+}
+
+pub fn group(name: &str, feeder: usize, units: u32, unit: Power, mj_per_th: i64, response_ms: u64) -> Group {
+    Group {
+        name: name.into(),
+        feeder: Some(feeder),
+        miners: units,
+        units,
+        unit,
+        efficiency: Efficiency::from_millijoules_per_th(mj_per_th),
+        paths: vec![Path {
+            device: 0,
+            response: ms(response_ms),
+            proof: ms(response_ms + 2_000),
+            comms_loss: CommsLoss::Holds,
+        }],
+        dwell_on: ms(10_000),
+        dwell_off: ms(10_000),
+    }
+}
+
+/// One group of the obedient site.
+#[derive(Clone, Debug, Default)]
+struct Miners {
+    /// What it has on, as the device reports it.
+    on: u64,
+    /// Units on their way off, and when their power is gone.
+    going: Vec<(u64, Mono)>,
+    written: Option<(u64, Mono)>,
+}
+
+/// A site, its controller and the world as both see it.
+pub struct Bench {
+    pub standing: Standing,
+    pub memory: Memory,
+    pub plan: Plan,
+    pub now: Mono,
+    pub tick: u64,
+    /// The hall; nothing where its meter is lost.
+    pub hall: Option<Power>,
+    /// What the hall really draws, seen or not.
+    pub hall_truth: Power,
+    pub age: Duration,
+    pub poi_lost: bool,
+    pub price: Option<Price>,
+    pub orders: Orders,
+    pub links: Vec<Link>,
+    /// Groups whose device answers and does nothing.
+    pub liars: Vec<bool>,
+    /// Ticks by which the journal lags.
+    pub journal_lag: u64,
+    miners: Vec<Miners>,
+}
+
+impl Bench {
+    pub fn new(site: Site) -> Self {
+        let count = site.groups.len();
+        Self {
+            memory: Memory::new(&site),
+            standing: Standing::new(site),
+            plan: Plan::default(),
+            now: Mono::from_millis(1_000_000),
+            tick: 0,
+            hall: Some(Power::ZERO),
+            hall_truth: Power::ZERO,
+            age: Duration::ZERO,
+            poi_lost: false,
+            price: None,
+            orders: Orders::default(),
+            links: vec![Link::Up; count],
+            liars: vec![false; count],
+            journal_lag: 0,
+            miners: vec![Miners::default(); count],
+        }
+    }
+
+    /// Everything is on already, as after a restart of the controller.
+    pub fn all_on(mut self) -> Self {
+        for (miners, group) in self.miners.iter_mut().zip(&self.standing.site.groups) {
+            miners.on = group.all_on();
+        }
+        self
+    }
+
+    pub fn set_hall(&mut self, power: Power) {
+        self.hall = Some(power);
+        self.hall_truth = power;
+    }
+
+    /// What the group draws at this moment.
+    pub fn draws(&self, ix: usize) -> Power {
+        let miners = &self.miners[ix];
+        let going = miners.going.iter().filter(|(_, gone)| *gone > self.now).fold(0, |set, (units, _)| set | units);
+        self.standing.site.groups[ix].power_of(miners.on | going)
+    }
+
+    pub fn miners(&self) -> Power {
+        (0..self.miners.len()).map(|ix| self.draws(ix)).sum()
+    }
+
+    pub fn import(&self) -> Power {
+        self.hall_truth + self.miners()
+    }
+
+    pub fn told(&self, ix: usize) -> Power {
+        self.standing.site.groups[ix].power_of(self.plan.commands[ix].on)
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        let at = self.now.before(self.age);
+        let seen = |ix: usize| GroupSeen {
+            link: self.links[ix],
+            power: Reading::Known(self.draws(ix), self.now),
+            on: Some((self.miners[ix].on, self.now)),
+            written: self.miners[ix].written,
+        };
+        Snapshot {
+            tick: self.tick,
+            now: Now { mono: self.now, wall: Wall::from_micros(self.now.micros() as i64) },
+            poi: if self.poi_lost { Reading::NoData(NoData::NoAnswer) } else { Reading::Known(self.import(), at) },
+            hall: self.hall.map_or(Reading::NoData(NoData::NoAnswer), |hall| Reading::Known(hall, at)),
+            house: Reading::Known(Power::ZERO, self.now),
+            price: self.price.map(|price| PriceSeen { price, at: self.now }),
+            orders: self.orders,
+            durable: self.tick.saturating_sub(1 + self.journal_lag),
+            groups: (0..self.miners.len()).map(seen).collect(),
+        }
+    }
+
+    /// One tick: decide, and carry out what was decided.
+    pub fn step(&mut self) {
+        self.tick += 1;
+        let snapshot = self.snapshot();
+        let (plan, memory) = decide(&self.standing, std::mem::take(&mut self.memory), &snapshot);
+        self.memory = memory;
+        for ix in 0..self.miners.len() {
+            let (command, response) = (plan.commands[ix], self.standing.groups[ix].response);
+            if self.links[ix] != Link::Up {
+                continue;
+            }
+            let miners = &mut self.miners[ix];
+            miners.written = Some((command.on, self.now));
+            if self.liars[ix] {
+                continue;
+            }
+            let off = miners.on & !command.on;
+            miners.going.retain(|(_, gone)| *gone > self.now);
+            if off != 0 {
+                miners.going.push((off, self.now.after(response)));
+            }
+            miners.on = command.on;
+        }
+        self.plan = plan;
+    }
+
+    /// This much time passes.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now.after(time);
+        while self.now < end {
+            self.step();
+            self.now = self.now.after(ms(100));
+        }
+    }
+}

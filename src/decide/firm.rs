@@ -1,0 +1,85 @@
+//! The firm load: what it is, and what it can have become by the time each response class is gone.
+
+use std::time::Duration;
+
+use super::memory::Memory;
+use super::standing::Standing;
+use crate::site::FirmLoad;
+use crate::snapshot::{Reading, Snapshot};
+use crate::units::Power;
+
+/// All firm load of the site as the tick sees it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Firm {
+    /// Per response class: the worst case by the time that class is gone.
+    pub(super) worst: Vec<Power>,
+    /// The same for the hall alone.
+    pub(super) hall: Vec<Power>,
+    /// The same for the house alone.
+    pub(super) house: Vec<Power>,
+    /// What it is now: the higher of what the load meters say and what the POI leaves when the miners are taken off.
+    pub(super) now: Power,
+    /// The nameplates together.
+    pub(super) nameplate: Power,
+    /// The hall's meter has no value.
+    pub(super) hall_unknown: bool,
+    /// Ages of the POI and hall readings, where there are any.
+    pub(super) poi_age: Option<Duration>,
+    pub(super) hall_age: Option<Duration>,
+}
+
+impl Firm {
+    /// Reads the firm load out of the snapshot. With a meter of its own and the POI's remainder, the higher counts.
+    pub(super) fn read(standing: &Standing, memory: &Memory, snapshot: &Snapshot) -> Self {
+        let site = &standing.site;
+        let (hall, house) = (aged(snapshot.hall, snapshot), aged(snapshot.house, snapshot));
+        let remainder = remainder(memory, snapshot);
+        let value = |load: &FirmLoad, seen: Option<(Power, Duration)>| {
+            seen.map_or(load.nameplate, |(value, _)| value.or_zero())
+        };
+        let metered = value(&site.hall, hall) + value(&site.house, house);
+        let nameplate = site.hall.nameplate + site.house.nameplate;
+        let both = FirmLoad {
+            nameplate,
+            slew: site.hall.slew + site.house.slew,
+            step: site.hall.step + site.house.step,
+            meter: None,
+            feeder: None,
+        };
+        let mut firm = Self {
+            now: metered.max(remainder.map_or(Power::ZERO, |(power, _)| power)).min(nameplate),
+            nameplate,
+            hall_unknown: hall.is_none(),
+            poi_age: aged(snapshot.poi, snapshot).map(|(_, age)| age),
+            hall_age: hall.map(|(_, age)| age),
+            ..Self::default()
+        };
+        for response in &standing.classes {
+            let by_hall = site.hall.worst_case(hall, site.tick.period, *response);
+            let by_house = site.house.worst_case(house, site.tick.period, *response);
+            let by_poi = remainder.map_or(Power::ZERO, |seen| both.worst_case(Some(seen), site.tick.period, *response));
+            firm.worst.push((by_hall + by_house).max(by_poi));
+            firm.hall.push(by_hall);
+            firm.house.push(by_house);
+        }
+        firm
+    }
+
+    /// How much more than now the firm load can become by the time this class is gone.
+    pub(super) fn reserve(&self, class: usize) -> Power {
+        (self.worst.get(class).copied().unwrap_or(self.nameplate) - self.now).or_zero()
+    }
+}
+
+/// A reading with its age; no value where there is none.
+pub(super) fn aged(reading: Reading, snapshot: &Snapshot) -> Option<(Power, Duration)> {
+    reading.known().map(|(value, at)| (value, snapshot.now.mono.since(at)))
+}
+
+/// What the POI leaves for firm load when the most that the miners can have drawn in the last second is taken off: guards
+/// against load that no other meter sees, and never claims more than there must be.
+fn remainder(memory: &Memory, snapshot: &Snapshot) -> Option<(Power, Duration)> {
+    let (import, age) = aged(snapshot.poi, snapshot)?;
+    let miners = memory.counted.iter().map(|(_, power)| *power).max()?;
+    Some(((import - miners).or_zero(), age))
+}

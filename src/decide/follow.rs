@@ -1,0 +1,109 @@
+//! What each group counts as drawing. Never believe a device's answer: until measured watts confirm a lower command, the
+//! group counts as still drawing; a raise counts from the moment it is sent; a silent device counts as drawing.
+
+use super::memory::GroupMemory;
+use super::standing::Fixed;
+use crate::plan::Event;
+use crate::site::{CommsLoss, Group, GroupIx};
+use crate::snapshot::{GroupSeen, Link};
+use crate::time::Mono;
+use crate::units::Power;
+
+/// One group with all that the tick knows of it.
+pub(super) struct Following<'a> {
+    pub(super) ix: GroupIx,
+    pub(super) group: &'a Group,
+    pub(super) fixed: &'a Fixed,
+    pub(super) seen: &'a GroupSeen,
+    pub(super) now: Mono,
+}
+
+impl Following<'_> {
+    /// Brings the memory of the group up to what is seen, and tells what changed.
+    pub(super) fn update(&self, memory: &mut GroupMemory, events: &mut Vec<Event>) {
+        match self.seen.link {
+            Link::Up => self.heard(memory, events),
+            Link::New => memory.counted = self.group.nameplate(),
+            Link::Silent => self.silent(memory, events),
+        }
+    }
+
+    fn silent(&self, memory: &mut GroupMemory, events: &mut Vec<Event>) {
+        let loss = self.group.paths.first().map_or(CommsLoss::Unknown, |path| path.comms_loss);
+        memory.counted = match (loss, memory.told) {
+            (CommsLoss::UnsafeOn | CommsLoss::Unknown, _) | (_, None) => self.group.nameplate(),
+            (_, Some(told)) => memory.counted.max(self.group.power_of(told)).max(self.measured()),
+        };
+        if !memory.silent {
+            memory.silent = true;
+            events.push(Event::DeviceLost { group: self.ix, assumed_w: memory.counted });
+        }
+    }
+
+    fn heard(&self, memory: &mut GroupMemory, events: &mut Vec<Event>) {
+        if memory.silent {
+            memory.silent = false;
+            events.push(Event::DeviceBack { group: self.ix });
+        }
+        let Some(told) = memory.told else { return self.adopt(memory) };
+        match memory.lowering {
+            Some(since) => self.lowering(memory, told, since, events),
+            None => memory.counted = self.settled(told),
+        }
+    }
+
+    /// A device heard for the first time: what it has on was told by somebody, and is ours to lower.
+    fn adopt(&self, memory: &mut GroupMemory) {
+        memory.counted = self.group.nameplate();
+        if let Some((on, _)) = self.seen.on {
+            memory.told = Some(on & self.group.all_on());
+            memory.counted = self.group.power_of(on).max(self.measured());
+        }
+    }
+
+    /// Nothing is pending: the group draws what it was told, or more where the device or the meter says so.
+    fn settled(&self, told: u64) -> Power {
+        let on = self.seen.on.map_or(told, |(on, _)| on | told);
+        let measured = self.measured();
+        let target = self.group.power_of(on);
+        if measured > target + self.tolerance() { measured } else { target }
+    }
+
+    /// A lower command is under way: only a reading that began after the device had answered for it can prove it.
+    fn lowering(&self, memory: &mut GroupMemory, told: u64, since: Mono, events: &mut Vec<Event>) {
+        let target = self.group.power_of(told);
+        let measured =
+            self.seen.power.known().filter(|(_, at)| self.obeyed(told, since).is_some_and(|obeyed| *at >= obeyed));
+        if let Some((measured, _)) = measured {
+            memory.counted = target.max(measured).min(memory.counted.max(target));
+            if measured <= target + self.tolerance() {
+                memory.counted = target;
+                memory.lowering = None;
+                if std::mem::take(&mut memory.not_following) {
+                    events.push(Event::Following { group: self.ix });
+                }
+                return;
+            }
+        }
+        if !memory.not_following && self.now.since(since) > self.fixed.proof {
+            memory.not_following = true;
+            events.push(Event::NotFollowing { group: self.ix, expect_w: target, counted_w: memory.counted });
+        }
+    }
+
+    /// When the device answered for these units, or was later seen to have just them on.
+    fn obeyed(&self, told: u64, since: Mono) -> Option<Mono> {
+        let written = self.seen.written.filter(|(on, at)| *on == told && *at >= since);
+        let read = self.seen.on.filter(|(on, at)| *on == told && *at >= since);
+        [written, read].into_iter().flatten().map(|(_, at)| at).min()
+    }
+
+    fn measured(&self) -> Power {
+        self.seen.power.known().map_or(Power::ZERO, |(power, _)| power)
+    }
+
+    /// Meters err and miners hum; one miner more than told is a quarter of a unit away from being taken for it.
+    fn tolerance(&self) -> Power {
+        Power::from_watts(self.group.unit.watts() / 4)
+    }
+}

@@ -1,0 +1,155 @@
+//! What one tick hands to the next. Goes into the journal's keyframes, so that any segment can be replayed alone.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::envelope::{Envelope, Margin};
+use crate::plan::Cause;
+use crate::site::{GroupIx, Site};
+use crate::snapshot::Snapshot;
+use crate::time::Mono;
+use crate::units::Power;
+
+/// What one tick hands to the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Per group, in the order of the site's groups.
+    pub groups: Vec<GroupMemory>,
+    /// Rolling maximum of the firm load.
+    pub envelope: Envelope,
+    /// Learnt on top of it.
+    pub margin: Margin,
+    /// Raises announced in the record of tick `announced`, to be sent once that record is durable.
+    pub intends: Vec<(GroupIx, u64)>,
+    /// The tick whose record announces `intends`.
+    pub announced: u64,
+    /// The operator's cap on its way down: import may be no higher than this now.
+    pub sliding_cap: Option<Power>,
+    /// Power that may still be lowered on the site's ramp in this moment.
+    pub descent: Power,
+    /// Power that may still be restored on the restore ramp in this moment.
+    pub ascent: Power,
+    /// When the tick before was.
+    pub before: Mono,
+    /// Time since then, at most a second: a ramp does not make up for a loop that stood still.
+    #[serde(skip)]
+    pub passed: Duration,
+    /// When something was last shed for a limit.
+    pub shed_at: Option<Mono>,
+    /// Per feeder (the last entry is for groups on none): when a batch last came back.
+    pub batch_at: Vec<Option<Mono>>,
+    /// The highest that all groups counted together, in each tenth of the last second, newest last.
+    pub counted: Vec<(Mono, Power)>,
+    /// What was told as an event and still holds.
+    pub told: Told,
+}
+
+/// What is remembered of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupMemory {
+    /// The units it was last told may be on; nothing before its device was first heard.
+    pub told: Option<u64>,
+    /// What it is counted to draw: as told once that is proved, never less.
+    pub counted: Power,
+    /// When it was last told to lower, until that is proved.
+    pub lowering: Option<Mono>,
+    /// It did not follow within its proof time: counts as drawing, and as not controllable.
+    pub not_following: bool,
+    /// Its device is silent.
+    pub silent: bool,
+    /// When each unit last changed, for dwell and for taking turns.
+    pub changed: Vec<Mono>,
+}
+
+/// What was told as an event and still holds, so that it is told once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The binding rule.
+    pub cause: Cause,
+    /// When the binding rule was last told.
+    pub cause_at: Option<Mono>,
+    /// Import is above the limit: since when, and the highest seen.
+    pub excursion: Option<(Mono, Power)>,
+    /// The POI meter is stale.
+    pub meter_stale: bool,
+    /// The hall's meter is stale.
+    pub hall_stale: bool,
+    /// The price is lost.
+    pub price_stale: bool,
+}
+
+/// What survives a restart: learnt margins and how long ago each unit changed. Ages, because clocks start anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// What was learnt of the hall.
+    pub margin: Margin,
+    /// Per group by name: milliseconds since each unit last changed.
+    pub dwell_ms: Vec<(String, Vec<u64>)>,
+}
+
+impl Memory {
+    /// A memory of the right shape for a site, knowing nothing.
+    pub fn new(site: &Site) -> Self {
+        let group = |units: u32| GroupMemory { changed: vec![Mono::START; units as usize], ..GroupMemory::default() };
+        Self {
+            groups: site.groups.iter().map(|each| group(each.units)).collect(),
+            batch_at: vec![None; site.feeders.len() + 1],
+            ..Self::default()
+        }
+    }
+
+    /// What of it should survive a restart.
+    pub fn remember(&self, site: &Site, now: Mono) -> Remembered {
+        let ages = |group: &GroupMemory| group.changed.iter().map(|at| millis(now.since(*at))).collect();
+        let named = site.groups.iter().zip(&self.groups);
+        Remembered {
+            margin: self.margin.clone(),
+            dwell_ms: named.map(|(group, memory)| (group.name.clone(), ages(memory))).collect(),
+        }
+    }
+
+    /// A fresh memory that knows what survived. `down` is how long the controller was away; a clock that was set back
+    /// meanwhile counts as no time, so that dwell is kept rather than cut.
+    pub fn recall(site: &Site, kept: &Remembered, now: Mono, down: Duration) -> (Self, Mono) {
+        let mut memory = Self::new(site);
+        memory.margin = kept.margin.clone();
+        let oldest = kept.dwell_ms.iter().flat_map(|(_, ages)| ages).copied().max().unwrap_or(0).min(WEEK_MS);
+        // Ages reach back before this clock's start: the caller starts ticking at this moment instead of at zero.
+        let start = now.after(Duration::from_millis(oldest)).after(down);
+        for (group, memory) in site.groups.iter().zip(&mut memory.groups) {
+            let Some((_, ages)) = kept.dwell_ms.iter().find(|(name, _)| *name == group.name) else { continue };
+            for (changed, age) in memory.changed.iter_mut().zip(ages) {
+                *changed = start.before(Duration::from_millis((*age).min(WEEK_MS)).saturating_add(down));
+            }
+        }
+        (memory, start)
+    }
+
+    /// Makes room for what the site has, where a keyframe came from a file with fewer groups.
+    pub fn fits(&self, site: &Site) -> bool {
+        self.groups.len() == site.groups.len() && self.batch_at.len() == site.feeders.len() + 1
+    }
+
+    /// Advances everything that is a function of time alone.
+    pub(super) fn pass(&mut self, site: &Site, snapshot: &Snapshot) {
+        let passed = snapshot.now.mono.since(self.before).min(Duration::from_secs(1));
+        self.before = snapshot.now.mono;
+        self.passed = passed;
+        self.descent = (self.descent + site.poi.ramp.over(passed)).min(at_once(site, site.poi.ramp.over(LEAD)));
+        self.ascent = (self.ascent + site.restore.ramp.over(passed)).min(at_once(site, site.restore.ramp.over(LEAD)));
+    }
+}
+
+const WEEK_MS: u64 = 7 * 86_400_000;
+/// A ramp may run ahead by this much at most: units are whole, time comes in ticks.
+const LEAD: Duration = Duration::from_millis(200);
+
+/// A ramp's credit holds at least one unit of every group, else a ramp of small steps could never move a big one.
+fn at_once(site: &Site, lead: Power) -> Power {
+    site.groups.iter().map(|group| group.unit).max().unwrap_or(Power::ZERO).max(lead)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,174 @@
+//! One TCP connection, one request at a time, every answer checked.
+//!
+//! The client underneath has no deadlines, does not compare echoes and counts, and after one late answer takes each
+//! answer for the next request's. So the connection is taken out of the line for the length of a request and put back
+//! only after a right answer or a clean exception: after anything else there is no connection left to misuse.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_modbus::client::{Client, Context, tcp};
+use tokio_modbus::{Error, Request, Response, Slave};
+
+use crate::time::{Clock, Mono};
+
+/// How long a connection may take to come up.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+
+/// Why there is no answer, named for what can be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The device cannot be reached, or the connection broke.
+    #[error("no connection")]
+    NoConnection,
+    /// The device answered with this Modbus exception.
+    #[error("refused with exception {0}")]
+    Refused(u8),
+    /// No answer in time. A write without an answer may have happened or not.
+    #[error("no answer in time")]
+    NoAnswer,
+    /// What came was not the answer to the request, or not this device.
+    #[error("the answer was not understood")]
+    NotUnderstood,
+}
+
+impl Fault {
+    /// What the operator can look at.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::NoConnection => "check its power, address and port, and whether another client holds its connection",
+            Self::Refused(1..=3) => "check its register-map file against the manual, and its firmware",
+            Self::Refused(10 | 11) => "check the bus behind the gateway and the unit id",
+            Self::Refused(_) => "look at the device itself: it says that it is busy or failed",
+            Self::NoAnswer => "check the network, the unit id, and the timeout in its register-map file",
+            Self::NotUnderstood => "check that the device at this address is what its register-map file says",
+        }
+    }
+}
+
+/// A connection that is whole, or none.
+pub(super) struct Line {
+    context: Option<Context>,
+    timeout: Duration,
+    gap: Duration,
+    last: Option<Mono>,
+    clock: Clock,
+}
+
+impl Line {
+    /// Connects.
+    pub(super) async fn connect(
+        address: SocketAddr,
+        unit_id: u8,
+        (timeout_after, gap): (Duration, Duration),
+        clock: Clock,
+    ) -> Result<Self, Fault> {
+        let stream = match timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(_)) => return Err(Fault::NoConnection),
+            Err(_) => return Err(Fault::NoAnswer),
+        };
+        // A request is one small segment: held back by Nagle's algorithm it would wait for the last acknowledgement.
+        stream.set_nodelay(true).map_err(|_| Fault::NoConnection)?;
+        let context = Some(tcp::attach_slave(stream, Slave(unit_id)));
+        Ok(Self { context, timeout: timeout_after, gap, last: None, clock })
+    }
+
+    /// Waits until the next request may go out.
+    pub(super) async fn ready(&mut self) {
+        if let Some(last) = self.last.filter(|_| !self.gap.is_zero()) {
+            tokio::time::sleep_until(self.clock.instant(last.after(self.gap)).into()).await;
+        }
+    }
+
+    /// One request and its answer. After any fault but [`Fault::Refused`] the connection is gone.
+    pub(super) async fn ask(&mut self, request: &Request<'static>) -> Result<Response, Fault> {
+        let mut context = self.context.take().ok_or(Fault::NoConnection)?;
+        let outcome = timeout(self.timeout, context.call(request.clone())).await;
+        self.last = Some(self.clock.mono());
+        let checked = match outcome {
+            Err(_) => Err(Fault::NoAnswer),
+            Ok(Err(error)) => Err(fault_of(&error)),
+            Ok(Ok(Err(exception))) => Err(Fault::Refused(exception.into())),
+            Ok(Ok(Ok(response))) if answers(request, &response) => Ok(response),
+            Ok(Ok(Ok(_))) => Err(Fault::NotUnderstood),
+        };
+        if matches!(checked, Ok(_) | Err(Fault::Refused(_))) {
+            self.context = Some(context);
+        }
+        checked
+    }
+}
+
+/// Errors of the operating system carry its number; those of the codec do not.
+fn fault_of(error: &Error) -> Fault {
+    match error {
+        Error::Transport(error) if error.raw_os_error().is_some() => Fault::NoConnection,
+        Error::Transport(error) if error.kind() == std::io::ErrorKind::NotConnected => Fault::NoConnection,
+        Error::Transport(_) | Error::Protocol(_) => Fault::NotUnderstood,
+    }
+}
+
+/// Whether this is the answer to this request: function, echo, and as much as was asked for.
+fn answers(request: &Request<'_>, response: &Response) -> bool {
+    match (request, response) {
+        (Request::ReadCoils(_, count), Response::ReadCoils(bits))
+        | (Request::ReadDiscreteInputs(_, count), Response::ReadDiscreteInputs(bits)) => {
+            bits.len() == usize::from(*count).div_ceil(8) * 8
+        }
+        (Request::ReadHoldingRegisters(_, count), Response::ReadHoldingRegisters(words))
+        | (Request::ReadInputRegisters(_, count), Response::ReadInputRegisters(words)) => {
+            words.len() == usize::from(*count)
+        }
+        (Request::WriteSingleCoil(at, on), Response::WriteSingleCoil(echo_at, echo)) => at == echo_at && on == echo,
+        (Request::WriteSingleRegister(at, word), Response::WriteSingleRegister(echo_at, echo)) => {
+            at == echo_at && word == echo
+        }
+        (Request::WriteMultipleCoils(at, coils), Response::WriteMultipleCoils(echo_at, count)) => {
+            at == echo_at && coils.len() == usize::from(*count)
+        }
+        (Request::WriteMultipleRegisters(at, words), Response::WriteMultipleRegisters(echo_at, count)) => {
+            at == echo_at && words.len() == usize::from(*count)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_echo_is_an_answer_to_a_write() {
+        let coil = Request::WriteSingleCoil(4, true);
+        assert!(answers(&coil, &Response::WriteSingleCoil(4, true)));
+        assert!(!answers(&coil, &Response::WriteSingleCoil(5, true)));
+        assert!(!answers(&coil, &Response::WriteSingleCoil(4, false)));
+        assert!(!answers(&coil, &Response::WriteSingleRegister(4, 1)));
+        let word = Request::WriteSingleRegister(9, 2);
+        assert!(answers(&word, &Response::WriteSingleRegister(9, 2)));
+        assert!(!answers(&word, &Response::WriteSingleRegister(9, 3)));
+        let coils = Request::WriteMultipleCoils(101, vec![true; 8].into());
+        assert!(answers(&coils, &Response::WriteMultipleCoils(101, 8)));
+        assert!(!answers(&coils, &Response::WriteMultipleCoils(101, 7)));
+        assert!(!answers(&coils, &Response::WriteMultipleCoils(100, 8)));
+        let words = Request::WriteMultipleRegisters(101, vec![0; 8].into());
+        assert!(answers(&words, &Response::WriteMultipleRegisters(101, 8)));
+        assert!(!answers(&words, &Response::WriteMultipleRegisters(101, 9)));
+    }
+
+    #[test]
+    fn only_as_much_as_was_asked_for_is_an_answer_to_a_read() {
+        let words = Request::ReadHoldingRegisters(0, 2);
+        assert!(answers(&words, &Response::ReadHoldingRegisters(vec![0; 2])));
+        assert!(!answers(&words, &Response::ReadHoldingRegisters(vec![0; 1])));
+        assert!(!answers(&words, &Response::ReadHoldingRegisters(vec![0; 3])));
+        assert!(!answers(&words, &Response::ReadInputRegisters(vec![0; 2])));
+        let bits = Request::ReadCoils(0, 9);
+        assert!(answers(&bits, &Response::ReadCoils(vec![false; 16])));
+        assert!(!answers(&bits, &Response::ReadCoils(vec![false; 8])));
+        assert!(!answers(&bits, &Response::ReadCoils(vec![false; 24])));
+    }
+}

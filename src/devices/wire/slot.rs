@@ -1,0 +1,246 @@
+//! What the handle and the task share: the newest command, and what was seen.
+//!
+//! One lock over a few hundred bytes that nobody holds while waiting, so the loop may look at a thousand devices in a
+//! tick. A command is a slot, not a queue; renewing it does not wake the task.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::line::Fault;
+use super::{SILENT_AFTER, Seen, Trouble, WriteTimes};
+use crate::snapshot::{Link, NoData, Reading};
+use crate::time::{Clock, Mono};
+
+/// Timeouts in a row after which a device is silent.
+const SILENT_TIMEOUTS: u32 = 2;
+/// How long the task of a dropped handle still tries to switch the outlets of a silent device off.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(10);
+
+/// Shared by handle and task.
+pub(super) struct Slot {
+    board: Mutex<Board>,
+    woken: Notify,
+    clock: Clock,
+}
+
+#[derive(Default)]
+struct Board {
+    seen: Seen,
+    order: Option<Order>,
+    heard: Heard,
+    closed: bool,
+}
+
+/// The command in force, or the outlets-off that follows a lapsed one.
+#[derive(Clone, Copy)]
+struct Order {
+    serial: u64,
+    on: u64,
+    since: Mono,
+    lapses: Mono,
+    /// It lapsed: `on` is nothing now.
+    void: bool,
+    /// The device has not answered for it yet.
+    due: bool,
+}
+
+/// What the link is judged by.
+#[derive(Default)]
+struct Heard {
+    ever: bool,
+    unanswered_since: Option<Mono>,
+    timeouts: u32,
+}
+
+/// A command that is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    /// Its number: every change has a new one.
+    pub(super) serial: u64,
+    /// The units that shall be on.
+    pub(super) on: u64,
+    /// When it was commanded.
+    pub(super) since: Mono,
+}
+
+impl Slot {
+    pub(super) fn new(clock: Clock, measures: bool) -> Self {
+        let mut board = Board::default();
+        if !measures {
+            board.seen.power = Reading::NoData(NoData::NoMeter);
+        }
+        Self { board: Mutex::new(board), woken: Notify::new(), clock }
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // For the handle.
+
+    pub(super) fn seen(&self, now: Mono) -> Seen {
+        let board = self.board();
+        Seen { link: board.heard.link(now), ..board.seen }
+    }
+
+    pub(super) fn command(&self, on: u64, lapses: Mono) {
+        let mut board = self.board();
+        match &mut board.order {
+            Some(order) if order.on == on && !order.void => order.lapses = lapses,
+            order => {
+                let serial = order.map_or(1, |order| order.serial + 1);
+                *order = Some(Order { serial, on, since: self.clock.mono(), lapses, void: false, due: true });
+                drop(board);
+                self.woken.notify_one();
+            }
+        }
+    }
+
+    pub(super) fn adopt(&self, on: u64, lapses: Mono) {
+        let mut board = self.board();
+        if board.order.is_none() {
+            board.order = Some(Order { serial: 1, on, since: self.clock.mono(), lapses, void: false, due: false });
+            drop(board);
+            self.woken.notify_one();
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.board().closed = true;
+        self.woken.notify_one();
+    }
+
+    // For the task.
+
+    pub(super) async fn woken(&self) {
+        self.woken.notified().await;
+    }
+
+    /// The command that is to be written, if any. A lapsed one becomes outlets-off here.
+    pub(super) fn due(&self) -> Option<Due> {
+        let mut board = self.board();
+        board.let_lapse(self.clock.mono());
+        let order = board.order.filter(|order| order.due)?;
+        Some(Due { serial: order.serial, on: order.on, since: order.since })
+    }
+
+    /// Whether this is still the newest command, and has not lapsed.
+    pub(super) fn is_newest(&self, due: Due) -> bool {
+        self.due().is_some_and(|now| now.serial == due.serial)
+    }
+
+    /// When the command in force lapses.
+    pub(super) fn lapses(&self) -> Option<Mono> {
+        self.board().order.filter(|order| !order.void).map(|order| order.lapses)
+    }
+
+    /// The command, or the outlets-off after it, is to be written again.
+    pub(super) fn again(&self) {
+        if let Some(order) = &mut self.board().order {
+            order.due = true;
+        }
+    }
+
+    /// Whether the handle is gone and there is nothing left to switch off.
+    pub(super) fn is_over(&self) -> bool {
+        let mut board = self.board();
+        let now = self.clock.mono();
+        board.let_lapse(now);
+        let spent = |order: Order| order.void && (!order.due || now.since(order.lapses) > GIVE_UP_AFTER);
+        board.closed && board.order.is_none_or(spent)
+    }
+
+    pub(super) fn sent(&self, due: Due, at: Mono) {
+        let times = WriteTimes { on: due.on, wanted: due.since, sent: at, answered: None };
+        self.board().seen.write = Some(times);
+    }
+
+    /// The device answered for this command.
+    pub(super) fn written(&self, due: Due, at: Mono) {
+        let mut board = self.board();
+        board.seen.written = Some((due.on, at));
+        if let Some(write) = &mut board.seen.write {
+            write.answered = Some(at);
+        }
+        if let Some(order) = board.order.as_mut().filter(|order| order.serial == due.serial) {
+            order.due = false;
+        }
+    }
+
+    /// The device refused this command: it is not due until [`Slot::again`].
+    pub(super) fn refused(&self, due: Due) {
+        if let Some(order) = self.board().order.as_mut().filter(|order| order.serial == due.serial) {
+            order.due = false;
+        }
+    }
+
+    /// What the device reports as on; whether that is astray from a command it has answered for.
+    pub(super) fn saw_on(&self, on: u64, started: Mono) -> bool {
+        let mut board = self.board();
+        board.seen.on = Some((on, started));
+        board.order.is_some_and(|order| !order.due && order.on != on)
+    }
+
+    pub(super) fn saw_power(&self, power: Reading) {
+        self.board().seen.power = power;
+    }
+
+    /// What became of one request.
+    pub(super) fn heard(&self, started: Mono, address: u16, outcome: Result<(), Fault>) {
+        let mut board = self.board();
+        board.seen.counts.requests += 1;
+        match outcome {
+            Ok(()) => board.heard = Heard { ever: true, ..Heard::default() },
+            Err(fault) => board.fault(fault, Some(address), started),
+        }
+    }
+
+    /// The attempt to connect failed, or the device is not what its file says.
+    pub(super) fn fault(&self, fault: Fault, started: Mono) {
+        self.board().fault(fault, None, started);
+    }
+
+    pub(super) fn reconnected(&self) {
+        self.board().seen.counts.reconnects += 1;
+    }
+}
+
+impl Board {
+    /// A permit that was not renewed is void, and void means off.
+    fn let_lapse(&mut self, now: Mono) {
+        let Some(order) = self.order.as_mut().filter(|order| !order.void && now >= order.lapses) else { return };
+        *order = Order { serial: order.serial + 1, on: 0, since: now, void: true, due: true, ..*order };
+        self.seen.counts.lapses += 1;
+    }
+
+    fn fault(&mut self, fault: Fault, address: Option<u16>, since: Mono) {
+        self.heard.unanswered_since.get_or_insert(since);
+        let counts = &mut self.seen.counts;
+        match fault {
+            Fault::NoAnswer => {
+                counts.timeouts += 1;
+                self.heard.timeouts = self.heard.timeouts.saturating_add(1);
+            }
+            Fault::Refused(_) => counts.refused += 1,
+            Fault::NotUnderstood => counts.not_understood += 1,
+            Fault::NoConnection => counts.no_connection += 1,
+        }
+        if self.seen.power == Reading::NoData(NoData::NeverRead) && !matches!(fault, Fault::Refused(_)) {
+            self.seen.power = Reading::NoData(NoData::NoAnswer);
+        }
+        self.seen.trouble = Some(Trouble { fault, address, since });
+    }
+}
+
+impl Heard {
+    fn link(&self, now: Mono) -> Link {
+        let long = self.unanswered_since.is_some_and(|since| now.since(since) >= SILENT_AFTER);
+        match self.ever {
+            false => Link::New,
+            true if long || self.timeouts >= SILENT_TIMEOUTS => Link::Silent,
+            true => Link::Up,
+        }
+    }
+}

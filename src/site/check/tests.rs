@@ -1,0 +1,207 @@
+use std::time::Duration;
+
+use super::*;
+use crate::site::file::load;
+use crate::site::{CommsLoss, Guard};
+use crate::units::Slew;
+
+const PROFILES: &[&str] = &["acuvim-ii", "gude-expert-pdu", "netio-powerpdu", "schneider-pm5xxx"];
+
+fn demo() -> Site {
+    load("demo.toml", include_str!("../../../sites/demo.toml")).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// The demo with one thing changed, and what is said about it.
+fn changed(change: impl FnOnce(&mut Site)) -> Report {
+    let mut site = demo();
+    change(&mut site);
+    check(&site, PROFILES, None)
+}
+
+fn only_error(report: &Report) -> &str {
+    assert_eq!(report.errors.len(), 1, "{:#?}", report.errors);
+    &report.errors[0].message
+}
+
+fn only_warning(report: &Report) -> &str {
+    assert_eq!((report.errors.len(), report.warnings.len()), (0, 1), "{:#?}", report);
+    &report.warnings[0].message
+}
+
+fn kw(kilowatts: i64) -> Power {
+    Power::from_kilowatts(kilowatts)
+}
+
+#[test]
+fn the_demo_holds_its_promise_without_a_warning() {
+    let report = changed(|_| {});
+    assert_eq!((report.errors, report.warnings), (vec![], vec![]));
+    assert_eq!(report.sums.static_room(), kw(1_160));
+}
+
+#[test]
+fn the_reserve_is_the_formula_of_the_worst_case() {
+    let report = check(&demo(), PROFILES, Some(kw(2_000)));
+    assert_eq!(report.reserve.hall_at, [kw(1_400), kw(2_000), kw(2_800)]);
+    let slow = &report.reserve.lines[2];
+    assert_eq!((slow.response, slow.groups, slow.fleet), (Duration::from_secs(1), 12, Power::from_watts(294_720)));
+    // 2000 kW + 10 kW step + 420 kW/s x (50 ms + 100 ms + 1 s) + 40 kW house
+    assert_eq!(slow.rooms[1].firm, kw(2_000 + 10 + 483 + 40));
+    let fast = &report.reserve.lines[0];
+    assert_eq!(fast.rooms[1].firm, kw(2_000 + 10 + 105 + 40));
+    assert_eq!((fast.rooms[0].miners, fast.rooms[2].miners), (fast.fleet, kw(1_160)));
+    assert_eq!(report.reserve.all[2], kw(1_160));
+}
+
+#[test]
+fn a_slow_class_is_bounded_by_what_the_hall_can_take_back_in_its_time() {
+    let report = changed(|site| site.hall.slew = Slew::from_watts_per_second(2_000_000));
+    // At half load: 1400 + 10 + 2000 x 0.25 + 40 kW leaves room for all; a second later the hall is at its nameplate.
+    assert_eq!(report.reserve.lines[2].rooms[0].firm, kw(2_840));
+    let slow_fleet = changed(|site| {
+        site.hall.slew = Slew::from_watts_per_second(2_000_000);
+        site.groups.iter_mut().for_each(|group| group.paths[0].response = Duration::from_secs(1));
+    });
+    assert_eq!(slow_fleet.reserve.all[0], kw(1_160));
+}
+
+#[test]
+fn a_hall_without_a_meter_counts_as_its_nameplate() {
+    let report = changed(|site| site.hall.meter = None);
+    assert_eq!(report.reserve.all, [kw(1_160); 3]);
+    assert_eq!(only_warning(&report), "the hall has no meter, so it always counts as its nameplate of 2.80 MW");
+}
+
+#[test]
+fn a_path_slower_than_the_limit_allows_is_refused_with_the_numbers() {
+    let report = changed(|site| {
+        for group in &mut site.groups[48..] {
+            group.paths[0].response = Duration::from_millis(1_500);
+        }
+    });
+    let wanted = "`east-01` to `east-12` (12) react within 2.1 s, and the import limit allows 2 s";
+    assert_eq!(only_error(&report), wanted);
+    let wanted = "500 ms old reading + 100 ms tick + 1.5 s response: \
+                  a response within 1.4 s would do, or a younger reading (ages.meter)";
+    assert_eq!(report.errors[0].help, wanted);
+}
+
+#[test]
+fn the_reaction_may_take_exactly_the_time_there_is() {
+    let report = changed(|site| site.poi.within = Duration::from_millis(1_600));
+    assert_eq!(report.errors, []);
+    let report = changed(|site| site.poi.within = Duration::from_millis(1_599));
+    assert!(only_error(&report).contains("within 1.6 s, and"), "{}", only_error(&report));
+}
+
+#[test]
+fn firm_loads_that_break_the_limit_alone_are_refused() {
+    let report = changed(|site| site.poi.import_limit = kw(2_839));
+    let wanted = "hall 2.80 MW and house 40.0 kW together exceed the import limit of 2.84 MW by 1.0 kW";
+    assert_eq!(only_error(&report), wanted);
+}
+
+#[test]
+fn a_feeder_may_be_oversubscribed_by_miners_and_never_by_firm_load() {
+    let report = changed(|site| site.feeders[0].rating = kw(600));
+    assert_eq!(only_warning(&report), "feeder `north` is rated 600 kW, and 672 kW hang on it");
+    let report = changed(|site| site.hall.feeder = Some(2));
+    assert_eq!(only_error(&report), "feeder `east` is rated 330 kW, and its firm load alone is 2.80 MW");
+}
+
+#[test]
+fn a_device_file_that_does_not_exist_is_told_once_for_all_its_devices() {
+    let report = check(&demo(), &["acuvim-ii", "gude-expert-pdu", "schneider-pm5xxx", "netio-powerpd"], None);
+    assert_eq!(only_error(&report), "there is no device file `netio-powerpdu` for `north-01` to `east-12` (36)");
+    assert!(report.errors[0].help.starts_with("did you mean `netio-powerpd`?"));
+}
+
+#[test]
+fn a_relay_bounds_the_excess_by_what_can_rise_before_it_trips() {
+    let dead = changed(|_| {}).dead;
+    // 10 + 2 kW steps, (420 + 5) kW/s x 0.5 s
+    assert_eq!((dead.excess, dead.ends), (Power::from_watts(224_500), Ends::Within(Duration::from_millis(500))));
+    let dead = changed(|site| site.poi.guard = Guard::Relay { trips_within: Duration::from_secs(2) }).dead;
+    // No more than hall, house and all miners at their nameplates: 2800 + 40 + 1627.2 - 4000 kW
+    assert_eq!(dead.excess, Power::from_watts(467_200));
+    let slow = changed(|site| site.poi.guard = Guard::Relay { trips_within: Duration::from_secs(3) });
+    assert_eq!(only_error(&slow), "the guard trips within 3 s, and the limit allows 2 s");
+}
+
+#[test]
+fn miners_that_hold_their_state_and_no_relay_are_refused() {
+    let report = changed(|site| site.poi.guard = Guard::Tolerance);
+    let wanted = "nothing ends an excess of 467 kW while the controller is dead: 1.63 MW of miners keep their state";
+    assert_eq!(only_error(&report), wanted);
+}
+
+#[test]
+fn watchdogs_end_an_excess_when_enough_has_fallen_taking_those_on_that_fall_last() {
+    let report = changed(|site| {
+        site.poi.guard = Guard::Tolerance;
+        for (nth, group) in site.groups.iter_mut().enumerate() {
+            group.paths[0].comms_loss = CommsLoss::Reverts(Duration::from_secs(15 + nth as u64));
+        }
+    });
+    // 467.2 kW must go; the seventeenth of the 28 kW groups is one of the first to fall: 15 + 16 s, and its response.
+    assert_eq!(report.dead.ends, Ends::Within(Duration::from_millis(31_100)));
+    assert_eq!(report.dead.held, Power::ZERO);
+    assert!(only_warning(&report).contains("exceeded by 467 kW for 31.1 s"), "{:?}", report.warnings);
+}
+
+#[test]
+fn a_site_that_fits_under_its_limit_has_no_excess() {
+    let report = changed(|site| {
+        site.poi.import_limit = kw(5_000);
+        site.poi.guard = Guard::Tolerance;
+    });
+    assert_eq!((report.errors, report.dead.ends), (vec![], Ends::NoExcess));
+}
+
+#[test]
+fn groups_that_fall_together_are_refused_with_the_time_they_need() {
+    let together = |apart: u64| {
+        changed(|site| {
+            for (nth, group) in site.groups.iter_mut().enumerate() {
+                group.paths[0].response = Duration::from_millis(100);
+                group.paths[0].comms_loss = CommsLoss::Reverts(Duration::from_millis(15_000 + apart * nth as u64));
+            }
+        })
+    };
+    assert_eq!(
+        only_error(&together(100)),
+        "without a controller `north-01` and `north-02` fall 100 ms apart, a step steeper than poi.ramp"
+    );
+    assert_eq!(together(100).errors[0].help, "28.0 kW at 200 kW/s need 140 ms: set comms_loss_stagger");
+    assert_eq!(together(140).errors, []);
+}
+
+#[test]
+fn a_watchdog_shorter_than_the_lapse_is_refused() {
+    let report = changed(|site| site.groups[0].paths[0].comms_loss = CommsLoss::Reverts(Duration::from_secs(2)));
+    assert_eq!(only_error(&report), "without a controller `north-01` fall after 2 s, before a command lapses at 2 s");
+}
+
+#[test]
+fn load_never_comes_back_faster_than_the_grid_may_see() {
+    let report = changed(|site| site.restore.ramp = Slew::from_watts_per_second(300_000));
+    assert_eq!(only_error(&report), "load comes back at 300 kW/s, faster than the 200 kW/s the grid may see");
+}
+
+#[test]
+fn readings_and_budgets_that_contradict_each_other_are_told() {
+    let report = changed(|site| site.devices[1].poll = Duration::from_millis(600));
+    assert_eq!(only_error(&report), "`hall-meter` is read every 600 ms, and a reading is stale after 500 ms");
+    let report = changed(|site| site.devices[1].poll = Duration::from_millis(300));
+    assert_eq!(only_warning(&report), "`hall-meter` is read every 300 ms, and a reading is stale after 500 ms");
+    let report = changed(|site| site.devices[9].poll = Duration::from_secs(5));
+    assert_eq!(only_error(&report), "`north-07` is read every 5 s, and is silent after 3 s");
+    let report = changed(|site| site.budgets.proof = Duration::from_millis(900));
+    assert_eq!(only_warning(&report), "the proof budget of 900 ms is below the slowest response of 1 s");
+    let report = changed(|site| site.budgets.sense = Duration::from_millis(900));
+    assert_eq!(only_warning(&report), "the sense budget of 900 ms is above the age of a stale reading, 500 ms");
+    let report = changed(|site| site.budgets.write = Duration::from_millis(99));
+    assert_eq!(only_warning(&report), "the budgets decide and write are 104 ms, more than a tick of 100 ms");
+    let report = changed(|site| site.groups[0].paths[0].proof = Duration::from_millis(99));
+    assert_eq!(only_error(&report), "`north-01` must prove itself within 99 ms, before its response of 100 ms is over");
+}

@@ -1,0 +1,81 @@
+//! Feeders, meters and everything else with a name or an address in a site file.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Places, Reader};
+use crate::document::Form;
+use crate::site::{Device, Feeder};
+
+/// Devices as they are read: the meters first, then what the groups are switched by.
+#[derive(Debug, Default)]
+pub(super) struct Devices {
+    /// The names of the meters, at the place they have among all devices, also of those that could not be read.
+    pub(super) meters: Vec<String>,
+    read: Vec<Option<Device>>,
+}
+
+impl Devices {
+    /// Adds one; its place.
+    pub(super) fn add(&mut self, device: Option<Device>) -> usize {
+        self.read.push(device);
+        self.read.len() - 1
+    }
+
+    /// All of them, if all could be read.
+    pub(super) fn all(self) -> Option<Vec<Device>> {
+        self.read.into_iter().collect()
+    }
+}
+
+impl<'d> Reader<'d> {
+    /// The names of all feeders, and the feeders if all could be read. A site may have none.
+    pub(super) fn feeders(&mut self, root: &Form<'d>) -> (Vec<String>, Option<Vec<Feeder>>) {
+        let mut names = Vec::new();
+        let mut feeders = Vec::new();
+        for form in root.optional_tables("feeder") {
+            let name: Option<String> = form.required("name");
+            let rating = form.positive("rating");
+            if let Some(name) = &name {
+                self.take("feeder", name, form.span_of("name"));
+                self.places.note(&Places::feeder(name), &form, &["rating"]);
+            }
+            names.push(name.clone().unwrap_or_default());
+            feeders.push(name.zip(rating).map(|(name, rating)| Feeder { name, rating }));
+        }
+        (names, feeders.into_iter().collect())
+    }
+
+    pub(super) fn meters(&mut self, root: &Form<'d>, devices: &mut Devices) {
+        for form in root.tables("meter") {
+            let (name, profile) = (form.required::<String>("name"), form.required("profile"));
+            let address = form.required("address");
+            let unit_id = form.or("unit_id", 1);
+            let poll = form.positive("poll");
+            if let Some(name) = &name {
+                self.take("device", name, form.span_of("name"));
+                self.places.note(&Places::device(name), &form, &["profile", "poll"]);
+            }
+            if let (Some(address), Some(unit_id)) = (address, unit_id) {
+                self.take_address(address, unit_id, &form);
+            }
+            devices.meters.push(name.clone().unwrap_or_default());
+            devices.add(meter(name, profile, address, unit_id, poll));
+        }
+    }
+
+    /// Notes an address as taken. Several devices may share one address behind a gateway, each with its own unit id.
+    pub(super) fn take_address(&mut self, address: SocketAddr, unit_id: u8, form: &Form<'d>) {
+        self.take("address", &format!("{address} (unit {unit_id})"), form.span_of("address"));
+    }
+}
+
+fn meter(
+    name: Option<String>,
+    profile: Option<String>,
+    address: Option<SocketAddr>,
+    unit_id: Option<u8>,
+    poll: Option<Duration>,
+) -> Option<Device> {
+    Some(Device { name: name?, profile: profile?, address: address?, unit_id: unit_id?, poll: poll? })
+}

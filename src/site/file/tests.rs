@@ -1,0 +1,94 @@
+use std::time::Duration;
+
+use super::*;
+use crate::site::CommsLoss;
+
+const DEMO: &str = include_str!("../../../sites/demo.toml");
+
+#[test]
+fn the_demo_site_is_read_with_the_agreed_numbers() {
+    let site = load("demo.toml", DEMO).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(site.poi.import_limit, Power::from_kilowatts(4_000));
+    assert_eq!(site.groups.len(), 60);
+    assert_eq!(site.devices.len(), 63);
+    let south = &site.groups[24];
+    assert_eq!((south.name.as_str(), south.units, south.unit), ("south-01", 8, Power::from_watts(3_440)));
+    assert_eq!(south.response(), Duration::from_millis(250));
+    let pdu = &site.devices[south.paths[0].device];
+    assert_eq!((pdu.name.as_str(), pdu.address.to_string().as_str()), ("south-01", "127.66.2.1:5020"));
+    assert_eq!(site.devices[site.hall.meter.unwrap()].name, "hall-meter");
+}
+
+#[test]
+fn tables_that_are_safe_to_leave_out_have_the_defaults_of_the_demo() {
+    let without = |text: &str, table: &str| {
+        let start = text.find(&format!("[{table}]")).unwrap();
+        let end = start + 1 + text[start + 1..].find("\n[").unwrap();
+        format!("{}{}", &text[..start], &text[end..])
+    };
+    let short = ["tick", "fill", "ages", "budgets"].iter().fold(DEMO.to_owned(), |text, table| without(&text, table));
+    assert_eq!(load("demo.toml", &short), load("demo.toml", DEMO));
+}
+
+#[test]
+fn one_row_can_stand_for_units_behind_one_gateway_that_fall_one_after_the_other() {
+    let text =
+        DEMO.replace("address = \"127.66.1.{n}:5020\"", "address = \"127.66.1.1:5020\"\nunit_id = \"{n+8}\"").replacen(
+            "comms_loss = \"holds\"",
+            "comms_loss = \"reverts\"\ncomms_loss_after = \"15 s\"\ncomms_loss_stagger = \"200 ms\"\n#",
+            1,
+        );
+    let site = load("demo.toml", &text).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(site.devices[site.groups[2].paths[0].device].unit_id, 11);
+    assert_eq!(site.groups[2].paths[0].comms_loss, CommsLoss::Reverts(Duration::from_millis(15_400)));
+}
+
+#[test]
+fn a_name_or_address_given_twice_names_the_line_that_has_it() {
+    let told = |from: &str, to: &str| {
+        let problems = load("demo.toml", &DEMO.replace(from, to)).unwrap_err();
+        assert_eq!(problems.all().len(), 1, "{problems}");
+        (problems.all()[0].message.clone(), problems.all()[0].help.clone().unwrap())
+    };
+    assert_eq!(told("127.66.0.2", "127.66.0.1").0, "address `127.66.0.1:5020 (unit 1)` is given twice");
+    assert_eq!(told("127.66.3.{n}", "127.66.3.1").0, "address `127.66.3.1:5020 (unit 1)` is given twice");
+    assert_eq!(
+        told(
+            "[[feeder]]\nname = \"south\"",
+            "[[feeder]]\nname = \"north\"\nrating = \"1 MW\"\n[[feeder]]\nname = \"south\""
+        )
+        .0,
+        "feeder `north` is given twice"
+    );
+    assert_eq!(told("\"east-{n:02}\"", "\"north-{n:02}\"").0, "group `north-01` is given twice");
+}
+
+#[test]
+fn values_that_do_not_go_together_are_told_at_their_line() {
+    let told = |from: &str, to: &str| {
+        assert!(DEMO.contains(from), "{from}");
+        let problems = load("demo.toml", &DEMO.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(problems.all().len(), 1, "{problems}");
+        problems.all()[0].message.clone()
+    };
+    assert_eq!(
+        told("lapse = \"2 s\"", "lapse = \"200 ms\""),
+        "lapse: 200 ms is not more than twice the period of 100 ms"
+    );
+    assert_eq!(told("miners = 8", "miners = 12"), "miners: 12 miners cannot stand equally behind 8 outlets");
+    assert_eq!(told("outlets = 8", "outlets = 65"), "outlets: 65 is not within 1 to 64");
+    assert_eq!(told("\"99.9 %\"", "\"101 %\""), "confidence: 101.0 % is not within 50.0 % to 100.0 %");
+    assert_eq!(
+        told("\"28 kW\"", "\"3 kW\""),
+        "batch: 3.0 kW is less than one unit of 3.5 kW, which could never come back"
+    );
+    assert_eq!(told("\"4 MW\"", "\"0 MW\""), "import_limit: must be more than zero");
+    assert_eq!(told("proof = \"2.5 s\"", "proof = \"50 ms\""), "proof: 50 ms is before the response of 100 ms is over");
+    assert_eq!(told("step = \"10 kW\"", "step = \"10 MW\""), "step: 10.00 MW is more than the nameplate of 2.80 MW");
+    assert_eq!(told("\"hall-meter\"   ", "\"poi-meter\"   "), "meter: `poi-meter` already measures [poi]");
+    assert_eq!(told("repeat = \"1..24\"", "# none"), "name: there is no `repeat` that says what n is");
+    assert_eq!(told("north-{n:02}", "north"), "name: all groups of this row would have this name");
+    assert_eq!(told("127.66.1.{n}", "127.66.1.{m}"), "address: `{m}` is not a placeholder");
+    assert_eq!(told("127.66.1.{n}", "127.66.{n}"), "address: `127.66.1:5020` is not an IP address with a port");
+    assert_eq!(told("profile = \"netio-powerpdu\"\n", ""), "[[group.path]] has no `profile`");
+}

@@ -1,0 +1,73 @@
+// Buttons. Each sends one wish and says what became of it; none waits for the screen to agree.
+
+import { one, power, put } from "./units.js";
+
+const PATIENCE = 3_000;   // an answer that takes longer is reported as none
+
+export async function tell(action, said) {
+  const told = one("told");
+  put(told, `${said}: sending…`);
+  try {
+    const answer = await fetch("act", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(action),
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    put(told, answer.ok ? `${said}: taken` : `${said}: refused. ${await answer.text()}`);
+    told.classList.toggle("bad", !answer.ok);
+  } catch {
+    put(told, `${said}: no answer from the controller. Is it still running?`);
+    told.classList.add("bad");
+  }
+}
+
+export const stop = () => tell({ act: "e_stop", to: true }, "E-stop");
+export const askRelease = () => one("release").showModal();
+
+export class Orders {
+  constructor() {
+    this.faults = {};
+    one("estop").addEventListener("click", stop);
+    one("keep").addEventListener("click", () => one("release").close());
+    one("release-now").addEventListener("click", () => {
+      one("release").close();
+      tell({ act: "e_stop", to: false }, "Release e-stop");
+    });
+    one("cap-form").addEventListener("submit", (event) => { event.preventDefault(); this.cap(); });
+    one("lift").addEventListener("click", () => tell({ act: "cap", to: null }, "Lift cap"));
+    one("jump").addEventListener("click", () => tell({ act: "hall_jump" }, "Hall jump"));
+    one("meter").addEventListener("click", () => this.meter());
+    one("pdu").addEventListener("click", () => this.pdu());
+  }
+
+  cap() {
+    const watts = Math.round(one("cap").valueAsNumber * 1_000);
+    if (Number.isFinite(watts)) tell({ act: "cap", to: watts }, `Cap at ${power(watts)}`);
+  }
+
+  meter() {
+    const out = !this.faults.meter_unplugged;
+    tell({ act: "unplug_meter", to: out }, out ? "Unplug POI meter" : "Plug POI meter in");
+  }
+
+  pdu() {
+    const out = !this.faults.pdu_unplugged;
+    tell({ act: "unplug_pdu", to: out }, out ? "Unplug a PDU" : "Plug the PDU in");
+  }
+
+  show(view) {
+    const { orders, faults, demo } = view;
+    this.faults = faults;
+    const estop = one("estop");
+    estop.setAttribute("aria-pressed", String(orders.e_stop));
+    put(estop, orders.e_stop ? "STOPPED" : "E-STOP");
+    one("lift").disabled = orders.cap_w === null;
+    const cap = one("cap");
+    if (!cap.value && !cap.matches(":focus") && view.import_limit_w) cap.value = Math.round(view.import_limit_w * 0.85 / 1e4) * 10;
+    one("demo").hidden = !demo;
+    put(one("jump"), faults.hall_jump ? "Hall is jumping…" : "Hall jump");
+    put(one("meter"), faults.meter_unplugged ? "Plug meter in" : "Unplug meter");
+    put(one("pdu"), faults.pdu_unplugged ? `Plug ${faults.pdu_unplugged} in` : "Unplug a PDU");
+  }
+}

@@ -1,0 +1,175 @@
+// The page: follows the stream, fills in the numbers, and says so when there is nothing to follow.
+
+import { Strip } from "./chart.js";
+import { Orders, askRelease, tell } from "./orders.js";
+import { Groups, events, facts, stages } from "./tables.js";
+import { clock, make, one, power, price, put, share, utc } from "./units.js";
+
+const STALE = 2_500;    // no view for so long: the page says that it is old
+const RETRY = 2_000;    // between two attempts to reach the stream
+const SPEAK = 3_000;    // at most so often is a new cause read out
+
+const theme = new URLSearchParams(location.search).get("theme");
+if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
+
+let causes = {};
+const words = (cause) => causes[cause] ?? { name: cause.replaceAll("_", " "), meaning: "" };
+const strip = new Strip(one("strip"), one("legend"), words);
+const groups = new Groups(words);
+const orders = new Orders();
+let view = null;
+let heard = performance.now();
+let reason = "";
+let spokenAt = 0;
+
+function show(next) {
+  view = next;
+  heard = performance.now();
+  reason = "";
+  strip.push(pointOf(next));
+  numbers(next);
+  cause(next);
+  orders.show(next);
+  groups.show(next.groups);
+  stages(next.stages);
+  events(next.events);
+  facts(next);
+  put(one("site"), next.site);
+  put(one("note"), next.note);
+  age();
+}
+
+const pointOf = (v) => ({
+  unix_ms: v.unix_ms, limit_w: v.import_limit_w, poi_w: v.poi_w, hall_w: v.hall_w, worst_w: v.hall_worst_w,
+  house_w: v.house_w, miners_w: v.miners_w, price: v.price_micro_usd_mwh, cause: v.cause,
+});
+
+function numbers(v) {
+  const room = v.poi_w === null ? null : v.import_limit_w - v.poi_w;
+  put(one("import"), v.poi_w === null ? "no data" : power(v.poi_w));
+  put(one("import-of"), `of ${power(v.import_limit_w)}`);
+  put(one("room"), room === null ? "unknown: nothing is brought back" : room < 0 ? `${power(-room)} above the limit` : `${power(room)} below the limit${capped(v)}`);
+  put(one("hall"), v.hall_w === null ? "no data" : power(v.hall_w));
+  put(one("hall-more"), `counts as ${power(v.hall_worst_w)}`);
+  put(one("miners"), power(v.miners_w));
+  put(one("miners-more"), `may draw ${power(Math.min(v.ceiling_w, v.fleet_w))}${v.counted_w > v.miners_w + v.fleet_w / 200 ? ` · counts as ${power(v.counted_w)}` : ""}`);
+  put(one("price"), price(v.price_micro_usd_mwh));
+  put(one("price-more"), v.price_micro_usd_mwh === null ? "no price: the fall-back of the site file holds" : "USD/MWh");
+  put(one("absorbed"), share(v.score.absorbed_share_ppm));
+  put(one("absorbed-more"), v.score.static_share_ppm === null ? "of what was there since the start" : `a static reservation: ${share(v.score.static_share_ppm)}`);
+  const [house, hall] = [v.house_w ?? 0, v.hall_w ?? v.hall_worst_w];
+  const full = Math.max(v.import_limit_w, house + hall + v.miners_w, 1);
+  const reserve = Math.max(Math.min(v.hall_worst_w - hall, full - house - hall - v.miners_w), 0);
+  const parts = { house, hall, miners: v.miners_w, reserve };
+  for (const [name, watts] of Object.entries(parts)) one(`part-${name}`).style.width = `${(watts / full) * 100}%`;
+  document.title = `${v.orders.e_stop ? "■ E-STOP · " : ""}${v.poi_w === null ? "no data" : power(v.poi_w)} of ${power(v.import_limit_w)} · Ballast`;
+}
+
+const capped = (v) => v.orders.cap_w === null ? "" : ` · capped at ${power(v.orders.cap_w)}`;
+
+function cause(v) {
+  const { name, meaning } = words(v.cause);
+  put(one("cause"), name);
+  put(one("why"), meaning);
+  const since = strip.since();
+  put(one("since"), since ? ` · since ${clock(since)}` : "");
+  document.querySelector(".cause").dataset.cause = v.cause;
+  if (performance.now() - spokenAt < SPEAK) return;
+  if (one("spoken").textContent !== `Held by: ${name}`) spokenAt = performance.now();
+  put(one("spoken"), `Held by: ${name}`);
+}
+
+// What a person must not miss, most urgent first.
+function alarms(lost) {
+  const list = [];
+  const add = (kind, text, more, button) => list.push({ kind, text, more, button });
+  if (lost) add("alarm", view ? `No data since ${clock(view.unix_ms)}: what you see is old.` : "No data from the controller.", `${reason || "The controller does not need this page; look at its terminal."} (${Math.round(lost / 1_000)} s)`);
+  if (!view) return list;
+  if (view.orders.e_stop) add("alarm", "E-stop is in force.", "Every miner is off and stays off.", ["Release e-stop…", askRelease]);
+  if (view.poi_w !== null && view.poi_w > view.import_limit_w) add("alarm", "Import is above the limit.", `By ${power(view.poi_w - view.import_limit_w)}; miners are being shed.`);
+  if (view.faults.meter_unplugged) add("warn", "The POI meter is unplugged.", "Nothing is brought back until it answers again.", ["Plug it in", () => tell({ act: "unplug_meter", to: false }, "Plug POI meter in")]);
+  else if (view.poi_w === null) add("warn", "The POI meter gives no data.", "Nothing is brought back until it answers again.");
+  if (view.hall_w === null) add("warn", "The hall's meter gives no data.", `The hall counts as ${power(view.hall_worst_w)}.`);
+  const silent = view.groups.filter((group) => group.link === "silent").map((group) => group.name);
+  if (silent.length) add("warn", `${silent.length === 1 ? "One group is" : `${silent.length} groups are`} silent: ${some(silent)}.`, "Silent miners count as drawing.");
+  const deaf = view.groups.filter((group) => group.link === "up" && !group.following).map((group) => group.name);
+  if (deaf.length) add("warn", `${deaf.length === 1 ? "One group does" : `${deaf.length} groups do`} not follow: ${some(deaf)}.`, "It was told to go lower and its meter does not show it.");
+  if (view.orders.drain) add("warn", "The controller is ending.", "Miners go off on the ramp; then it stops.");
+  return list;
+}
+
+const some = (names) => names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+
+function banners(list) {
+  const place = one("banners");
+  const key = list.map((item) => `${item.kind}${item.text}`).join("\n");
+  if (place.dataset.key !== key) {
+    place.dataset.key = key;
+    place.replaceChildren(...list.map(bannerFor));
+  }
+  list.forEach((item, ix) => put(place.children[ix].querySelector(".more"), item.more));
+}
+
+function bannerFor(item) {
+  const banner = make("div", `banner ${item.kind}`);
+  const sign = make("span", "sign", item.kind === "alarm" ? "■" : "▲");
+  sign.setAttribute("aria-hidden", "true");
+  const more = make("span", "more");
+  more.setAttribute("aria-hidden", "true");
+  banner.append(sign, make("strong", "", item.text), more);
+  if (item.button) {
+    const button = make("button", "", item.button[0]);
+    button.type = "button";
+    button.addEventListener("click", item.button[1]);
+    banner.append(button);
+  }
+  return banner;
+}
+
+function age() {
+  const since = performance.now() - heard;
+  const lost = since > STALE ? since : 0;
+  document.body.classList.toggle("old", Boolean(lost));
+  const link = one("link");
+  link.dataset.link = lost ? "lost" : view ? "live" : "wait";
+  put(link, lost ? "no data" : view ? "live" : "connecting");
+  if (view) {
+    put(one("clock"), clock(view.unix_ms));
+    put(one("zone"), utc(view.unix_ms));
+  }
+  banners(alarms(lost));
+}
+
+function follow() {
+  const stream = new EventSource("live");
+  stream.onmessage = (message) => show(JSON.parse(message.data));
+  stream.onerror = async () => {
+    if (stream.readyState !== EventSource.CLOSED) return;
+    stream.close();
+    reason = await refusal();
+    setTimeout(follow, RETRY);
+  };
+}
+
+// Why there is no stream: the controller answers and says so, or it does not answer at all.
+async function refusal() {
+  const patience = new AbortController();
+  try {
+    const answer = await fetch("live", { signal: patience.signal });
+    const text = answer.ok ? "" : await answer.text();
+    patience.abort();
+    return text;
+  } catch {
+    return "";
+  }
+}
+
+async function start() {
+  const fetched = await Promise.allSettled(["causes", "history"].map(async (what) => (await fetch(what)).json()));
+  if (fetched[0].status === "fulfilled") causes = fetched[0].value;
+  if (fetched[1].status === "fulfilled") strip.load(fetched[1].value);
+  follow();
+}
+
+setInterval(age, 500);
+start();

@@ -1,0 +1,70 @@
+//! What each cause means, in plain words: for the person at the screen, who need not have read anything else.
+
+use crate::plan::Cause;
+
+/// Every cause, in order of authority.
+pub const CAUSES: [Cause; 8] = [
+    Cause::EStop,
+    Cause::ImportLimit,
+    Cause::AiHallUnknown,
+    Cause::FeederRating,
+    Cause::OperatorCap,
+    Cause::Drain,
+    Cause::Price,
+    Cause::Nameplate,
+];
+
+/// The name of a cause as a person says it, at most 24 characters.
+pub fn name(cause: Cause) -> &'static str {
+    match cause {
+        Cause::EStop => "E-stop",
+        Cause::ImportLimit => "Import limit",
+        Cause::AiHallUnknown => "AI hall unknown",
+        Cause::FeederRating => "Feeder rating",
+        Cause::OperatorCap => "Operator cap",
+        Cause::Drain => "Ending",
+        Cause::Price => "Price",
+        Cause::Nameplate => "Everything may run",
+    }
+}
+
+/// What it means, in one line of at most 80 characters.
+pub fn meaning(cause: Cause) -> &'static str {
+    match cause {
+        Cause::EStop => "Someone pressed e-stop: every miner is off and stays off until it is released.",
+        Cause::ImportLimit => "Miners take what the limit leaves beside the hall's fastest possible rise.",
+        Cause::AiHallUnknown => "The hall's meter is lost: it counts as more every moment, up to its nameplate.",
+        Cause::FeederRating => "A feeder carries what it is rated for; the miners behind it are held there.",
+        Cause::OperatorCap => "An operator capped the site's import; it goes there on the ramp and stays.",
+        Cause::Drain => "The controller is ending: miners go off on the ramp; the grid sees no step.",
+        Cause::Price => "Power costs more than these miners earn with it; they wait for a better price.",
+        Cause::Nameplate => "Nothing holds the miners back: there is room for all of them.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_fit_the_screen() {
+        for cause in CAUSES {
+            assert!(name(cause).len() <= 24 && meaning(cause).len() <= 80, "{}: too long", cause.name());
+        }
+    }
+
+    #[test]
+    fn the_table_is_complete_and_in_order_of_authority() {
+        assert!(CAUSES.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(CAUSES[0], Cause::EStop);
+        assert_eq!(CAUSES[CAUSES.len() - 1], Cause::default(), "nothing ranks below the default");
+    }
+
+    #[test]
+    fn the_operators_page_explains_every_cause() {
+        let page = include_str!("../../docs/operator.md");
+        for cause in CAUSES {
+            assert!(page.contains(&format!("`{}`", cause.name())), "{}: not in docs/operator.md", cause.name());
+        }
+    }
+}
