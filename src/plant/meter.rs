@@ -41,11 +41,11 @@ impl Meter {
         meter
     }
 
-    /// Takes a new refresh time: at least 20 ms, in whole steps of the plant. One step of it is lost to the plant's own clock.
+    /// Takes a new refresh time: at least 20 ms, in whole steps of the plant.
     pub(super) fn refresh_every(&mut self, refresh: Duration) {
         let steps = u64::try_from(refresh.as_micros() / STEP.as_micros()).unwrap_or(2).clamp(2, 360_000);
         self.lag = if steps < 3 { 0 } else { (steps / 5).max(1) };
-        self.every = (steps - 1 - self.lag).max(1);
+        self.every = (steps - self.lag).max(1);
     }
 
     pub(super) fn shown(&self) -> Power {
@@ -86,19 +86,19 @@ mod tests {
             let refresh = Duration::from_millis(refresh_ms);
             let mut meter = Meter::new(Measures::Poi, refresh, Chance::new(refresh_ms, 0));
             let (mut oldest, mut changes, mut last) = (0, 0, Power::ZERO);
-            // A load that grows by 100 kW a step: the reading tells the step it was taken at.
+            // A load that grows by 100 kW a step: the reading tells the step it was taken at, for as long as 0.1 % is below half a step.
             meter.start(Power::ZERO);
-            for number in 1..1_000_u64 {
+            for number in 1..400_u64 {
                 meter.step(number, Power::from_kilowatts(100 * i64::try_from(number).unwrap()));
                 let shown = u64::try_from((meter.shown().watts() + 50_000) / 100_000).unwrap();
                 changes += u64::from(meter.shown() != last);
                 last = meter.shown();
                 if number > 200 {
-                    oldest = oldest.max((number + 1).saturating_sub(shown + shown / 1_000 + 1));
+                    oldest = oldest.max(number + 1 - shown);
                 }
             }
             assert!(STEP * u32::try_from(oldest).unwrap() <= refresh, "{refresh_ms} ms: {oldest} steps");
-            assert!(changes >= 9_000 / refresh_ms, "{refresh_ms} ms: {changes} changes");
+            assert!(changes >= 3_500 / refresh_ms, "{refresh_ms} ms: {changes} changes");
         }
     }
 
