@@ -1,5 +1,7 @@
 //! What a day costs.
 
+use std::io::Write;
+
 use ballast::journal::{Boot, Decider, Recorder};
 
 use super::{Filler, Story, moment};
@@ -11,6 +13,14 @@ fn a_quiet_tick_takes_150_bytes_and_a_day_of_the_demo_site_less_than_250_megabyt
     let mut filler = Filler { limit: 4_000_000, ..Filler::default() };
     let boot = Boot { boot: "run".into(), version: "0.1.0".into(), reason: "test".into() };
     recorder.boot(moment(0), &boot, &Story::names());
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut pack = |lines: Vec<Vec<u8>>| {
+        for line in &lines {
+            packed.write_all(line).unwrap();
+            packed.write_all(b"\n").unwrap();
+        }
+        lines.iter().map(|line| line.len() + 1).sum::<usize>()
+    };
     let (mut all, mut quiet, mut quiet_ticks) = (0, 0, 0);
     let ticks = 6_000;
     for tick in 0..ticks {
@@ -23,19 +33,22 @@ fn a_quiet_tick_takes_150_bytes_and_a_day_of_the_demo_site_less_than_250_megabyt
             story.snapshot = snapshot.clone();
         }
         let plan = filler.plan(&snapshot);
-        let bytes: usize = recorder.tick(&snapshot, &plan).iter().map(|line| line.len() + 1).sum();
+        let lines = recorder.tick(&snapshot, &plan);
         if is_quiet {
+            let bytes = lines.iter().map(|line| line.len() + 1).sum::<usize>();
             (quiet, quiet_ticks) = (quiet + bytes, quiet_ticks + 1);
         } else {
-            all += bytes;
+            all += pack(lines);
         }
         if tick % 600 == 599 {
-            all += recorder.keyframe(&filler.memory_json()).iter().map(|line| line.len() + 1).sum::<usize>();
+            all += pack(recorder.keyframe(&filler.memory_json()));
         }
     }
     let busy = all / (ticks - quiet_ticks);
     let per_day = 864_000 * busy / 1_000_000;
+    let packed_per_day = per_day * packed.finish().unwrap().len() / all;
     println!("quiet tick {} bytes, busy tick {busy} bytes, {per_day} MB a day", quiet / quiet_ticks);
+    println!("{packed_per_day} MB a day with gzip");
     assert!(quiet / quiet_ticks <= 150, "{} bytes", quiet / quiet_ticks);
     assert!(per_day < 250, "{per_day} MB a day");
 }

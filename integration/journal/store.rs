@@ -67,31 +67,41 @@ fn a_snapshot_that_was_never_finished_does_not_stop_it() {
     assert_eq!(store.get::<String>("key-499").unwrap().map(|value| value.len()), Some(2_000));
 }
 
-#[test]
-fn a_damaged_file_is_set_aside_and_an_empty_store_begun() {
+/// Damages the file at this part of its length and opens the store. Whether it was set aside.
+fn is_set_aside_after(part: usize, length: usize) -> bool {
     let parent = tempfile::tempdir().unwrap();
     let path = parent.path().join("store");
     filled(&path);
     let mut db = fs::read(path.join("db")).unwrap();
-    let middle = db.len() / 4;
-    db[middle..middle + 200_000].fill(0xA5);
+    let at = (db.len() - length) * part / 100;
+    db[at..at + length].iter_mut().for_each(|byte| *byte ^= 0xA5);
     fs::write(path.join("db"), &db).unwrap();
-    for entry in fs::read_dir(&path).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_name().to_string_lossy().starts_with("snap.") {
-            fs::remove_file(entry.path()).unwrap();
-        }
-    }
-    fs::write(path.join("conf"), "not a configuration").unwrap();
     let (mut store, opened) = open(&path);
-    let Opened::SetAside { to, why } = opened else { panic!("it was opened as if nothing had happened") };
-    assert_eq!(to, parent.path().join("store.bad-1"));
-    assert!(!why.is_empty());
-    assert_eq!(fs::read(to.join("db")).unwrap(), db, "what is set aside is not touched");
+    let aside = match opened {
+        Opened::Whole => {
+            let there = |number: &usize| store.get::<String>(&format!("key-{number}")).unwrap().is_some();
+            assert_eq!((0..500).filter(there).count(), 500, "damage at {part} % went unseen");
+            false
+        }
+        Opened::SetAside { to, why } => {
+            assert_eq!(to, parent.path().join("store.bad-1"));
+            assert!(to.join("db").exists() && !why.is_empty());
+            assert_eq!(store.get::<String>("key-1").unwrap(), None);
+            true
+        }
+    };
     store.put("margins", &1).unwrap();
     store.commit().unwrap();
     drop(store);
     assert_eq!(open(&path).0.get("margins").unwrap(), Some(1));
+    aside
+}
+
+#[test]
+fn damage_is_set_aside_wherever_it_is_or_touched_no_value() {
+    let damages = [(0, 64), (20, 64), (20, 200_000), (50, 4_096), (80, 64), (100, 64)];
+    let aside = damages.into_iter().filter(|(part, length)| is_set_aside_after(*part, *length)).count();
+    assert!(aside >= 3, "only {aside} of {} were seen", damages.len());
 }
 
 #[test]

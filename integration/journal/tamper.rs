@@ -149,6 +149,18 @@ fn two_controllers_cannot_write_one_journal() {
 }
 
 #[test]
+fn the_command_says_by_its_exit_code_what_it_found() {
+    let dir = tempfile::tempdir().unwrap();
+    Run::start(dir.path(), 1).close();
+    assert_eq!(ballast::cli::audit::run(dir.path(), false), 0);
+    fs::remove_file(dir.path().join("checkpoint")).unwrap();
+    assert_eq!(ballast::cli::audit::run(dir.path(), true), 1);
+    assert_eq!(ballast::cli::audit::run(&dir.path().join("none"), false), 2);
+    assert_eq!(ballast::cli::replay::run(dir.path(), false, &mut super::Filler::default()), 0);
+    assert_eq!(ballast::cli::replay::run(&dir.path().join("none"), true, &mut super::Filler::default()), 2);
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_an_error_and_not_a_whole_journal() {
     assert!(verify(Path::new("/nonexistent/journal")).is_err());
 }

@@ -25,7 +25,7 @@ use crate::time::{Clock, Mono, Now, Wall};
 /// How many batches (a tick with its events, a note) wait for the writer at most: 100 s of ticks at 10 Hz.
 const MOST_BATCHES: usize = 1_024;
 /// A segment is closed at the first keyframe after this many bytes.
-const SEGMENT_BYTES: u64 = 16 << 20;
+const SEGMENT_BYTES: u64 = if cfg!(test) { 64 << 10 } else { 16 << 20 };
 /// Longest time between two keyframes.
 const KEYFRAME_EVERY: Duration = Duration::from_secs(60);
 
@@ -84,6 +84,7 @@ pub struct Journal {
     segment_bytes: u64,
     keyframe_at: Mono,
     tick: u64,
+    tick_record: Option<u64>,
     gap: Option<Gap>,
     lost: u64,
     /// What was told of the writer's trouble so far.
@@ -151,6 +152,7 @@ impl Journal {
             segment_bytes,
             keyframe_at: Mono::START,
             tick: 0,
+            tick_record: None,
             gap: None,
             lost: 0,
             told: (false, 0),
@@ -183,12 +185,13 @@ impl Journal {
         if self.gap.is_some() {
             return self.bridge(snapshot, plan, &memory());
         }
+        let record = self.recorder.seq();
         let lines = self.recorder.tick(snapshot, plan);
         let fate = self.send(lines, snapshot.tick, false);
         if fate == Fate::Lost {
             return fate;
         }
-        self.tick = snapshot.tick;
+        (self.tick, self.tick_record) = (snapshot.tick, Some(record));
         let full = self.segment_bytes >= SEGMENT_BYTES;
         if full || now.mono.since(self.keyframe_at) >= KEYFRAME_EVERY {
             self.keyframe_at = now.mono;
@@ -212,6 +215,11 @@ impl Journal {
     /// The last tick whose record is durable; 0 before the first.
     pub fn durable(&self) -> u64 {
         self.shared.durable.load(Ordering::Acquire)
+    }
+
+    /// Number of the record of the last tick: what a note of the loop may have come from.
+    pub fn tick_record(&self) -> Option<u64> {
+        self.tick_record
     }
 
     /// How it is.

@@ -1,4 +1,14 @@
 //! The audit log, and what is remembered between restarts.
+//!
+//! ```text
+//!  snapshot, plan ─> Recorder ─> lines ─> Journal ─> writer (its own thread) ─> segments, checkpoint
+//!                                                                                   │
+//!                         replay <─ Fold <──────────────────────────────────────────┴─> verify
+//! ```
+//!
+//! One line is one leaf of an RFC 6962 tree, byte for byte; `docs/audit.md` says what stands in it. It never decides: a
+//! replay is handed the decision. It never makes the loop wait, and it never calls durable what was not synced.
+
 mod append;
 mod disk;
 pub mod fold;

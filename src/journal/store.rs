@@ -29,6 +29,10 @@ const CACHE: u64 = 32 << 20;
 const ROW: usize = 3_072;
 /// Bytes of one value: a site file of 1 MiB as a JSON text fits.
 const MOST: usize = 8 << 20;
+/// Row that counts the commits. No key of a caller is empty before its first zero byte.
+const COMMITS_ROW: &[u8] = &[0];
+/// The same count beside the database: a damaged one may open as it was long ago, and say nothing.
+const COMMITS_FILE: &str = "commits";
 /// Bytes of a key.
 const MOST_KEY: usize = 200;
 
@@ -58,7 +62,7 @@ pub enum StoreError {
         why: String,
     },
     /// The key or value is too large.
-    #[error("`{key}` has {bytes} bytes; a key has at most {MOST_KEY}, a value {MOST}")]
+    #[error("`{key}` has {bytes} bytes; a key has 1 to {MOST_KEY}, a value {MOST}")]
     TooLarge {
         /// The key.
         key: String,
@@ -81,6 +85,8 @@ pub struct Store {
     db: sled::Db,
     /// Put or removed and not committed yet.
     pending: BTreeMap<String, Option<Vec<u8>>>,
+    /// How many commits there were.
+    commits: u64,
 }
 
 impl Store {
@@ -89,17 +95,17 @@ impl Store {
     /// # Errors
     /// Where not even an empty one can be begun.
     pub fn open(path: &Path) -> Result<(Self, Opened), StoreError> {
-        let (db, opened) = match try_open(path) {
-            Ok(db) => (db, Opened::Whole),
+        let ((db, commits), opened) = match try_open(path) {
+            Ok(found) => (found, Opened::Whole),
             Err(why) => {
                 let to = disk::unused(path, "bad");
                 fs::rename(path, &to).map_err(|error| refused(path, format!("{why}, and then {error}")))?;
-                let db = try_open(path).map_err(|why| refused(path, why))?;
-                (db, Opened::SetAside { to, why })
+                let found = try_open(path).map_err(|why| refused(path, why))?;
+                (found, Opened::SetAside { to, why })
             }
         };
         sync_folders(path).map_err(|error| refused(path, error.to_string()))?;
-        Ok((Self { path: path.to_owned(), db, pending: BTreeMap::new() }, opened))
+        Ok((Self { path: path.to_owned(), db, pending: BTreeMap::new(), commits }, opened))
     }
 
     /// The value of a key, with what is not committed yet; nothing where there is none.
@@ -121,7 +127,7 @@ impl Store {
     pub fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), StoreError> {
         let json = serde_json::to_vec(value).map_err(|error| not_understood(key, &error))?;
         for (bytes, most) in [(key.len(), MOST_KEY), (json.len(), MOST)] {
-            if bytes > most {
+            if bytes > most || key.is_empty() {
                 return Err(StoreError::TooLarge { key: key.to_owned(), bytes });
             }
         }
@@ -149,10 +155,15 @@ impl Store {
                 batch.remove(row_key(key, index));
             }
         }
+        let commits = self.commits + 1;
+        batch.insert(COMMITS_ROW, &commits.to_be_bytes());
         self.guarded(|db| db.apply_batch(batch).and_then(|()| db.flush()).map(drop))?;
         // A descriptor of its own each time: one whose sync failed once must not be asked again.
         let synced = File::open(self.path.join("db")).and_then(|file| file.sync_data());
-        synced.map_err(|error| refused(&self.path, error.to_string()))?;
+        synced
+            .and_then(|()| disk::replace(&self.path.join(COMMITS_FILE), commits.to_string().as_bytes()))
+            .map_err(|error| refused(&self.path, error.to_string()))?;
+        self.commits = commits;
         self.pending.clear();
         Ok(())
     }
@@ -181,13 +192,30 @@ impl Store {
     }
 }
 
-fn try_open(path: &Path) -> Result<sled::Db, String> {
+/// Opens the database and counts its commits.
+fn try_open(path: &Path) -> Result<(sled::Db, u64), String> {
     remove_leftovers(path).map_err(|error| error.to_string())?;
-    let open = || sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(Some(500)).open();
-    match catch_unwind(open) {
-        Ok(Ok(db)) => Ok(db),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("sled panicked over a damaged file".to_owned()),
+    let open = || {
+        let db = sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(Some(500)).open()?;
+        // It is small: read all of it now, rather than meet a damaged page later.
+        db.iter().try_for_each(|row| row.map(drop))?;
+        let commits = db.get(COMMITS_ROW)?.and_then(|row| Some(u64::from_be_bytes(row.as_ref().try_into().ok()?)));
+        Ok((db, commits.unwrap_or(0)))
+    };
+    let (db, commits) = match catch_unwind(open) {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => return Err(sled::Error::to_string(&error)),
+        Err(_) => return Err("sled panicked over a damaged file".to_owned()),
+    };
+    let due = match fs::read_to_string(path.join(COMMITS_FILE)) {
+        Ok(text) => text.parse().map_err(|_| format!("`{COMMITS_FILE}` is no number"))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(error.to_string()),
+    };
+    if commits < due {
+        Err(format!("it opens at commit {commits}, and {due} were acknowledged"))
+    } else {
+        Ok((db, commits))
     }
 }
 

@@ -13,6 +13,7 @@ use super::*;
 use crate::plan::Plan;
 use crate::snapshot::Snapshot;
 use crate::time::{Clock, Mono, Now, Wall};
+use crate::units::Power;
 
 /// How often the disk will still refuse.
 #[derive(Default)]
@@ -96,6 +97,10 @@ impl Sink for RefusingSink {
 }
 
 fn start(dir: &Path) -> (Journal, Arc<Orders>) {
+    start_with(dir, "{}")
+}
+
+fn start_with(dir: &Path, memory: &str) -> (Journal, Arc<Orders>) {
     let orders = Arc::new(Orders::default());
     let (found, lock): (Found, _) = open::open(dir).unwrap();
     assert!(found.tail.is_none());
@@ -103,7 +108,7 @@ fn start(dir: &Path) -> (Journal, Arc<Orders>) {
     let mut journal =
         Journal::start(found, Some(lock), Box::new(disk), None, "example.com/audit", Clock::start()).unwrap();
     let boot = Boot { boot: "run".into(), version: "0".into(), reason: "test".into() };
-    let _ = journal.begin(moment(0), &Beginning { boot: &boot, files: &[], groups: &[], memory: "{}" });
+    let _ = journal.begin(moment(0), &Beginning { boot: &boot, files: &[], groups: &[], memory });
     assert!(journal.flush());
     (journal, orders)
 }
@@ -218,4 +223,121 @@ fn a_writer_that_cannot_write_takes_a_bounded_number_of_records() {
     assert_eq!(journal.close(moment(next).wall).trouble, None);
     let report = verify(dir.path()).unwrap();
     assert!(report.is_whole() && report.gaps >= 1, "{report}");
+}
+
+/// Decides what tick it is by counting: wrong at once where a replay forgets or repeats one.
+#[derive(Default)]
+struct Counter(i64);
+
+impl Decider for Counter {
+    fn boot(&mut self) {
+        self.0 = -1;
+    }
+
+    fn file(&mut self, _: &FileSeen, _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn restore(&mut self, memory: &str) -> Result<(), String> {
+        self.0 = memory.parse().map_err(|_| "no number".to_owned())?;
+        Ok(())
+    }
+
+    fn decide(&mut self, _: &Snapshot) -> Plan {
+        self.0 += 1;
+        Plan { ceiling: Power::from_watts(self.0), ..Plan::default() }
+    }
+
+    fn memory_json(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl Counter {
+    fn tick(&mut self, journal: &mut Journal, payload: usize) -> Fate {
+        let number = u64::try_from(self.0).unwrap() + 1;
+        let snapshot = Snapshot { tick: number, now: moment(number), ..Snapshot::default() };
+        let plan = self.decide(&snapshot);
+        let _ = journal.note(snapshot.now.wall, "filler", None, &"x".repeat(payload));
+        journal.tick(&snapshot, &plan, || self.memory_json())
+    }
+}
+
+#[test]
+fn what_a_full_queue_lost_is_declared_and_replay_goes_on_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, orders) = start_with(dir.path(), "0");
+    orders.appends.store(u32::MAX, SeqCst);
+    let mut counter = Counter::default();
+    while counter.tick(&mut journal, 1_000) == Fate::Taken {}
+    while counter.0 < 2_000 {
+        assert_eq!(counter.tick(&mut journal, 0), Fate::Lost);
+    }
+    orders.appends.store(0, SeqCst);
+    while counter.tick(&mut journal, 0) == Fate::Lost {
+        journal.flush();
+    }
+    (0..50).for_each(|_| assert_eq!(counter.tick(&mut journal, 0), Fate::Taken));
+    let health = journal.health();
+    let summary = journal.close(moment(9_999).wall);
+    assert!(summary.lost == health.lost && summary.lost > 500, "{summary:?}");
+    let report = verify(dir.path()).unwrap();
+    assert!(report.is_whole() && report.gaps >= 1, "{report}");
+    let ticks = report.ticks;
+    assert!(ticks < u64::try_from(counter.0).unwrap());
+    let replayed = replay(dir.path(), &mut Counter::default()).unwrap();
+    assert!(replayed.is_equal() && replayed.equal == ticks, "{replayed} of {ticks}");
+}
+
+#[test]
+fn a_gap_that_is_still_open_at_the_end_is_declared_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, orders) = start_with(dir.path(), "0");
+    orders.appends.store(u32::MAX, SeqCst);
+    let mut counter = Counter::default();
+    while counter.tick(&mut journal, 1_000) == Fate::Taken {}
+    orders.appends.store(0, SeqCst);
+    journal.close(moment(9_999).wall);
+    let report = verify(dir.path()).unwrap();
+    assert!(report.is_whole() && report.gaps == 1, "{report}");
+}
+
+#[test]
+fn a_segment_is_closed_at_its_size_and_the_next_one_opens_with_a_keyframe() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = start_with(dir.path(), "0");
+    let mut counter = Counter::default();
+    for _ in 0..100 {
+        assert_eq!(counter.tick(&mut journal, 1_000), Fate::Taken);
+        assert!(journal.flush());
+    }
+    journal.close(moment(101).wall);
+    let all = segments::list(dir.path()).unwrap();
+    assert_eq!(all.len(), 2);
+    let second = std::fs::read_to_string(&all[1].path).unwrap();
+    let start = format!("{{\"seq\":{},", all[1].first);
+    assert!(second.starts_with(&start) && second.lines().next().unwrap().contains(r#""kind":"keyframe""#));
+    assert!(verify(dir.path()).unwrap().is_whole());
+    let replayed = replay(dir.path(), &mut Counter::default()).unwrap();
+    assert!(replayed.is_equal() && (replayed.equal, replayed.keyframes) == (100, 1), "{replayed}");
+}
+
+#[test]
+fn what_a_failed_segment_still_holds_of_the_next_ones_records_is_cut_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = start_with(dir.path(), "0");
+    let mut counter = Counter::default();
+    (0..100).for_each(|_| assert_eq!(counter.tick(&mut journal, 1_000), Fate::Taken));
+    let before = journal.close(moment(101).wall);
+    let all = segments::list(dir.path()).unwrap();
+    let mut first = std::fs::read(&all[0].path).unwrap();
+    let whole = first.len();
+    first.extend_from_slice(b"{\"seq\":1,\"t\":\"twice\"}\n{\"seq");
+    std::fs::write(&all[0].path, &first).unwrap();
+    assert!(!verify(dir.path()).unwrap().is_whole());
+    let (found, lock) = open::open(dir.path()).unwrap();
+    drop(lock);
+    assert_eq!((tree::base64(&found.tree.root()), found.set_aside), (before.root, None));
+    assert_eq!(std::fs::read(&all[0].path).unwrap().len(), whole);
+    assert!(verify(dir.path()).unwrap().is_whole());
 }
