@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)]
 
 mod devices;
+mod emulate;
 mod journal;
 mod peers;
+mod plant;
 mod sites;
 mod stories;
 mod tidy;

@@ -1,1 +1,362 @@
-//! The loop.
+//! The loop: the only place where pure and I/O meet.
+//!
+//! One thread of its own wakes on a fresh sample of the hall's meter or at its period, takes one consistent picture of
+//! what every connection has seen ([`sight`]), decides, hands each connection its command, records the tick, and measures
+//! itself ([`stages`]). It never waits for a disk, a device, a page or the async runtime. It ends on a ramp.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::decide::{Memory, Standing, decide};
+use crate::devices::Profile;
+use crate::devices::wire::Wire;
+use crate::journal::{Journal, Summary};
+use crate::plan::Plan;
+use crate::plant::Score;
+use crate::site::Site;
+use crate::snapshot::{Orders, PriceSeen, Snapshot};
+use crate::time::{Clock, Mono, Now, Wall};
+use crate::units::{Power, Price};
+use crate::web::{Action, Hub};
+
+mod kept;
+mod panel;
+mod sight;
+mod stages;
+mod waker;
+
+pub use kept::{Begun, begin};
+pub use stages::{Measured, Missed, Stage};
+
+use panel::Panel;
+use sight::Sight;
+use stages::Stages;
+use waker::Waker;
+
+/// The price in force at a moment, where one is known.
+pub type Prices = Box<dyn FnMut(Mono) -> Option<Price> + Send>;
+
+/// An emulated site that can be poked and knows the truth.
+pub trait Emulated: Send {
+    /// Does what a person asked for.
+    fn act(&mut self, action: Action);
+    /// What a person broke by hand.
+    fn faults(&self) -> crate::web::Faults;
+    /// The truth so far: over the whole run, and after its start-up.
+    fn score(&self) -> (Score, Option<Score>);
+}
+
+/// All that a run needs.
+pub struct Setup {
+    /// The site.
+    pub site: Site,
+    /// The register map of each device, in the order of the site.
+    pub profiles: Vec<Arc<Profile>>,
+    /// Where the async connections live.
+    pub runtime: Handle,
+    /// Journal, memory and clock, as [`begin`] found them.
+    pub begun: Begun,
+    /// The price.
+    pub prices: Prices,
+    /// Where the view goes.
+    pub hub: Hub,
+    /// Where a person's wishes come from.
+    pub actions: Receiver<Action>,
+    /// The emulated site, where it is one.
+    pub emulated: Option<Box<dyn Emulated>>,
+    /// A remark for the screen.
+    pub note: String,
+    /// Decide and journal, but command nothing.
+    pub shadow: bool,
+    /// End in order after this time.
+    pub ends: Option<Duration>,
+    /// Set from outside to end in order.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// How a run ended.
+pub struct Ended {
+    /// Ticks decided.
+    pub ticks: u64,
+    /// Every stage, measured.
+    pub stages: Vec<Measured>,
+    /// The journal.
+    pub journal: Summary,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The truth of an emulated site.
+    pub score: Option<(Score, Option<Score>)>,
+    /// What the miners still counted as when the loop ended; nothing where all are proved off.
+    pub left: Power,
+    /// Ticks that came later than twice the period.
+    pub late_ticks: u64,
+}
+
+/// Starts the loop on a thread of its own.
+///
+/// # Errors
+/// Where the system gives no thread.
+pub fn start(setup: Setup) -> std::io::Result<JoinHandle<Ended>> {
+    std::thread::Builder::new().name("loop".into()).spawn(move || Loop::new(setup).run())
+}
+
+/// How often the view is made.
+const VIEW_EVERY: Duration = Duration::from_millis(200);
+/// How often what must be remembered is stored, where it changed.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
+/// How long after its ramp a drain may take to be proved before the loop ends all the same.
+const DRAIN_GRACE: Duration = Duration::from_secs(5);
+/// A wall clock that jumps less than this is read late, not set.
+const WALL_JITTER_US: i64 = 20_000;
+
+struct Loop {
+    standing: Standing,
+    memory: Memory,
+    orders: Orders,
+    wires: Vec<Wire>,
+    sight: Sight,
+    stages: Stages,
+    panel: Panel,
+    waker: Arc<Waker>,
+    journal: Journal,
+    kept: kept::Keeping,
+    tick: u64,
+    offset_us: i64,
+    late_ticks: u64,
+    began: Mono,
+    drain_until: Option<Mono>,
+    clock: Clock,
+    folder: PathBuf,
+    prices: Prices,
+    actions: Receiver<Action>,
+    emulated: Option<Box<dyn Emulated>>,
+    hub: Hub,
+    shadow: bool,
+    ends: Option<Duration>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Loop {
+    fn new(setup: Setup) -> Self {
+        let clock = setup.begun.clock;
+        let waker = Arc::new(Waker::default());
+        let wires = wires(&setup, &waker, clock);
+        let now = clock.now();
+        Self {
+            sight: Sight::new(&setup.site),
+            stages: Stages::new(setup.site.budgets.clone()),
+            panel: Panel::new(&setup.site, setup.note, setup.emulated.is_some()),
+            standing: Standing::new(setup.site),
+            memory: setup.begun.memory,
+            orders: Orders::default(),
+            wires,
+            waker,
+            journal: setup.begun.journal,
+            kept: setup.begun.keeping,
+            tick: 0,
+            offset_us: offset(now),
+            late_ticks: 0,
+            began: now.mono,
+            drain_until: None,
+            clock,
+            folder: setup.begun.folder,
+            prices: setup.prices,
+            actions: setup.actions,
+            emulated: setup.emulated,
+            hub: setup.hub,
+            shadow: setup.shadow,
+            ends: setup.ends,
+            stop: setup.stop,
+        }
+    }
+
+    fn run(mut self) -> Ended {
+        let (period, rest) = (self.standing.site.tick.period, self.standing.site.tick.period / 4);
+        let (mut last, mut viewed, mut kept) = (self.clock.mono(), Mono::START, Mono::START);
+        loop {
+            let woken = self.waker.wait(&self.clock, last.after(rest), last.after(period));
+            let now = self.now();
+            self.late_ticks += u64::from(self.tick > 0 && now.mono.since(last) > period * 2);
+            last = now.mono;
+            self.hear(now);
+            let (snapshot, plan) = self.decide(now, woken.unwrap_or(now.mono));
+            if now.mono.since(viewed) >= VIEW_EVERY {
+                viewed = now.mono;
+                self.show(&snapshot, &plan);
+            }
+            if now.mono.since(kept) >= KEEP_EVERY {
+                kept = now.mono;
+                self.kept.keep(&self.standing.site, &self.memory, now);
+            }
+            if self.is_over(now.mono, &plan) {
+                self.show(&snapshot, &plan);
+                return self.end(&plan);
+            }
+        }
+    }
+
+    /// Both clocks; the offset between them moves only when the wall clock was really set.
+    fn now(&mut self) -> Now {
+        let now = self.clock.now();
+        let offset = offset(now);
+        if (offset - self.offset_us).abs() >= WALL_JITTER_US {
+            self.offset_us = offset;
+        }
+        let mono = i64::try_from(now.mono.micros()).unwrap_or(i64::MAX);
+        Now { mono: now.mono, wall: Wall::from_micros(mono.saturating_add(self.offset_us)) }
+    }
+
+    /// Takes what people want. Each order is a record: who asked for what.
+    fn hear(&mut self, now: Now) {
+        if self.stop.load(Ordering::Relaxed) || self.ends.is_some_and(|ends| now.mono.since(self.began) >= ends) {
+            self.orders.drain = true;
+        }
+        let before = self.orders;
+        while let Ok(action) = self.actions.try_recv() {
+            match action {
+                Action::Cap(cap) => self.orders.cap = cap,
+                Action::EStop(pressed) => self.orders.e_stop = pressed,
+                Action::Quit => self.orders.drain = true,
+                Action::HallJump | Action::UnplugMeter(_) | Action::UnplugPdu(_) => {
+                    if let Some(emulated) = &mut self.emulated {
+                        emulated.act(action);
+                        let _ = self.journal.note(now.wall, "demo.act", None, &action);
+                    }
+                }
+            }
+        }
+        if self.orders != before {
+            let _ = self.journal.note(now.wall, "orders", None, &self.orders);
+        }
+        if self.orders.drain && self.drain_until.is_none() {
+            let ramp = self.standing.site.poi.ramp.time_for(self.told_power());
+            self.drain_until = Some(now.mono.after(ramp).after(DRAIN_GRACE));
+        }
+    }
+
+    fn told_power(&self) -> Power {
+        let groups = self.standing.site.groups.iter().zip(&self.memory.groups);
+        groups.map(|(group, memory)| group.power_of(memory.told.unwrap_or(0))).sum()
+    }
+
+    /// One tick: look, decide, command, record, measure.
+    fn decide(&mut self, now: Now, sample: Mono) -> (Snapshot, Plan) {
+        self.tick += 1;
+        let price = (self.prices)(now.mono).map(|price| PriceSeen { price, at: now.mono });
+        let durable = self.journal.durable();
+        let lowering: Vec<bool> = self.memory.groups.iter().map(|group| group.lowering.is_some()).collect();
+        let snapshot = self.sight.look(&self.wires, &lowering, now, self.tick, price, self.orders, durable);
+        let before = self.clock.mono();
+        let (plan, memory) = decide(&self.standing, std::mem::take(&mut self.memory), &snapshot);
+        self.memory = memory;
+        let decided = self.clock.mono();
+        let changed = self.command(&plan);
+        let _ = self.journal.tick(&snapshot, &plan, || serde_json::to_string(&self.memory).unwrap_or_default());
+        self.panel.events(&plan, &self.standing.site, now.wall);
+        self.measure(&snapshot, decided.since(before), sample, &lowering, changed);
+        (snapshot, plan)
+    }
+
+    /// Hands each connection its command; says which groups were told something new.
+    fn command(&mut self, plan: &Plan) -> Vec<usize> {
+        let mut changed = Vec::new();
+        for (ix, command) in plan.commands.iter().enumerate() {
+            let adopted = self.memory.groups.get(ix).is_some_and(|group| group.told.is_some());
+            let wire = self.standing.site.groups.get(ix).and_then(|group| group.paths.first());
+            let Some(wire) = wire.and_then(|path| self.wires.get(path.device)).filter(|_| adopted && !self.shadow) else {
+                continue;
+            };
+            match self.sight.tell(ix, command.on) {
+                sight::Tell::Found => wire.adopt(command.on, command.lapses),
+                sight::Tell::Same => wire.command(command.on, command.lapses),
+                sight::Tell::New => {
+                    wire.command(command.on, command.lapses);
+                    changed.push(ix);
+                }
+            }
+        }
+        changed
+    }
+
+    fn measure(&mut self, snapshot: &Snapshot, took: Duration, sample: Mono, lowering: &[bool], changed: Vec<usize>) {
+        let now = snapshot.now;
+        let mut missed = Vec::new();
+        if let Some((_, at)) = snapshot.hall.known().or(snapshot.poi.known()) {
+            missed.extend(self.stages.take(Stage::Sense, now.mono.since(at)));
+        }
+        missed.extend(self.stages.take(Stage::Decide, took));
+        self.sight.told(sample, now.mono, changed);
+        let proved = |ix: usize| self.memory.groups.get(ix).is_some_and(|group| group.lowering.is_none());
+        let proved: Vec<usize> =
+            lowering.iter().enumerate().filter(|(ix, was)| **was && proved(*ix)).map(|(ix, _)| ix).collect();
+        for (stage, took) in self.sight.timed(now.mono, &proved) {
+            missed.extend(self.stages.take(stage, took));
+        }
+        for missed in missed {
+            if self.panel.missed(missed, now) {
+                let _ = self.journal.note(now.wall, "budget.missed", None, &missed);
+            }
+        }
+    }
+
+    fn show(&mut self, snapshot: &Snapshot, plan: &Plan) {
+        let (score, faults) = match &self.emulated {
+            Some(emulated) => (Some(emulated.score()), emulated.faults()),
+            None => (None, crate::web::Faults::default()),
+        };
+        let health = self.journal.health();
+        let seen = panel::Seen { snapshot, plan, memory: &self.memory, stages: self.stages.measured(), score, faults, health };
+        let view = self.panel.view(&self.standing, seen);
+        self.hub.publish(view);
+    }
+
+    /// Over when everything is off and proved, or cannot be proved in time.
+    fn is_over(&self, now: Mono, plan: &Plan) -> bool {
+        self.drain_until.is_some_and(|until| {
+            let off = plan.commands.iter().all(|command| command.on == 0) && plan.counted == Power::ZERO;
+            off || now > until || self.shadow
+        })
+    }
+
+    fn end(mut self, plan: &Plan) -> Ended {
+        let now = self.now();
+        self.kept.keep(&self.standing.site, &self.memory, now);
+        self.kept.close();
+        Ended {
+            ticks: self.tick,
+            stages: self.stages.measured(),
+            journal: self.journal.close(now.wall),
+            folder: self.folder,
+            score: self.emulated.as_ref().map(|emulated| emulated.score()),
+            left: plan.counted,
+            late_ticks: self.late_ticks,
+        }
+    }
+}
+
+/// One connection per device; the hall's meter wakes the loop, or the POI's where the hall has none.
+fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire> {
+    let site = &setup.site;
+    let wakes = site.hall.meter.unwrap_or(site.poi.meter);
+    let outlets = |device: usize| {
+        let owner = site.groups.iter().find(|group| group.paths.iter().any(|path| path.device == device));
+        owner.map_or(0, |group| group.units)
+    };
+    let spawn = |(ix, (device, profile)): (usize, (&crate::site::Device, &Arc<Profile>))| {
+        let waker = Arc::clone(waker);
+        let fresh: Option<Arc<dyn Fn() + Send + Sync>> =
+            if ix == wakes { Some(Arc::new(move || waker.wake(clock.mono()))) } else { None };
+        Wire::spawn(&setup.runtime, Arc::clone(profile), device, outlets(ix), clock, fresh)
+    };
+    site.devices.iter().zip(&setup.profiles).enumerate().map(spawn).collect()
+}
+
+fn offset(now: Now) -> i64 {
+    now.wall.micros().saturating_sub(i64::try_from(now.mono.micros()).unwrap_or(i64::MAX))
+}

@@ -1,13 +1,17 @@
 //! Outlets of honest devices: switched, read back, proved; the newest command first.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ballast::devices::wire::OnFresh;
+use ballast::devices::{Profile, Wire};
 use ballast::snapshot::Link;
+use ballast::time::{Clock, Mono};
 use ballast::units::Power;
 use tokio_modbus::{ExceptionCode, Request};
 
 use super::peer::{Honest, UNIT};
-use super::{NEVER, profile, until, wire};
+use super::{NEVER, device, profile, until, wire, wire_on};
 
 #[tokio::test]
 async fn every_shipped_meter_is_read() {
@@ -45,6 +49,27 @@ async fn outlets_are_switched_read_back_and_proved_by_a_read_that_began_after_th
 }
 
 #[tokio::test]
+async fn outlets_behind_registers_are_switched_by_their_words_for_on_and_off() {
+    let examples = super::examples();
+    let one = format!("{}{}", examples[0].replace("\"meter\"", "\"pdu\""), examples[3]);
+    let all = one.replace("at_once = \"one\"", "at_once = \"all\"");
+    let single = |at, word| Request::WriteSingleRegister(at, word);
+    let cases = [
+        (one, vec![single(101, 2), single(100, 1)]),
+        (all, vec![Request::WriteMultipleRegisters(100, vec![1, 2].into())]),
+    ];
+    for (text, writes) in cases {
+        let profile = Arc::new(Profile::parse("example.toml", &text).unwrap_or_else(|problems| panic!("{problems}")));
+        let (device, address) = Honest::start(&profile, 0b10, 2).await;
+        let wire = wire(&profile, address, 2);
+        until(&wire, "the first read", |seen| seen.on.is_some()).await;
+        wire.command(0b01, NEVER);
+        until(&wire, "the new state", |seen| seen.on.is_some_and(|(on, _)| on == 0b01)).await;
+        assert_eq!(device.writes(), writes);
+    }
+}
+
+#[tokio::test]
 async fn a_pdu_that_wants_all_outlets_gets_all_in_one_write() {
     let profile = profile("netio-powerpdu");
     let (device, address) = Honest::start(&profile, 0, 4).await;
@@ -57,12 +82,12 @@ async fn a_pdu_that_wants_all_outlets_gets_all_in_one_write() {
 #[tokio::test]
 async fn single_writes_switch_off_before_on_and_leave_the_rest_alone() {
     let profile = profile("gude-expert-pdu");
-    let (device, address) = Honest::start(&profile, 0b0011, 4).await;
+    let (device, address) = Honest::start(&profile, 0b0110, 4).await;
     let wire = wire(&profile, address, 4);
     until(&wire, "the first read", |seen| seen.on.is_some()).await;
-    wire.command(0b0101, NEVER);
-    until(&wire, "the new state", |seen| seen.on.is_some_and(|(on, _)| on == 0b0101)).await;
-    assert_eq!(device.writes(), [Request::WriteSingleCoil(1, false), Request::WriteSingleCoil(2, true)]);
+    wire.command(0b0011, NEVER);
+    until(&wire, "the new state", |seen| seen.on.is_some_and(|(on, _)| on == 0b0011)).await;
+    assert_eq!(device.writes(), [Request::WriteSingleCoil(2, false), Request::WriteSingleCoil(0, true)]);
 }
 
 #[tokio::test]
@@ -154,7 +179,8 @@ async fn outlets_switched_by_another_hand_are_switched_back() {
 #[tokio::test]
 async fn a_refused_write_is_not_claimed_and_is_tried_again_at_the_next_poll() {
     let profile = profile("netio-powerpdu");
-    let (device, address) = Honest::start(&profile, 0, 8).await;
+    // Even where it shows what is wanted already: a device that refuses has not answered for the command.
+    let (device, address) = Honest::start(&profile, 0b11, 8).await;
     *device.refuses.lock().unwrap() = Some(ExceptionCode::ServerDeviceBusy);
     let wire = wire(&profile, address, 8);
     wire.command(0b11, NEVER);
@@ -162,6 +188,54 @@ async fn a_refused_write_is_not_claimed_and_is_tried_again_at_the_next_poll() {
     assert_eq!((seen.written, seen.counts.reconnects), (None, 0));
     assert_eq!(seen.write.unwrap().answered, None);
     *device.refuses.lock().unwrap() = None;
-    let seen = until(&wire, "the write", |seen| seen.on.is_some_and(|(on, _)| on == 0b11)).await;
-    assert_eq!(seen.written.unwrap().0, 0b11);
+    until(&wire, "the write", |seen| seen.written.is_some_and(|(on, _)| on == 0b11)).await;
+}
+
+#[tokio::test]
+async fn a_newer_command_cuts_in_between_two_single_writes() {
+    let profile = profile("gude-expert-pdu");
+    let (device, address) = Honest::start(&profile, 0, 4).await;
+    let wire = wire(&profile, address, 4);
+    until(&wire, "the first poll", |seen| seen.power.known().is_some()).await;
+    device.permits.forget_permits(usize::MAX >> 4);
+    wire.command(0b1111, NEVER);
+    // At most one read is still held.
+    device.permits.add_permits(1);
+    until(&wire, "the first write on the wire", |_| !device.writes().is_empty()).await;
+    wire.command(0b0000, NEVER);
+    device.permits.add_permits(1_000_000);
+    until(&wire, "off", |seen| seen.written.is_some_and(|(on, _)| on == 0)).await;
+    let on = device.writes().iter().filter(|write| matches!(write, Request::WriteSingleCoil(_, true))).count();
+    assert!(on <= 2, "the rest of the older command was still sent: {:?}", device.writes());
+}
+
+#[tokio::test]
+async fn a_reading_is_as_old_as_its_request_and_the_meter_together() {
+    let profile = profile("acuvim-ii");
+    let (_device, address) = Honest::start(&profile, 0b1, 8).await;
+    let clock = Clock::start();
+    let wire = wire_on(clock, &profile, address, 0);
+    let refresh = profile.power.as_ref().unwrap().refresh;
+    let seen = until(&wire, "a reading from after the start", |seen| {
+        seen.power.known().is_some_and(|(_, at)| {
+            assert!(at == Mono::START || clock.mono().since(at) >= refresh, "younger than the meter can know");
+            at > Mono::from_millis(20)
+        })
+    });
+    seen.await;
+}
+
+#[tokio::test]
+async fn the_loop_is_told_of_every_new_reading() {
+    let profile = profile("acuvim-ii");
+    let (_device, address) = Honest::start(&profile, 0b1, 8).await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    let on_fresh: OnFresh = Arc::new(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let runtime = tokio::runtime::Handle::current();
+    let wire =
+        Wire::spawn(&runtime, Arc::clone(&profile), &device(&profile, address), 0, Clock::start(), Some(on_fresh));
+    until(&wire, "three readings", |seen| seen.counts.requests >= 3 && told.load(Ordering::Relaxed) >= 3).await;
 }

@@ -30,13 +30,7 @@ async fn a_command_that_is_not_renewed_switches_off_by_itself() {
 async fn a_lapse_needs_no_poll_and_no_command_to_be_noticed() {
     let profile = profile("netio-powerpdu");
     let (_device, address) = Honest::start(&profile, 0, 8).await;
-    let device = ballast::site::Device {
-        name: "slow-poll".into(),
-        profile: profile.name.clone(),
-        address,
-        unit_id: 1,
-        poll: Duration::from_secs(3_600),
-    };
+    let device = ballast::site::Device { poll: Duration::from_secs(3_600), ..super::device(&profile, address) };
     let clock = Clock::start();
     let runtime = tokio::runtime::Handle::current();
     let wire = ballast::devices::Wire::spawn(&runtime, profile, &device, 8, clock, None);

@@ -1,5 +1,7 @@
 //! Peers that answer late, in pieces, wrongly, or not at all. A reading is right or it is no reading.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballast::snapshot::{Link, NoData, Reading};
@@ -169,6 +171,24 @@ async fn a_peer_that_stops_answering_is_silent_and_its_last_reading_ages() {
     let seen = until(&wire, "silence", |seen| seen.link == Link::Silent).await;
     assert!(is_known(seen.power, 8));
     assert!(seen.counts.timeouts >= 1);
+}
+
+#[tokio::test]
+async fn a_device_that_is_gone_for_a_second_is_silent_and_comes_back_by_itself() {
+    let gone = Arc::new(AtomicBool::new(false));
+    let unplugged = Arc::clone(&gone);
+    let peer = Peer::start(move |asked| match unplugged.load(Ordering::Relaxed) {
+        false => vec![Act::Send(shows(asked, 8))],
+        true => vec![Act::Close],
+    })
+    .await;
+    let wire = wire(&profile("acuvim-ii"), peer.address, 0);
+    until(&wire, "its reading", |seen| seen.link == Link::Up).await;
+    gone.store(true, Ordering::Relaxed);
+    let seen = until(&wire, "silence", |seen| seen.link == Link::Silent).await;
+    assert!(is_known(seen.power, 8) && seen.counts.timeouts == 0);
+    gone.store(false, Ordering::Relaxed);
+    until(&wire, "its return", |seen| seen.link == Link::Up).await;
 }
 
 #[tokio::test]

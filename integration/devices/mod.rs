@@ -31,15 +31,26 @@ fn hasty(name: &str, timeout: Duration) -> Arc<Profile> {
     Arc::new(profile)
 }
 
+/// The examples of `docs/devices.md`, in its order.
+fn examples() -> Vec<&'static str> {
+    include_str!("../../docs/devices.md")
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect()
+}
+
+fn device(profile: &Profile, address: SocketAddr) -> Device {
+    let poll = Duration::from_millis(20);
+    Device { name: "north-01".into(), profile: profile.name.clone(), address, unit_id: 7, poll }
+}
+
 fn wire(profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
-    let device = Device {
-        name: "north-01".into(),
-        profile: profile.name.clone(),
-        address,
-        unit_id: 7,
-        poll: Duration::from_millis(20),
-    };
-    Wire::spawn(&Handle::current(), Arc::clone(profile), &device, outlets, Clock::start(), None)
+    wire_on(Clock::start(), profile, address, outlets)
+}
+
+fn wire_on(clock: Clock, profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
+    Wire::spawn(&Handle::current(), Arc::clone(profile), &device(profile, address), outlets, clock, None)
 }
 
 /// A lapse that no test lives to see.

@@ -68,6 +68,20 @@ fn a_file_that_counts_from_one_is_converted_once() {
 }
 
 #[test]
+fn the_examples_of_the_guide_are_read() {
+    let examples = super::examples();
+    let meter = parse(examples[0]).unwrap();
+    let point = meter.power.unwrap();
+    assert_eq!((point.address, point.codec.order), (52, WordOrder::Little));
+    assert_eq!(point.decode(&[0x3039, 0]), Ok(Power::from_watts(123_450)));
+    assert_eq!(point.decode(&[0, 0x8000]), Err(NoData::NotAvailable));
+    let told = parse(&[examples[0], examples[1]].concat()).unwrap_err();
+    assert!(told.contains("scale_word"), "with a scale register, the checks must say its word: {told}");
+    let text = format!("{}{}", examples[0], examples[2]).replace("base = 1", "base = 0");
+    assert_eq!(parse(&text).unwrap().expect[0].words, [0x5375, 0x6E53]);
+}
+
+#[test]
 fn a_block_that_brings_no_point_is_told() {
     let text = Profile::builtin("acuvim-ii").unwrap();
     let told = parse(&text.replace("address = 12288\ncount = 59", "address = 12289\ncount = 34")).unwrap_err();

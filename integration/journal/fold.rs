@@ -95,8 +95,10 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn plan() -> impl Strategy<Value = Plan> {
     let command = (prop_oneof![Just(255_u64), any::<u64>()], mono()).prop_map(|(on, lapses)| Command { on, lapses });
-    (power(), power(), cause(), power(), vec(bound(), 0..4), vec(command, 0..4), vec(event(), 0..3)).prop_map(
-        |(ceiling, floor, cause, counted, limits, commands, events)| Plan {
+    let intends = vec((0..4_usize, any::<u64>()), 0..3);
+    let powers = (power(), power(), power(), power());
+    (powers, cause(), vec(bound(), 0..4), vec(command, 0..4), vec(event(), 0..3), intends).prop_map(
+        |((ceiling, floor, counted, firm), cause, limits, commands, events, intends)| Plan {
             ceiling,
             floor,
             cause,
@@ -104,6 +106,8 @@ fn plan() -> impl Strategy<Value = Plan> {
             commands,
             events,
             counted,
+            firm,
+            intends,
         },
     )
 }

@@ -127,6 +127,7 @@ impl Filler {
             commands: (0..snapshot.groups.len()).map(command).collect(),
             events,
             counted: Power::from_kilowatts(28) * i64::try_from(may_run.min(60)).unwrap(),
+            ..Plan::default()
         }
     }
 }

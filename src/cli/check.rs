@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::{COULD_NOT, FINE, PROBLEMS};
 use crate::document::{Code, MAX_BYTES, Problem, Problems};
 use crate::site::check::{Finding, Report, check};
 use crate::site::file::{Places, load_placed};
@@ -14,13 +15,6 @@ use crate::units::Power;
 
 mod json;
 mod text;
-
-/// Nothing to object to.
-pub const FINE: u8 = 0;
-/// At least one file has a problem.
-pub const PROBLEMS: u8 = 1;
-/// At least one file could not be looked into.
-pub const COULD_NOT_RUN: u8 = 2;
 
 /// What `check` is to do, and what it cannot know by itself.
 pub struct Ask<'a> {
@@ -67,7 +61,7 @@ enum Outcome {
 impl Outcome {
     fn code(&self) -> u8 {
         match self {
-            Self::Unreadable(_) => COULD_NOT_RUN,
+            Self::Unreadable(_) => COULD_NOT,
             Self::Broken(_) | Self::Refused(..) => PROBLEMS,
             Self::Fine(_) | Self::Device(_) => FINE,
         }

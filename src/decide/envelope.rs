@@ -63,6 +63,8 @@ const STEPS: usize = 32;
 const STEP_PART: i64 = 256;
 /// When so many moments are counted all counts are halved, so that old habits fade (about a day at ten a second).
 const MEMORY: u64 = 1 << 20;
+/// So many moments below the envelope are worth remembering: ten minutes at ten a second.
+const LEARNT: u64 = 6_000;
 
 /// How far the load was seen to rise above its envelope, as a histogram: the margin is a quantile of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +97,11 @@ impl Margin {
             self.below /= 2;
             self.above.iter_mut().for_each(|count| *count /= 2);
         }
+    }
+
+    /// Whether something was learnt since `later` was this: moments above the envelope, or a good many below it.
+    pub fn covers_otherwise(&self, later: &Margin) -> bool {
+        self.above != later.above || self.below.abs_diff(later.below) > LEARNT
     }
 
     /// The smallest margin that would have covered this part of the moments; zero before anything was learnt.

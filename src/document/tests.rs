@@ -1,3 +1,5 @@
+//! What is told about a broken text, word for word; and that no text makes the reader panic.
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,8 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::units::Power;
 
-#[derive(Debug)]
-#[allow(dead_code)]
+#[derive(Clone, Debug, PartialEq)]
 struct Pump {
     name: String,
     rating: Power,
@@ -66,11 +67,17 @@ fn broken(from: &str, to: &str, shown: Expect) {
 
 #[test]
 fn a_good_text_is_read() {
-    let pumps = read(GOOD).unwrap();
-    assert_eq!(pumps[0].rating, Power::from_watts(3_500));
-    assert_eq!(pumps[0].words, [1, 0xFFFF]);
-    assert_eq!(pumps[0].scale, Decimal { mantissa: 1, places: 3 });
-    assert_eq!(pumps[0].count, 1);
+    let wanted = Pump {
+        name: "a".into(),
+        rating: Power::from_watts(3_500),
+        lag: Duration::ZERO,
+        count: 1,
+        kind: true,
+        address: "127.0.0.1:502".parse().unwrap(),
+        words: vec![1, 0xFFFF],
+        scale: Decimal { mantissa: 1, places: 3 },
+    };
+    assert_eq!(read(GOOD), Ok(vec![wanted]));
 }
 
 #[test]

@@ -1,1 +1,169 @@
-//! The plant on real sockets.
+//! The plant on real sockets: every meter and PDU of a site at its own address, for our controller and for other people's.
+//!
+//! A device answers what its register-map file says, with the values of one shared [`Plant`], and switches the plant's outlets.
+//! Nothing here decides, and nothing is believed to be a real device: there is no login, and whoever can reach the
+//! address can switch, so keep to loopback addresses.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use crate::devices::Profile;
+use crate::plant::Plant;
+use crate::site::{DeviceIx, Site};
+use crate::time::Clock;
+
+mod device;
+
+use device::Device;
+
+/// How often the plant is brought up to the clock when nobody asks.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Why the emulator cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    /// An address is not to be had.
+    #[error("device `{device}`: cannot listen on {address}: {error}; {}", next_step(.error, .address))]
+    CannotListen {
+        /// The device.
+        device: String,
+        /// Its address in the site file.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A device is of a type nobody gave.
+    #[error(
+        "device `{device}`: there is no register map `{profile}`; name one that ships, or put its file beside the site file"
+    )]
+    NoProfile {
+        /// The device.
+        device: String,
+        /// The register map it names.
+        profile: String,
+    },
+}
+
+fn next_step(error: &io::Error, address: &SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "is another emulator running? end it, or change the address in the site file".into()
+        }
+        io::ErrorKind::AddrNotAvailable if address.ip().is_loopback() => {
+            format!("on macOS each address must be made first: sudo ifconfig lo0 alias {} up", address.ip())
+        }
+        io::ErrorKind::AddrNotAvailable => "an emulated device needs an address of this machine, as 127.66.0.1".into(),
+        io::ErrorKind::PermissionDenied => "ports below 1024 are for root; change the port in the site file".into(),
+        // EMFILE: too many open files.
+        _ if error.raw_os_error() == Some(24) => "raise the number of open files: ulimit -n 4096".into(),
+        _ => "change the address in the site file".into(),
+    }
+}
+
+/// All meters and PDUs of a site on their sockets. Ends when it is dropped.
+#[derive(Debug)]
+pub struct Emulator {
+    devices: Vec<Running>,
+    ticker: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Running {
+    address: SocketAddr,
+    plugged: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Emulator {
+    /// Listens on every device's address and starts to answer. `profiles` are the register maps by name. A meter's or PDU's refresh
+    /// time is taken from its register map. The plant runs by this clock from now on; whoever else advances it must use the same.
+    ///
+    /// # Errors
+    /// [`CannotStart`] naming the device; then nothing listens.
+    pub fn start(
+        site: &Site,
+        profiles: &BTreeMap<String, Profile>,
+        plant: Arc<Mutex<Plant>>,
+        clock: Clock,
+        runtime: &Handle,
+    ) -> Result<Self, CannotStart> {
+        let mut listening = Vec::new();
+        for (ix, device) in site.devices.iter().enumerate() {
+            let profile = profiles.get(&device.profile).ok_or_else(|| CannotStart::NoProfile {
+                device: device.name.clone(),
+                profile: device.profile.clone(),
+            })?;
+            let listener = listen(device.address).map_err(|error| CannotStart::CannotListen {
+                device: device.name.clone(),
+                address: device.address,
+                error,
+            })?;
+            let device = Device::new(site, ix, profile.clone(), Arc::clone(&plant), clock);
+            listening.push((device, listener));
+        }
+        let devices = listening.into_iter().map(|(device, listener)| run(device, listener, runtime)).collect();
+        Ok(Self { devices, ticker: runtime.spawn(tick(plant, clock)) })
+    }
+
+    /// Where a device listens: its address in the site file, with the port the system chose where the file says 0.
+    pub fn address(&self, device: DeviceIx) -> Option<SocketAddr> {
+        self.devices.get(device).map(|running| running.address)
+    }
+
+    /// Pulls a device's network plug, or puts it back: its connections end and nobody can connect. Its outlets stay as they are.
+    pub fn unplug(&self, device: DeviceIx, out: bool) {
+        if let Some(running) = self.devices.get(device) {
+            running.plugged.send_replace(!out);
+        }
+    }
+
+    /// Ends all devices: as dropping.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.ticker.abort();
+        for running in &self.devices {
+            running.task.abort();
+        }
+    }
+}
+
+/// A socket that listens on this very address.
+fn listen(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+fn run(device: Device, (listener, address): (std::net::TcpListener, SocketAddr), runtime: &Handle) -> Running {
+    let (plugged, is_plugged) = watch::channel(true);
+    let task = runtime.spawn(device::keep(Arc::new(device), Some(listener), address, is_plugged));
+    Running { address, plugged, task }
+}
+
+async fn tick(plant: Arc<Mutex<Plant>>, clock: Clock) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        locked(&plant).advance(clock.mono());
+    }
+}
+
+/// The plant. It has no state half changed that matters: a panic elsewhere while it was held does not end the site.
+fn locked(plant: &Mutex<Plant>) -> MutexGuard<'_, Plant> {
+    plant.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -173,6 +173,13 @@ pub(super) struct Body {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) counted_w: Option<Power>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) firm_w: Option<Power>,
+    /// How many groups are announced to come on; their units stand in `raise`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) intends: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) raise: Vec<(usize, u64)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) limits: Option<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) lim: Vec<LimitRow>,
@@ -199,6 +206,7 @@ impl Body {
             w: std::mem::take(&mut self.w),
             on: std::mem::take(&mut self.on),
             written: std::mem::take(&mut self.written),
+            raise: std::mem::take(&mut self.raise),
             lim: std::mem::take(&mut self.lim),
             cmd: std::mem::take(&mut self.cmd),
             names: std::mem::take(&mut self.names),
@@ -210,6 +218,7 @@ impl Body {
         rest.w.drain(..).for_each(|row| cut.room_for(ROW).w.push(row));
         rest.on.drain(..).for_each(|row| cut.room_for(ROW).on.push(row));
         rest.written.drain(..).for_each(|row| cut.room_for(ROW).written.push(row));
+        rest.raise.drain(..).for_each(|row| cut.room_for(ROW).raise.push(row));
         rest.lim.drain(..).for_each(|row| cut.room_for(ROW).lim.push(row));
         rest.cmd.drain(..).for_each(|row| cut.room_for(ROW).cmd.push(row));
         rest.names.drain(..).for_each(|name| cut.room_for(written_length(&name)).names.push(name));
@@ -225,6 +234,7 @@ impl Body {
         self.w.append(&mut next.w);
         self.on.append(&mut next.on);
         self.written.append(&mut next.written);
+        self.raise.append(&mut next.raise);
         self.lim.append(&mut next.lim);
         self.cmd.append(&mut next.cmd);
         self.names.append(&mut next.names);

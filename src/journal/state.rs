@@ -138,6 +138,11 @@ impl State {
         body.floor_w = (last.floor != plan.floor).then_some(plan.floor);
         body.cause = (last.cause != plan.cause).then_some(plan.cause);
         body.counted_w = (last.counted != plan.counted).then_some(plan.counted);
+        body.firm_w = (last.firm != plan.firm).then_some(plan.firm);
+        if last.intends != plan.intends {
+            body.intends = Some(plan.intends.len());
+            body.raise.clone_from(&plan.intends);
+        }
         body.limits = (last.limits.len() != plan.limits.len()).then_some(plan.limits.len());
         for (index, now) in plan.limits.iter().enumerate() {
             let last = last.limits.get(index).copied().unwrap_or(NO_BOUND);
@@ -235,6 +240,13 @@ impl State {
         plan.floor = body.floor_w.unwrap_or(plan.floor);
         plan.cause = body.cause.unwrap_or(plan.cause);
         plan.counted = body.counted_w.unwrap_or(plan.counted);
+        plan.firm = body.firm_w.unwrap_or(plan.firm);
+        if let Some(announced) = body.intends {
+            plan.intends.clone_from(&body.raise);
+            if announced != plan.intends.len() {
+                return Err(Misfit::Row);
+            }
+        }
         plan.limits.resize(body.limits.unwrap_or(plan.limits.len()), NO_BOUND);
         let mut rows = Rows::of(&body.lim);
         for (index, limit) in plan.limits.iter_mut().enumerate() {

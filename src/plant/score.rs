@@ -10,8 +10,12 @@ use crate::units::{Energy, Power, Share};
 /// The demand interval over which import is averaged, in seconds.
 const QUARTER_S: usize = 900;
 
-/// Bins of the house load for the reservation known in hindsight.
+/// Bins of the house load, each a thousandth of its nameplate: the largest hall load is known only at the end, so what the house
+/// drew is kept until then.
 const BINS: usize = 1_024;
+
+/// Steps in which the house drew within one bin, and the sum of what it drew.
+type Bin = (u64, Power);
 
 /// What flowed at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,8 +52,8 @@ pub struct Score {
     pub spare: Energy,
     /// What the static reservation gives, the integral of `min(fleet, limit - hall nameplate - house)`.
     pub reserved: Energy,
-    /// The same with the largest hall load of the span, known in hindsight. The house counts in bins of a thousandth of its
-    /// nameplate, rounded up.
+    /// The same with the largest hall load of the span, known in hindsight. Exact unless the room reaches nothing or the whole
+    /// fleet while the house moves by less than a thousandth of its nameplate.
     pub hindsight: Energy,
     /// The largest hall load.
     pub largest_hall: Power,
@@ -100,7 +104,7 @@ pub(super) struct Tally {
     fleet: Power,
     hall_nameplate: Power,
     score: Score,
-    house_bins: Vec<u64>,
+    house_bins: Vec<Bin>,
     bin: Power,
     is_above: bool,
     seconds: VecDeque<Power>,
@@ -117,7 +121,7 @@ impl Tally {
             fleet: site.groups.iter().map(|group| group.nameplate()).sum(),
             hall_nameplate: site.hall.nameplate,
             score: Score { units, ..Score::default() },
-            house_bins: vec![0; BINS],
+            house_bins: vec![Bin::default(); BINS],
             bin: Power::from_watts((site.house.nameplate.watts() / 1_000).max(1)),
             is_above: false,
             seconds: VecDeque::with_capacity(QUARTER_S),
@@ -131,7 +135,7 @@ impl Tally {
     pub(super) fn afresh(&self) -> Self {
         Self {
             score: Score { units: self.score.units, ..Score::default() },
-            house_bins: vec![0; BINS],
+            house_bins: vec![Bin::default(); BINS],
             is_above: false,
             seconds: VecDeque::with_capacity(QUARTER_S),
             quarter: Power::ZERO,
@@ -158,10 +162,10 @@ impl Tally {
         score.spare += Energy::of(spare, STEP);
         score.reserved += Energy::of(reserved, STEP);
         score.largest_hall = score.largest_hall.max(flows.hall);
-        let bin = (flows.house + self.bin - Power::from_watts(1)).whole_units(self.bin);
-        let bin = usize::try_from(bin).unwrap_or(0).min(BINS - 1);
-        if let Some(steps) = self.house_bins.get_mut(bin) {
+        let bin = usize::try_from(flows.house.whole_units(self.bin)).unwrap_or(0).min(BINS - 1);
+        if let Some((steps, drawn)) = self.house_bins.get_mut(bin) {
             *steps += 1;
+            *drawn += flows.house;
         }
         self.against_limit(flows.poi());
         self.quarter(flows.poi());
@@ -208,9 +212,10 @@ impl Tally {
         if self.seconds.len() < QUARTER_S {
             score.worst_quarter = self.quarter_mean();
         }
-        for (house, steps) in (0..).map(|bin| self.bin * bin).zip(&self.house_bins) {
-            let room = self.room(score.largest_hall, house);
-            score.hindsight += Energy::of(room, STEP.saturating_mul(u32::try_from(*steps).unwrap_or(u32::MAX)));
+        for (steps, drawn) in &self.house_bins {
+            let steps = i64::try_from(*steps).unwrap_or(i64::MAX);
+            let room = ((self.limit - score.largest_hall) * steps - *drawn).or_zero().min(self.fleet * steps);
+            score.hindsight += Energy::of(room, STEP);
         }
         score
     }

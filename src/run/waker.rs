@@ -6,36 +6,36 @@ use std::time::Duration;
 
 use crate::time::{Clock, Mono};
 
-/// Shared between the meters' tasks and the loop.
+/// Shared between the meter's task and the loop.
 #[derive(Debug, Default)]
 pub(super) struct Waker {
-    fresh: Mutex<bool>,
+    fresh: Mutex<Option<Mono>>,
     bell: Condvar,
 }
 
 impl Waker {
-    /// A fresh sample is there.
-    pub(super) fn wake(&self) {
-        *self.fresh.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    /// A fresh sample came at this moment.
+    pub(super) fn wake(&self, at: Mono) {
+        *self.fresh.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
         self.bell.notify_one();
     }
 
-    /// Waits for a fresh sample until `due`; true where one came. Never earlier than `not_before`: a meter that is read
+    /// Waits for a fresh sample until `due`, and says when it came. Never earlier than `not_before`: a meter that is read
     /// faster than the loop should run does not make it spin.
-    pub(super) fn wait(&self, clock: &Clock, not_before: Mono, due: Mono) -> bool {
+    pub(super) fn wait(&self, clock: &Clock, not_before: Mono, due: Mono) -> Option<Mono> {
         let wait = not_before.since(clock.mono());
         if wait > Duration::ZERO {
             std::thread::sleep(wait);
         }
         let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*fresh {
+        while fresh.is_none() {
             let left = due.since(clock.mono());
             if left == Duration::ZERO {
-                return false;
+                return None;
             }
             fresh = self.bell.wait_timeout(fresh, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        std::mem::take(&mut *fresh)
+        fresh.take()
     }
 }
 
@@ -46,8 +46,9 @@ mod tests {
     #[test]
     fn a_fresh_sample_wakes_and_is_taken_once() {
         let (waker, clock) = (Waker::default(), Clock::start());
-        waker.wake();
-        assert!(waker.wait(&clock, Mono::START, clock.mono().after(Duration::from_secs(60))));
-        assert!(!waker.wait(&clock, Mono::START, clock.mono()), "the period ends the wait");
+        waker.wake(Mono::from_millis(3));
+        let minute = clock.mono().after(Duration::from_secs(60));
+        assert_eq!(waker.wait(&clock, Mono::START, minute), Some(Mono::from_millis(3)));
+        assert_eq!(waker.wait(&clock, Mono::START, clock.mono()), None, "the period ends the wait");
     }
 }

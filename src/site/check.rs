@@ -18,7 +18,7 @@ mod tests;
 
 pub use dead::{Dead, Ends};
 pub use reaction::ReactionLine;
-pub use reserve::{Reserve, ReserveLine, Room, worst_case};
+pub use reserve::{Reserve, ReserveLine, Room};
 
 /// What the site's numbers amount to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -77,9 +77,9 @@ impl Places {
     }
 }
 
-/// Names and addresses already given, each with its line.
+/// Names and addresses already given, each with its place.
 #[derive(Debug, Default)]
-struct Names(BTreeMap<(&'static str, String), usize>);
+struct Names(BTreeMap<(&'static str, String), Span>);
 
 struct Reader<'d> {
     document: &'d Document<'d>,
@@ -175,16 +175,16 @@ impl<'d> Reader<'d> {
 
     /// Notes a name as taken; where it is already, tells the line that has it.
     fn take(&mut self, kind: &'static str, name: &str, span: Span) -> bool {
-        let line = self.document.line(&span);
         match self.names.0.entry((kind, name.into())) {
             Entry::Vacant(free) => {
-                free.insert(line);
+                free.insert(span);
                 true
             }
             Entry::Occupied(taken) => {
                 let message = format!("{kind} `{name}` is given twice");
                 let problem = Problem::new(Code::Duplicate, span, message);
-                self.document.add(problem.help(format!("line {} has it already", taken.get())));
+                let line = self.document.line(taken.get());
+                self.document.add(problem.help(format!("line {line} has it already")));
                 false
             }
         }

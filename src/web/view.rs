@@ -72,7 +72,9 @@ pub struct GroupView {
     pub name: String,
     /// How many units it has.
     pub units: u32,
-    /// The units that are on, as a bit set: as the device reports, else as it was told.
+    /// The units that are on, as a bit set: as the device reports, else as it was told. In JSON as `"0xff"`, for a
+    /// browser's numbers hold 53 bits.
+    #[serde(with = "bits")]
     pub on: u64,
     /// Measured power.
     pub power_w: Option<i64>,
@@ -88,6 +90,22 @@ impl GroupView {
     /// How many of its units are on.
     pub fn lit(&self) -> u32 {
         self.on.count_ones().min(self.units)
+    }
+}
+
+/// A bit set as text.
+mod bits {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(set: &u64, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{set:#x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(from)?;
+        let digits = text.strip_prefix("0x").ok_or_else(|| D::Error::custom("a bit set begins with 0x"))?;
+        u64::from_str_radix(digits, 16).map_err(D::Error::custom)
     }
 }
 
@@ -212,5 +230,19 @@ impl Action {
     /// Whether it makes sense on an emulated site alone.
     pub fn is_for_demo(self) -> bool {
         matches!(self, Self::HallJump | Self::UnplugMeter(_) | Self::UnplugPdu(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_64_units_survive_the_wire() {
+        let group = GroupView { units: 64, on: u64::MAX - 1, ..GroupView::default() };
+        let json = serde_json::to_string(&group).unwrap();
+        assert!(json.contains(r#""on":"0xfffffffffffffffe""#), "{json}");
+        assert_eq!(serde_json::from_str::<GroupView>(&json).unwrap(), group);
+        assert_eq!(group.lit(), 63);
     }
 }

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-/// The first wait.
-const LEAST: Duration = Duration::from_millis(100);
 /// The longest wait.
 const MOST: Duration = Duration::from_secs(5);
 
@@ -16,6 +14,9 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
+    /// The first wait.
+    pub(super) const LEAST: Duration = Duration::from_millis(100);
+
     /// Spread by this name.
     pub(super) fn new(name: &str) -> Self {
         // FNV-1a: any spread will do, it only has to be the same on every run.
@@ -28,7 +29,7 @@ impl Backoff {
     /// The next wait: half to all of 100 ms, 200 ms, 400 ms, up to 5 s. After a fruitful connection from the beginning.
     pub(super) fn next(&mut self, fruitful: bool) -> Duration {
         self.tries = if fruitful { 0 } else { self.tries };
-        let full = LEAST.saturating_mul(1 << self.tries.min(10)).min(MOST);
+        let full = Self::LEAST.saturating_mul(1 << self.tries.min(10)).min(MOST);
         self.tries = self.tries.saturating_add(1);
         full / 2 + self.part_of(full / 2, self.tries)
     }
@@ -52,10 +53,10 @@ mod tests {
         let mut backoff = Backoff::new("north-01");
         let waits: Vec<Duration> = (0..40).map(|_| backoff.next(false)).collect();
         for (tries, wait) in waits.iter().enumerate() {
-            let full = LEAST.saturating_mul(1 << tries.min(10)).min(MOST);
+            let full = Backoff::LEAST.saturating_mul(1 << tries.min(10)).min(MOST);
             assert!(*wait >= full / 2 && *wait <= full, "{tries}: {wait:?}");
         }
-        assert!(backoff.next(true) <= LEAST);
+        assert!(backoff.next(true) <= Backoff::LEAST);
     }
 
     #[test]

@@ -171,4 +171,24 @@ mod tests {
         assert!(!answers(&bits, &Response::ReadCoils(vec![false; 8])));
         assert!(!answers(&bits, &Response::ReadCoils(vec![false; 24])));
     }
+    #[tokio::test]
+    async fn a_line_that_was_in_doubt_once_is_never_used_again() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 12];
+            while stream.read_exact(&mut request).await.is_ok() {
+                // Two registers where one was asked for, with everything else right.
+                let answer = [request[0], request[1], 0, 0, 0, 7, request[6], 3, 4, 0, 1, 0, 1];
+                stream.write_all(&answer).await.unwrap();
+            }
+        });
+        let times = (Duration::from_secs(20), Duration::ZERO);
+        let mut line = Line::connect(address, 1, times, Clock::start()).await.unwrap();
+        let request = Request::ReadHoldingRegisters(0, 1);
+        assert_eq!(line.ask(&request).await, Err(Fault::NotUnderstood));
+        assert_eq!(line.ask(&request).await, Err(Fault::NoConnection));
+    }
 }

@@ -88,7 +88,7 @@ impl Slot {
     pub(super) fn command(&self, on: u64, lapses: Mono) {
         let mut board = self.board();
         match &mut board.order {
-            Some(order) if order.on == on && !order.void => order.lapses = lapses,
+            Some(order) if order.on == on => order.lapses = lapses,
             order => {
                 let serial = order.map_or(1, |order| order.serial + 1);
                 *order = Some(Order { serial, on, since: self.clock.mono(), lapses, void: false, due: true });

@@ -85,8 +85,16 @@ impl Task {
                 }
                 Err(fault) => self.slot.fault(fault, started),
             }
-            tokio::time::sleep(self.backoff.next(self.fruitful)).await;
+            self.pause().await;
         }
+    }
+
+    /// Waits before the next attempt. A changed command cuts the wait short, yet not below its least.
+    async fn pause(&mut self) {
+        let wait = self.backoff.next(self.fruitful);
+        let least = wait.min(Backoff::LEAST);
+        tokio::time::sleep(least).await;
+        let _ = tokio::time::timeout(wait.saturating_sub(least), self.slot.woken()).await;
     }
 
     /// On one connection, until it fails, or rightly ends.

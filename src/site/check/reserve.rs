@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::responses;
-use crate::site::{FirmLoad, Group, Site};
+use crate::site::{Group, Site};
 use crate::units::Power;
 
 /// The reserve table.
@@ -43,21 +43,11 @@ pub struct Room {
     pub miners: Power,
 }
 
-/// What a load that reads `value` can have become when `after` has passed since the reading was true.
-///
-/// `min(nameplate, value + step + slew x after)`; without a meter it is its nameplate.
-pub fn worst_case(load: &FirmLoad, value: Power, after: Duration) -> Power {
-    match load.meter {
-        Some(_) => load.nameplate.min(value + load.step + load.slew.over(after)),
-        None => load.nameplate,
-    }
-}
-
 /// Hall and house when the hall reads this, by the time a path of this response has acted. The house counts as its
 /// nameplate: it is small, and nobody watches it.
 fn firm(site: &Site, hall: Power, response: Duration) -> Power {
-    let after = age(site).saturating_add(site.tick.period).saturating_add(response);
-    worst_case(&site.hall, hall, after) + site.house.nameplate
+    let reading = site.hall.meter.map(|_| (hall, age(site)));
+    site.hall.worst_case(reading, site.tick.period, response) + site.house.nameplate
 }
 
 fn age(site: &Site) -> Duration {

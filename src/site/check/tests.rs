@@ -1,3 +1,5 @@
+//! The demo site with one number changed, and what is said about it. The sums are worked out by hand.
+
 use std::time::Duration;
 
 use super::*;

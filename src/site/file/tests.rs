@@ -1,3 +1,5 @@
+//! The demo site read, and read again with one line changed.
+
 use std::time::Duration;
 
 use super::*;

@@ -139,17 +139,21 @@ export class Strip {
     g.textAlign = "left";
     g.lineWidth = 1;
     let free = f.right;
+    let marked = Infinity;
     const changes = shown.filter((point, ix) => ix > 0 && shown[ix - 1].cause !== point.cause && f.x(point.unix_ms) > f.left);
     for (const point of changes.reverse()) {
       const x = Math.round(f.x(point.unix_ms)) + 0.5;
+      if (marked - x < 5) continue;
+      marked = x;
       g.setLineDash([2, 3]);
       line(g, this.inks.quiet, [[x, f.y0 - 14], [x, f.y(0)]]);
       g.setLineDash([]);
       const text = this.words(point.cause).name;
-      if (x + 4 + g.measureText(text).width > free) continue;
+      const fits = x + 4 + g.measureText(text).width <= free;
+      free = x - 6;
+      if (!fits) continue;
       g.fillStyle = this.inks.ink;
       g.fillText(text, x + 4, 1);
-      free = x - 6;
     }
   }
 

@@ -2,6 +2,9 @@
 
 import { one, power, put } from "./units.js";
 
+// The last order that was not taken, until one is: it must not be overlooked.
+export const trouble = { text: "", more: "" };
+
 const PATIENCE = 3_000;   // an answer that takes longer is reported as none
 
 export async function tell(action, said) {
@@ -14,12 +17,16 @@ export async function tell(action, said) {
       body: JSON.stringify(action),
       signal: AbortSignal.timeout(PATIENCE),
     });
-    put(told, answer.ok ? `${said}: taken` : `${said}: refused. ${await answer.text()}`);
-    told.classList.toggle("bad", !answer.ok);
+    became(said, answer.ok ? "" : "refused", answer.ok ? "" : await answer.text());
   } catch {
-    put(told, `${said}: no answer from the controller. Is it still running?`);
-    told.classList.add("bad");
+    became(said, "no answer from the controller", "Give the order at its terminal, or by hand.");
   }
+}
+
+function became(said, failure, more) {
+  put(one("told"), failure ? `${said}: ${failure}. ${more}` : `${said}: taken`);
+  one("told").classList.toggle("bad", Boolean(failure));
+  Object.assign(trouble, { text: failure && `${said}: ${failure}.`, more });
 }
 
 export const stop = () => tell({ act: "e_stop", to: true }, "E-stop");

@@ -1,7 +1,7 @@
 // The page: follows the stream, fills in the numbers, and says so when there is nothing to follow.
 
 import { Strip } from "./chart.js";
-import { Orders, askRelease, tell } from "./orders.js";
+import { Orders, askRelease, tell, trouble } from "./orders.js";
 import { Groups, events, facts, stages } from "./tables.js";
 import { clock, make, one, power, price, put, share, utc } from "./units.js";
 
@@ -84,6 +84,7 @@ function alarms(lost) {
   const list = [];
   const add = (kind, text, more, button) => list.push({ kind, text, more, button });
   if (lost) add("alarm", view ? `No data since ${clock(view.unix_ms)}: what you see is old.` : "No data from the controller.", `${reason || "The controller does not need this page; look at its terminal."} (${Math.round(lost / 1_000)} s)`);
+  if (trouble.text) add("alarm", trouble.text, trouble.more);
   if (!view) return list;
   if (view.orders.e_stop) add("alarm", "E-stop is in force.", "Every miner is off and stays off.", ["Release e-stop…", askRelease]);
   if (view.poi_w !== null && view.poi_w > view.import_limit_w) add("alarm", "Import is above the limit.", `By ${power(view.poi_w - view.import_limit_w)}; miners are being shed.`);

@@ -8,10 +8,10 @@ const fixed = (value, digits) => value.toFixed(digits).replace("-", MINUS);
 export function power(watts) {
   if (watts === null || watts === undefined) return NONE;
   const size = Math.abs(watts);
-  if (watts === 0) return "0 kW";
-  if (size >= 999_500) return `${fixed(watts / 1e6, 2)} MW`;
-  if (size >= 9_950) return `${fixed(watts / 1e3, 0)} kW`;
-  return `${fixed(watts / 1e3, 1)} kW`;
+  if (watts === 0) return "0\u00a0kW";
+  if (size >= 999_500) return `${fixed(watts / 1e6, 2)}\u00a0MW`;
+  if (size >= 9_950) return `${fixed(watts / 1e3, 0)}\u00a0kW`;
+  return `${fixed(watts / 1e3, 1)}\u00a0kW`;
 }
 
 export function price(micro) {
@@ -19,7 +19,7 @@ export function price(micro) {
 }
 
 export function share(ppm) {
-  return ppm === null || ppm === undefined ? NONE : `${fixed(ppm / 1e4, 1)} %`;
+  return ppm === null || ppm === undefined ? NONE : `${fixed(ppm / 1e4, 1)}\u00a0%`;
 }
 
 export function span(micros) {

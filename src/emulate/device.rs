@@ -1,0 +1,119 @@
+//! One emulated device: its listener, its connections, its answers.
+
+use std::future::{self, Ready};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_modbus::server::Service;
+use tokio_modbus::server::tcp::Server;
+use tokio_modbus::{ExceptionCode, Request, Response};
+
+use super::locked;
+use crate::devices::Profile;
+use crate::devices::profile::serve::Shown;
+use crate::plant::Plant;
+use crate::site::{DeviceIx, GroupIx, Site};
+use crate::time::Clock;
+
+/// How long to wait before listening again after an accept failed, for example for want of open files.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// A meter or PDU.
+#[derive(Debug)]
+pub(super) struct Device {
+    ix: DeviceIx,
+    profile: Profile,
+    /// The outlets it switches, where it is a PDU.
+    group: Option<GroupIx>,
+    outlets: u32,
+    plant: Arc<Mutex<Plant>>,
+    clock: Clock,
+    connections: Arc<Semaphore>,
+}
+
+impl Device {
+    pub(super) fn new(site: &Site, ix: DeviceIx, profile: Profile, plant: Arc<Mutex<Plant>>, clock: Clock) -> Self {
+        let (group, outlets) = {
+            let mut plant = locked(&plant);
+            if let Some(power) = &profile.power {
+                plant.refresh_every(ix, power.refresh);
+            }
+            let group = plant.group_of(ix);
+            (group, group.and_then(|group| site.groups.get(group)).map_or(0, |group| group.units))
+        };
+        let connections = Arc::new(Semaphore::new(usize::from(profile.connection.connections)));
+        Self { ix, profile, group, outlets, plant, clock, connections }
+    }
+
+    /// The answer to a request, from the plant as it is now; a write switches the plant.
+    fn answer(&self, request: &Request<'_>) -> Result<Response, ExceptionCode> {
+        let mut plant = locked(&self.plant);
+        plant.advance(self.clock.mono());
+        let on = self.group.map_or(0, |group| plant.outlets(group));
+        let shown = Shown { power: Ok(plant.shown(self.ix)), on, outlets: self.outlets };
+        let answer = self.profile.answer(request, &shown)?;
+        if let (Some(group), Some(on)) = (self.group, answer.on) {
+            plant.switch(group, on);
+        }
+        Ok(answer.response)
+    }
+}
+
+/// One connection to a device; the device takes only so many at once.
+struct Connection {
+    device: Arc<Device>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Service for Connection {
+    type Request = Request<'static>;
+    type Response = Response;
+    type Exception = ExceptionCode;
+    type Future = Ready<Result<Response, ExceptionCode>>;
+
+    fn call(&self, request: Self::Request) -> Self::Future {
+        future::ready(self.device.answer(&request))
+    }
+}
+
+/// Keeps a device on its address for as long as it is plugged in: listens again after every failure, and lets go of the listener and
+/// all connections while it is unplugged, so that a connect is refused.
+pub(super) async fn keep(
+    device: Arc<Device>,
+    mut first: Option<std::net::TcpListener>,
+    address: SocketAddr,
+    mut plugged: watch::Receiver<bool>,
+) {
+    while plugged.wait_for(|plugged| *plugged).await.is_ok() {
+        let listener = match first.take() {
+            Some(listener) => TcpListener::from_std(listener),
+            None => TcpListener::bind(address).await,
+        };
+        if let Ok(listener) = listener {
+            tokio::select! {
+                _ = serve(&device, listener) => {}
+                gone = plugged.wait_for(|plugged| !*plugged) => {
+                    if gone.is_err() { return }
+                    continue;
+                }
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Serves until an accept fails. Dropping this ends all its connections.
+async fn serve(device: &Arc<Device>, listener: TcpListener) -> io::Result<()> {
+    let connect = |stream: TcpStream, _: SocketAddr| {
+        // No permit left: the connection is closed at once, as on devices that take only one.
+        let permit = Arc::clone(&device.connections).try_acquire_owned().ok();
+        let connection = permit.map(|permit| (Connection { device: Arc::clone(device), _permit: permit }, stream));
+        future::ready(Ok(connection.filter(|(_, stream)| stream.set_nodelay(true).is_ok())))
+    };
+    // A connection that ends in an error is the client's affair: it connects again.
+    Server::new(listener).serve(&connect, |_| {}).await
+}

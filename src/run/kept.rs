@@ -1,0 +1,138 @@
+//! What outlives a run: the journal, and in the store the learnt margin, the dwell of every unit and the last good site
+//! file. Opened before the loop starts, written off it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decide::{Margin, Memory, Remembered};
+use crate::journal::{Beginning, Boot, Journal, Keeper, Opened, Store, store};
+use crate::site::Site;
+use crate::time::{Clock, Mono, Wall};
+
+/// A clock without a past starts here: whatever happened before the first run, dwell from it has passed.
+const NO_PAST: Mono = Mono::from_millis(3_600_000);
+
+/// Everything that stands when the loop starts.
+pub struct Begun {
+    /// The journal, with its first records written.
+    pub journal: Journal,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The memory from which the first tick is decided.
+    pub memory: Memory,
+    /// The clock whose past the memory speaks of.
+    pub clock: Clock,
+    /// Where what must be remembered goes.
+    pub keeping: Keeping,
+    /// What a person should know of how it was found.
+    pub remarks: Vec<String>,
+}
+
+/// How long ago each unit changed, as of a moment on the wall clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Dwell {
+    wall_us: i64,
+    units: Vec<(String, Vec<u64>)>,
+}
+
+/// Stores what must be remembered, where it changed.
+pub struct Keeping {
+    keeper: Option<Keeper>,
+    changed: Vec<Vec<Mono>>,
+    margin: Margin,
+}
+
+/// Opens journal and store in this folder and recalls what was remembered.
+///
+/// # Errors
+/// In words for the person who started it, where the journal cannot be written.
+pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path) -> Result<Begun, String> {
+    let mut remarks = Vec::new();
+    let store = open_store(&folder.join("state"), &mut remarks);
+    let (memory, start) = recall(site, store.as_ref());
+    let clock = Clock::start_at(start);
+    let mut journal = Journal::open(folder, &format!("{}.ballast/journal", site.name), clock).map_err(|error| error.to_string())?;
+    let now = clock.now();
+    let boot = Boot {
+        boot: format!("{:x}-{:x}", now.wall.micros(), std::process::id()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        reason: "start".to_owned(),
+    };
+    let bytes: Vec<_> = files.iter().map(|(role, name, text)| (*role, *name, text.as_bytes())).collect();
+    let groups: Vec<String> = site.groups.iter().map(|group| group.name.clone()).collect();
+    let json = serde_json::to_string(&memory).map_err(|error| format!("memory cannot be written: {error}"))?;
+    let _ = journal.begin(now, &Beginning { boot: &boot, files: &bytes, groups: &groups, memory: &json });
+    let keeping = Keeping::start(store, files, &mut remarks);
+    Ok(Begun { journal, folder: folder.to_owned(), memory, clock, keeping, remarks })
+}
+
+/// The last good site file of a journal's folder, where there is one.
+pub fn last_good_site(folder: &Path) -> Option<String> {
+    Store::open(&folder.join("state")).ok()?.0.get(store::LAST_GOOD_SITE).ok()?
+}
+
+fn open_store(path: &Path, remarks: &mut Vec<String>) -> Option<Store> {
+    match Store::open(path) {
+        Ok((store, Opened::Whole)) => Some(store),
+        Ok((store, Opened::SetAside { to, why })) => {
+            remarks.push(format!("state store was bad ({why}) and lies in {} now; dwell and margins are learnt anew", to.display()));
+            Some(store)
+        }
+        Err(error) => {
+            remarks.push(format!("state store {}: {error}; nothing is remembered over this run", path.display()));
+            None
+        }
+    }
+}
+
+/// The memory of the run before. Without one, all dwell has passed; with one that cannot be read, none has.
+fn recall(site: &Site, store: Option<&Store>) -> (Memory, Mono) {
+    let Some(store) = store else { return (Memory::new(site), Mono::START) };
+    let margin = store.get(store::MARGINS).ok().flatten().unwrap_or_default();
+    match store.get::<Dwell>(store::DWELL) {
+        Ok(Some(dwell)) => {
+            let down = Clock::start().now().wall.since(Wall::from_micros(dwell.wall_us));
+            let kept = Remembered { margin, dwell_ms: dwell.units };
+            Memory::recall(site, &kept, Mono::START, down.min(Duration::from_secs(86_400)))
+        }
+        Ok(None) => (Memory { margin, ..Memory::new(site) }, NO_PAST),
+        Err(_) => (Memory::new(site), Mono::START),
+    }
+}
+
+impl Keeping {
+    fn start(store: Option<Store>, files: &[(&str, &str, &str)], remarks: &mut Vec<String>) -> Self {
+        let keeper = store.and_then(|store| {
+            Keeper::start(store).map_err(|error| remarks.push(format!("state store: no thread for it: {error}"))).ok()
+        });
+        if let (Some(keeper), Some((_, _, text))) = (&keeper, files.iter().find(|(role, _, _)| *role == "site")) {
+            keeper.put(store::LAST_GOOD_SITE, text);
+        }
+        Self { keeper, changed: vec![], margin: Margin::default() }
+    }
+
+    /// Leaves what changed since the last time to be stored.
+    pub(super) fn keep(&mut self, site: &Site, memory: &Memory, now: crate::time::Now) {
+        let Some(keeper) = &self.keeper else { return };
+        if self.changed.len() != memory.groups.len()
+            || self.changed.iter().zip(&memory.groups).any(|(kept, group)| *kept != group.changed)
+        {
+            self.changed = memory.groups.iter().map(|group| group.changed.clone()).collect();
+            let units = memory.remember(site, now.mono).dwell_ms;
+            keeper.put(store::DWELL, &Dwell { wall_us: now.wall.micros(), units });
+        }
+        if self.margin.covers_otherwise(&memory.margin) {
+            self.margin = memory.margin.clone();
+            keeper.put(store::MARGINS, &self.margin);
+        }
+    }
+
+    /// Stores what waits.
+    pub(super) fn close(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            drop(keeper.close());
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! One consistent picture of what every connection has seen, and the times of what was told.
+//!
+//! A group's power enters the picture by exception: when it moved, when a command is pending, when its device changed, or
+//! when the last entry is growing old. A quiet site of a thousand PDUs then costs the journal next to nothing, and what is
+//! pending is always as fresh as the wire has it.
+
+use std::time::Duration;
+
+use super::stages::Stage;
+use crate::devices::wire::{Seen, Wire};
+use crate::site::{DeviceIx, Site};
+use crate::snapshot::{GroupSeen, Link, NoData, Orders, PriceSeen, Reading, Snapshot};
+use crate::time::{Mono, Now};
+use crate::units::Power;
+
+/// A group's power is entered again at least this often.
+const REFRESH: Duration = Duration::from_secs(10);
+
+/// What a command is to a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tell {
+    /// The first: what was found running is taken on, and not written again.
+    Found,
+    /// The same as before, renewed.
+    Same,
+    /// Something new.
+    New,
+}
+
+/// What was told in one tick, until it is all on the wire.
+struct Told {
+    sample: Mono,
+    at: Mono,
+    groups: Vec<usize>,
+    last_sent: Mono,
+}
+
+/// The picture, as it was last entered.
+pub(super) struct Sight {
+    poi: DeviceIx,
+    hall: Option<DeviceIx>,
+    house: Option<DeviceIx>,
+    /// Device and smallest move of each group.
+    groups: Vec<(DeviceIx, Power)>,
+    entered: Vec<GroupSeen>,
+    seen: Vec<Seen>,
+    commanded: Vec<Option<u64>>,
+    told: Vec<Told>,
+    /// Writes whose answer or proof is still to come: group, when sent, whether answered.
+    sent: Vec<(usize, Mono, bool)>,
+}
+
+impl Sight {
+    pub(super) fn new(site: &Site) -> Self {
+        let groups: Vec<_> = site
+            .groups
+            .iter()
+            .map(|group| (group.paths.first().map_or(usize::MAX, |path| path.device), Power::from_watts(group.unit.watts() / 16)))
+            .collect();
+        Self {
+            poi: site.poi.meter,
+            hall: site.hall.meter,
+            house: site.house.meter,
+            entered: vec![GroupSeen::default(); groups.len()],
+            seen: vec![Seen::default(); groups.len()],
+            commanded: vec![None; groups.len()],
+            groups,
+            told: vec![],
+            sent: vec![],
+        }
+    }
+
+    /// Looks at every connection once.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn look(
+        &mut self,
+        wires: &[Wire],
+        lowering: &[bool],
+        now: Now,
+        tick: u64,
+        price: Option<PriceSeen>,
+        orders: Orders,
+        durable: u64,
+    ) -> Snapshot {
+        for (ix, (device, _)) in self.groups.iter().enumerate() {
+            if let (Some(wire), Some(seen)) = (wires.get(*device), self.seen.get_mut(ix)) {
+                *seen = wire.seen();
+            }
+        }
+        self.enter(lowering, now.mono);
+        Snapshot {
+            tick,
+            now,
+            poi: meter(wires, Some(self.poi)),
+            hall: meter(wires, self.hall),
+            house: meter(wires, self.house),
+            price,
+            orders,
+            durable,
+            groups: self.entered.clone(),
+        }
+    }
+
+    fn enter(&mut self, lowering: &[bool], now: Mono) {
+        for (ix, (entered, seen)) in self.entered.iter_mut().zip(&self.seen).enumerate() {
+            let fresh = seen.group();
+            let step = self.groups.get(ix).map_or(Power::ZERO, |(_, step)| *step);
+            let pending = lowering.get(ix).copied().unwrap_or(false);
+            let told = entered.link != fresh.link
+                || entered.written != fresh.written
+                || entered.on.map(|(on, _)| on) != fresh.on.map(|(on, _)| on);
+            if pending || told || moved(entered.power, fresh.power, step, now) {
+                *entered = fresh;
+            }
+        }
+    }
+
+    /// What this command is to the group.
+    pub(super) fn tell(&mut self, ix: usize, on: u64) -> Tell {
+        match self.commanded.get_mut(ix).and_then(|last| last.replace(on)) {
+            None => Tell::Found,
+            Some(last) if last == on => Tell::Same,
+            Some(_) => Tell::New,
+        }
+    }
+
+    /// These groups were told something new at this tick, because of this sample.
+    pub(super) fn told(&mut self, sample: Mono, at: Mono, groups: Vec<usize>) {
+        if !groups.is_empty() {
+            self.told.push(Told { sample, at, groups, last_sent: Mono::START });
+        }
+    }
+
+    /// What can be timed by now: the last command of a tick on the wire, answers, proofs.
+    pub(super) fn timed(&mut self, now: Mono, proved: &[usize]) -> Vec<(Stage, Duration)> {
+        let mut timed = Vec::new();
+        let seen = &self.seen;
+        for told in &mut self.told {
+            told.groups.retain(|ix| match seen.get(*ix).and_then(|seen| seen.write).filter(|write| write.sent >= told.at) {
+                Some(write) => {
+                    told.last_sent = told.last_sent.max(write.sent);
+                    self.sent.push((*ix, write.sent, false));
+                    false
+                }
+                None => true,
+            });
+            if told.groups.is_empty() {
+                timed.push((Stage::Write, told.last_sent.since(told.sample)));
+            }
+        }
+        self.told.retain(|told| !told.groups.is_empty() && now.since(told.at) < REFRESH);
+        for (ix, sent, answered) in self.sent.iter_mut().filter(|(_, _, answered)| !answered) {
+            let write = seen.get(*ix).and_then(|seen| seen.write).filter(|write| write.sent == *sent);
+            if let Some(at) = write.and_then(|write| write.answered) {
+                *answered = true;
+                timed.push((Stage::Acknowledge, at.since(*sent)));
+            }
+        }
+        for ix in proved {
+            if let Some((_, sent, _)) = self.sent.iter().rev().find(|(of, _, _)| of == ix) {
+                timed.push((Stage::Proof, now.since(*sent)));
+            }
+        }
+        self.sent.retain(|(ix, sent, _)| !proved.contains(ix) && now.since(*sent) < REFRESH);
+        timed
+    }
+}
+
+fn meter(wires: &[Wire], device: Option<DeviceIx>) -> Reading {
+    match device.and_then(|device| wires.get(device)) {
+        None => Reading::NoData(NoData::NoMeter),
+        Some(wire) => wire.seen().power,
+    }
+}
+
+/// Whether a reading is worth entering: it moved, came or went, or the one entered is growing old.
+fn moved(entered: Reading, fresh: Reading, step: Power, now: Mono) -> bool {
+    match (entered.known(), fresh.known()) {
+        (Some((before, at)), Some((power, _))) => {
+            (power - before).watts().abs() >= step.watts().max(1) || now.since(at) >= REFRESH
+        }
+        _ => entered != fresh,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_group_is_not_entered_again_until_its_entry_grows_old() {
+        let at = |watts, ms| Reading::Known(Power::from_watts(watts), Mono::from_millis(ms));
+        let step = Power::from_watts(200);
+        assert!(!moved(at(28_000, 0), at(28_100, 1_000), step, Mono::from_millis(1_000)));
+        assert!(moved(at(28_000, 0), at(27_800, 1_000), step, Mono::from_millis(1_000)));
+        assert!(moved(at(28_000, 0), at(28_000, 9_900), step, Mono::from_millis(10_000)));
+        assert!(moved(at(28_000, 0), Reading::NoData(NoData::NoAnswer), step, Mono::from_millis(1)));
+        assert_ne!(Link::New, Link::Up);
+    }
+}
