@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballast::cli;
 use ballast::time::Wall;
-use ballast::units::Quantity;
+use ballast::units::{Power, Quantity};
 use clap::{Args, Parser, Subcommand};
 
 /// Grid-aware demand response: miners soak up the power an AI hall does not use, and are gone in time when it does.
@@ -131,6 +131,9 @@ struct Check {
     /// Site and device files
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Show the reserve also for this reading of the hall, as in "2.1 MW"
+    #[arg(long, value_name = "POWER", value_parser = power)]
+    hall: Option<Power>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -199,14 +202,27 @@ fn span(text: &str) -> Result<Duration, String> {
     })
 }
 
+fn power(text: &str) -> Result<Power, String> {
+    Power::parse(text).map_err(|error| match error.help() {
+        Some(help) => format!("{error}: {help}"),
+        None => error.to_string(),
+    })
+}
+
 fn wall(text: &str) -> Result<Wall, String> {
     Wall::parse(text).ok_or_else(|| format!("`{text}` is not a time such as 2023-09-06T22:00:00Z"))
 }
 
 fn main() -> ExitCode {
     let code = match Ballast::parse().verb {
+        Verb::Demo(demo) => cli::demo::run(demo.site.as_deref(), demo.world.into(), demo.watch.into()),
+        Verb::Run(run) => cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), run.shadow),
+        Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, emulate.world.into(), emulate.span),
+        Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
         Verb::Simulate(it) => cli::simulate::run(&it.site, it.world.into(), it.span, it.start_up, it.json),
-        _ => 2,
+        Verb::Latency(it) => cli::latency::run(&it.site, it.span, it.seeds, it.svg.as_deref(), it.json),
+        Verb::Replay(replay) => cli::replay_journal(&replay.journal, replay.json),
+        Verb::Audit(Audit { verb: AuditVerb::Verify(verify) }) => cli::audit::run(&verify.journal, verify.json),
     };
     ExitCode::from(code)
 }

@@ -25,13 +25,15 @@ use crate::time::{Clock, Mono, Now, Wall};
 use crate::units::{Power, Price};
 use crate::web::{Action, Hub};
 
+mod again;
 mod kept;
 mod panel;
 mod sight;
 mod stages;
 mod waker;
 
-pub use kept::{Begun, begin};
+pub use again::Again;
+pub use kept::{Begun, begin, last_good_site};
 pub use stages::{Measured, Missed, Stage};
 
 use panel::Panel;
@@ -90,7 +92,7 @@ pub struct Ended {
     pub journal: Summary,
     /// Its folder.
     pub folder: PathBuf,
-    /// The truth of an emulated site.
+    /// The truth of an emulated site: over the whole run, and from its start-up to the moment it began to end.
     pub score: Option<(Score, Option<Score>)>,
     /// What the miners still counted as when the loop ended; nothing where all are proved off.
     pub left: Power,
@@ -131,6 +133,7 @@ struct Loop {
     late_ticks: u64,
     began: Mono,
     drain_until: Option<Mono>,
+    before_drain: Option<Score>,
     clock: Clock,
     folder: PathBuf,
     prices: Prices,
@@ -164,6 +167,7 @@ impl Loop {
             late_ticks: 0,
             began: now.mono,
             drain_until: None,
+            before_drain: None,
             clock,
             folder: setup.begun.folder,
             prices: setup.prices,
@@ -237,6 +241,7 @@ impl Loop {
         if self.orders.drain && self.drain_until.is_none() {
             let ramp = self.standing.site.poi.ramp.time_for(self.told_power());
             self.drain_until = Some(now.mono.after(ramp).after(DRAIN_GRACE));
+            self.before_drain = self.emulated.as_ref().and_then(|emulated| emulated.score().1);
         }
     }
 
@@ -269,7 +274,8 @@ impl Loop {
         for (ix, command) in plan.commands.iter().enumerate() {
             let adopted = self.memory.groups.get(ix).is_some_and(|group| group.told.is_some());
             let wire = self.standing.site.groups.get(ix).and_then(|group| group.paths.first());
-            let Some(wire) = wire.and_then(|path| self.wires.get(path.device)).filter(|_| adopted && !self.shadow) else {
+            let Some(wire) = wire.and_then(|path| self.wires.get(path.device)).filter(|_| adopted && !self.shadow)
+            else {
                 continue;
             };
             match self.sight.tell(ix, command.on) {
@@ -311,7 +317,8 @@ impl Loop {
             None => (None, crate::web::Faults::default()),
         };
         let health = self.journal.health();
-        let seen = panel::Seen { snapshot, plan, memory: &self.memory, stages: self.stages.measured(), score, faults, health };
+        let seen =
+            panel::Seen { snapshot, plan, memory: &self.memory, stages: self.stages.measured(), score, faults, health };
         let view = self.panel.view(&self.standing, seen);
         self.hub.publish(view);
     }
@@ -333,7 +340,7 @@ impl Loop {
             stages: self.stages.measured(),
             journal: self.journal.close(now.wall),
             folder: self.folder,
-            score: self.emulated.as_ref().map(|emulated| emulated.score()),
+            score: self.emulated.as_ref().map(|emulated| (emulated.score().0, self.before_drain)),
             left: plan.counted,
             late_ticks: self.late_ticks,
         }

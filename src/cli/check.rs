@@ -113,8 +113,13 @@ fn look_at_site(file: &str, text: &str, ask: &Ask<'_>) -> Outcome {
     if report.errors.is_empty() {
         return Outcome::Fine(report);
     }
-    let problems = Problems::new(file, text, report.errors.iter().map(|error| placed(error, &places)).collect());
+    let problems = problems(file, text, &places, &report);
     Outcome::Refused(report, problems)
+}
+
+/// The errors of a report, each at the line that would have to change.
+pub(super) fn problems(file: &str, text: &str, places: &Places, report: &Report) -> Problems {
+    Problems::new(file, text, report.errors.iter().map(|error| placed(error, places)).collect())
 }
 
 /// What the site as a whole cannot do, shown at the line that would have to change.

@@ -59,7 +59,12 @@ pub(super) fn plant(known: &Known, world: &World, show: bool) -> Result<(Arc<Mut
 }
 
 /// Every device of the site on its socket.
-pub(super) fn emulator(known: &Known, plant: &Arc<Mutex<Plant>>, clock: Clock, runtime: &Handle) -> Result<Emulator, u8> {
+pub(super) fn emulator(
+    known: &Known,
+    plant: &Arc<Mutex<Plant>>,
+    clock: Clock,
+    runtime: &Handle,
+) -> Result<Emulator, u8> {
     let named = known.profiles.iter().map(|profile| (profile.name.clone(), profile.as_ref().clone()));
     let profiles: BTreeMap<_, _> = named.collect();
     Emulator::start(&known.site, &profiles, Arc::clone(plant), clock, runtime).map_err(|error| {

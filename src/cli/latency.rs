@@ -1,1 +1,107 @@
-//! stub
+//! `ballast latency`: the price of latency: average miner power against path response, from the simulated plant.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{COULD_NOT, FINE, World, world};
+use crate::plant::{AtEnd, Curves, Plant};
+use crate::simulate::{Scenario, simulate};
+use crate::site::Site;
+use crate::units::{Power, span};
+
+mod chart;
+
+/// The responses that are tried.
+const RESPONSES_MS: [u64; 9] = [50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+/// What is not scored at the start.
+const START_UP: Duration = Duration::from_secs(120);
+
+/// One point of the chart.
+struct Point {
+    response: Duration,
+    miners: Power,
+    worst: Power,
+}
+
+/// Runs `ballast latency`.
+pub fn run(path: &Path, length: Duration, seeds: u64, svg: Option<&Path>, as_json: bool) -> u8 {
+    let known = match world::known(Some(path)) {
+        Ok(known) => known,
+        Err(code) => return code,
+    };
+    let refresh = world::refresh(&known.profiles);
+    let points: Vec<Point> = RESPONSES_MS
+        .iter()
+        .map(|ms| {
+            eprint!("\r{:<40}", format!("response {} of {}", span(Duration::from_millis(*ms)), RESPONSES_MS.len()));
+            point(&known.site, &refresh, Duration::from_millis(*ms), length, seeds.max(1))
+        })
+        .collect();
+    eprint!("\r{:<40}\r", "");
+    let floor = reserved(&known.site);
+    if as_json {
+        let of = |point: &Point| json!({"response_ms": point.response.as_millis() as u64, "miners_w": point.miners.watts(), "worst_excess_w": point.worst.watts()});
+        println!(
+            "{}",
+            json!({"site": known.site.name, "static_w": floor.watts(), "points": points.iter().map(of).collect::<Vec<_>>()})
+        );
+    } else {
+        print!("{}", table(&known.site, &points, floor));
+    }
+    svg.map_or(FINE, |file| draw(file, &known.site, &points, floor))
+}
+
+fn draw(file: &Path, site: &Site, points: &[Point], floor: Power) -> u8 {
+    let pairs: Vec<_> = points.iter().map(|point| (point.response, point.miners)).collect();
+    match std::fs::write(file, chart::svg(&site.name, &pairs, floor)) {
+        Ok(()) => FINE,
+        Err(error) => {
+            eprintln!("{}: cannot be written: {error}", file.display());
+            COULD_NOT
+        }
+    }
+}
+
+/// The site with every path this fast, over all seeds.
+fn point(site: &Site, refresh: &[Duration], response: Duration, length: Duration, seeds: u64) -> Point {
+    let mut site = site.clone();
+    for path in site.groups.iter_mut().flat_map(|group| &mut group.paths) {
+        path.response = response;
+        path.proof = path.proof.max(response + Duration::from_secs(2));
+    }
+    let (mut joules, mut worst) = (0_i64, Power::ZERO);
+    let mut seconds = 0;
+    for seed in 1..=seeds {
+        let world = World { hall: "inference".into(), prices: None, prices_from: None, price_speed: None, seed };
+        let Ok((hall, _)) = world::hall(&site, &world, AtEnd::Hold, false) else { continue };
+        let plant = Plant::with(&site, seed, hall, Curves::brisk());
+        let scenario =
+            Scenario { plant, prices: None, span: length + START_UP, start_up: START_UP, refresh: refresh.to_vec() };
+        let outcome = simulate(&site, scenario, |_, _| {});
+        let score = outcome.after.unwrap_or(outcome.whole);
+        joules = joules.saturating_add(score.miners.joules());
+        seconds += i64::try_from(score.span.as_secs()).unwrap_or(0);
+        worst = worst.max(score.worst_excess);
+    }
+    Point { response, miners: Power::from_watts(joules / seconds.max(1)), worst }
+}
+
+/// What is left without any control: the limit less both nameplates.
+fn reserved(site: &Site) -> Power {
+    let fleet: Power = site.groups.iter().map(crate::site::Group::nameplate).sum();
+    (site.poi.import_limit - site.hall.nameplate - site.house.nameplate).or_zero().min(fleet)
+}
+
+fn table(site: &Site, points: &[Point], floor: Power) -> String {
+    let most = points.iter().map(|point| point.miners).max().unwrap_or(Power::ZERO).watts().max(1);
+    let mut text = format!("{}: average miner power by path response (simulated, chat inference)\n\n", site.name);
+    for point in points {
+        let bar = "█".repeat(usize::try_from(point.miners.watts() * 40 / most).unwrap_or(0));
+        let worst =
+            if point.worst > Power::ZERO { format!("  worst {} over the limit", point.worst) } else { String::new() };
+        text += &format!("{:>8}  {:>10}  {bar}{worst}\n", span(point.response), point.miners.to_string());
+    }
+    text + &format!("{:>8}  {:>10}  static reservation: limit less nameplates\n", "", floor.to_string())
+}

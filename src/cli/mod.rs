@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::devices::Profile;
+use crate::devices::profile::SHIPPED;
 use crate::time::Wall;
 
 pub mod audit;
@@ -14,8 +16,8 @@ pub mod latency;
 pub mod replay;
 pub mod run;
 pub mod screen;
-pub mod simulate;
 mod session;
+pub mod simulate;
 mod summary;
 mod world;
 
@@ -59,4 +61,34 @@ pub struct Watch {
 /// Whether problems are shown in colour: on a terminal, unless `NO_COLOR` is set.
 pub fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+}
+
+/// Runs `ballast check` with the register maps that ship and those that lie beside each site file.
+pub fn check_files(files: &[PathBuf], as_json: bool, hall: Option<crate::units::Power>) -> u8 {
+    let beside = files.iter().filter_map(|file| file.parent()).flat_map(profiles_beside);
+    let names: Vec<String> = SHIPPED.iter().map(|(name, _)| (*name).to_owned()).chain(beside).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let device = |file: &str, text: &str| {
+        Profile::parse(file, text)
+            .map(|profile| format!("{}: {}; its golden words come out", profile.name, profile.title))
+    };
+    let ask =
+        check::Ask { json: as_json, color: colour() && stdout_is_terminal(), hall, profiles: &names, device: &device };
+    check::run(files, &ask, &mut std::io::stdout().lock()).unwrap_or(COULD_NOT)
+}
+
+/// Names of the register maps in the folder `devices` beside a site file.
+fn profiles_beside(folder: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.join("devices")).into_iter().flatten().flatten();
+    let maps = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    maps.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
+}
+
+fn stdout_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Runs `ballast replay` with this program's decision.
+pub fn replay_journal(journal: &std::path::Path, as_json: bool) -> u8 {
+    replay::run(journal, as_json, &mut crate::run::Again::default())
 }

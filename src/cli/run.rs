@@ -37,7 +37,8 @@ fn known(site: &Path, watch: &Watch) -> Result<Known, u8> {
 /// Recorded prices in real time from their first interval on; without a file the price is lost and the fall-back holds.
 fn recorded(path: Option<&Path>) -> Result<Prices, u8> {
     let Some(path) = path else { return Ok(Box::new(|_| None)) };
-    let world = World { hall: String::new(), prices: Some(path.to_owned()), prices_from: None, price_speed: None, seed: 0 };
+    let world =
+        World { hall: String::new(), prices: Some(path.to_owned()), prices_from: None, price_speed: None, seed: 0 };
     let mut load = world::prices(&world, PriceMix::measured(), 1)?;
     let clock = Clock::start();
     Ok(Box::new(move |_| load.at(clock.mono())))

@@ -74,7 +74,8 @@ pub(super) fn run(runtime: &Runtime, session: Session, begun: Begun, watch: &Wat
         eprintln!("no screen: {error}; the page shows the same");
         progress(&hub, &ended);
     }
-    let ended = joined.join().ok().flatten().ok_or_else(|| refuse("the loop broke; its journal tells how far it came"))?;
+    let ended =
+        joined.join().ok().flatten().ok_or_else(|| refuse("the loop broke; its journal tells how far it came"))?;
     tell(&site, &ended, watch.json);
     Ok(if ended.left == Power::ZERO { FINE } else { PROBLEMS })
 }
@@ -103,7 +104,9 @@ fn heed_interrupts(runtime: &Runtime, stop: Arc<AtomicBool>) {
         let mut asked = false;
         while interrupted().await {
             if asked {
-                eprintln!("ended at once: outlets are left as they are; their permits lapse where a device has a watchdog");
+                eprintln!(
+                    "ended at once: outlets are left as they are; their permits lapse where a device has a watchdog"
+                );
                 std::process::exit(130);
             }
             asked = true;
@@ -149,9 +152,16 @@ fn progress(hub: &Hub, ended: &AtomicBool) {
         if left.is_zero() {
             left = PROGRESS;
             let view = hub.view();
-            let watts = |watts: Option<i64>| watts.map_or_else(|| "no data".into(), |watts| Power::from_watts(watts).to_string());
+            let watts = |watts: Option<i64>| {
+                watts.map_or_else(|| "no data".into(), |watts| Power::from_watts(watts).to_string())
+            };
             let miners = Power::from_watts(view.miners_w);
-            eprintln!("import {}  hall {}  miners {miners}  {}", watts(view.poi_w), watts(view.hall_w), view.cause.name());
+            eprintln!(
+                "import {}  hall {}  miners {miners}  {}",
+                watts(view.poi_w),
+                watts(view.hall_w),
+                view.cause.name()
+            );
         }
     }
 }

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::summary::{row, score_json};
+use super::summary::{score_json, score_table};
 use super::{FINE, World, world};
-use crate::plant::{AtEnd, Curves, Plant, PriceMix, Score};
+use crate::plant::{AtEnd, Curves, Plant, PriceMix};
 use crate::simulate::{Outcome, Scenario, simulate};
 use crate::site::Site;
-use crate::units::span;
 
 /// How long a generated hall is simulated when nothing else was said.
 const AN_HOUR: Duration = Duration::from_secs(3_600);
@@ -23,7 +22,7 @@ pub fn run(site: &Path, world: World, length: Option<Duration>, start_up: Durati
             if as_json {
                 println!("{}", as_value(&site, &world, start_up, &outcome));
             } else {
-                print!("{}", as_text(&site, &world, start_up, &outcome));
+                print!("{}", as_text(&site, &world, &outcome));
             }
             FINE
         }
@@ -53,34 +52,15 @@ fn as_value(site: &Site, world: &World, start_up: Duration, outcome: &Outcome) -
     })
 }
 
-fn as_text(site: &Site, world: &World, start_up: Duration, outcome: &Outcome) -> String {
-    let mut text = format!("{}: hall {}, seed {}, {} ticks\n\n", site.name, world.hall, world.seed, outcome.ticks);
-    text += &format!("{:<34}{:>16}{:>16}\n", "", "whole span", format!("after {}", span(start_up)));
+fn as_text(site: &Site, world: &World, outcome: &Outcome) -> String {
     let after = outcome.after.as_ref();
-    type Column = (&'static str, fn(&Score) -> String);
-    let rows: [Column; 10] = [
-        ("time", |score| span(score.span)),
-        ("AI hall", |score| score.hall.to_string()),
-        ("miners", |score| score.miners.to_string()),
-        ("of the spare power there was", |score| share(score.of_spare())),
-        ("  static, hall nameplate", |score| share(score.reserved.share_of(score.spare))),
-        ("  static, largest load in hindsight", |score| share(score.hindsight.share_of(score.spare))),
-        ("worst over the limit", |score| score.worst_excess.to_string()),
-        ("over the limit", |score| format!("{:.1} kW s", score.excess.joules() as f64 / 1_000.0)),
-        ("time over the limit", |score| span(score.above)),
-        ("switches a unit and day", |score| per_day(score)),
-    ];
-    for (name, of) in rows {
-        text += &row(name, &of(&outcome.whole), &after.map(of).unwrap_or_default());
-    }
-    text
-}
-
-fn share(share: Option<crate::units::Share>) -> String {
-    share.map_or_else(|| "nothing to share".into(), |share| share.to_string())
-}
-
-fn per_day(score: &Score) -> String {
-    let days = score.span.as_secs_f64() / 86_400.0;
-    if days > 0.0 { format!("{:.1}", score.mean_switches_milli() as f64 / 1_000.0 / days) } else { String::new() }
+    let (limit, sheds) = (site.poi.import_limit, outcome.sheds);
+    format!(
+        "{}, import limit {limit}, hall {}, seed {}: {} ticks, shed {sheds} times for a limit\n\n{}",
+        site.name,
+        world.hall,
+        world.seed,
+        outcome.ticks,
+        score_table(&outcome.whole, after)
+    )
 }

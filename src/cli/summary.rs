@@ -1,12 +1,17 @@
 //! The end of a run in figures, for people and as JSON. Powers in whole watts, energy in watt-hours.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::plant::Score;
+use crate::run::Ended;
+use crate::site::Site;
+use crate::units::{Power, Share, span};
 
 /// A line of a table of two columns.
-pub(super) fn row(name: &str, whole: &str, after: &str) -> String {
-    format!("{name:<34}{whole:>16}{after:>16}\n")
+fn row(name: &str, whole: &str, after: &str) -> String {
+    format!("{name:<38}{whole:>16}{after:>16}\n")
 }
 
 /// A score as JSON.
@@ -32,4 +37,95 @@ pub(super) fn score_json(score: &Score) -> Value {
         "switches_mean_milli": score.mean_switches_milli(),
         "switches_most": score.most_switched,
     })
+}
+
+/// A run as JSON: truth where the site is emulated, stages, journal.
+pub(super) fn run_json(site: &Site, ended: &Ended) -> Value {
+    json!({
+        "site": site.name,
+        "import_limit_w": site.poi.import_limit.watts(),
+        "ticks": ended.ticks,
+        "late_ticks": ended.late_ticks,
+        "left_drawing_w": ended.left.watts(),
+        "whole": ended.score.as_ref().map(|(whole, _)| score_json(whole)),
+        "after_start_up": ended.score.as_ref().and_then(|(_, after)| after.as_ref()).map(score_json),
+        "stages": ended.stages,
+        "journal": {
+            "folder": ended.folder.display().to_string(),
+            "records": ended.journal.records,
+            "root": ended.journal.root,
+            "bytes": ended.journal.bytes,
+            "lost": ended.journal.lost,
+            "trouble": ended.journal.trouble,
+        },
+    })
+}
+
+/// A run for people.
+pub(super) fn run_text(site: &Site, ended: &Ended) -> String {
+    let mut text = String::new();
+    if let Some((whole, after)) = &ended.score {
+        text += &format!("{}, import limit {}\n\n", site.name, site.poi.import_limit);
+        text += &score_table(whole, after.as_ref());
+        text.push('\n');
+    }
+    text += &format!(
+        "{:<14}{:>9}{:>12}{:>12}{:>12}{:>12}{:>9}\n",
+        "stage", "count", "p50", "p99", "max", "budget", "missed"
+    );
+    for stage in ended.stages.iter().filter(|stage| stage.count > 0) {
+        let ms = |micros: u64| format!("{:.2} ms", micros as f64 / 1_000.0);
+        text += &format!(
+            "{:<14}{:>9}{:>12}{:>12}{:>12}{:>12}{:>9}\n",
+            stage.stage.name(),
+            stage.count,
+            ms(stage.p50_us),
+            ms(stage.p99_us),
+            ms(stage.max_us),
+            ms(stage.budget_us),
+            stage.missed
+        );
+    }
+    text += &format!("\n{} ticks, {} of them late\n", ended.ticks, ended.late_ticks);
+    let journal = &ended.journal;
+    text += &format!("journal: {} records, {} bytes, root {}\n", journal.records, journal.bytes, journal.root);
+    if journal.lost > 0 {
+        text +=
+            &format!("journal: {} records were LOST: {}\n", journal.lost, journal.trouble.clone().unwrap_or_default());
+    }
+    let folder = ended.folder.display();
+    text += &format!("decide it again:  ballast replay {folder}\nverify it:        ballast audit verify {folder}\n");
+    if ended.left > Power::ZERO {
+        text += &format!("\n{} of miners could not be proved off: look at the devices named above\n", ended.left);
+    }
+    text
+}
+
+/// A score beside the score after the start-up.
+pub(super) fn score_table(whole: &Score, after: Option<&Score>) -> String {
+    type Line = (&'static str, fn(&Score) -> String);
+    let lines: [Line; 13] = [
+        ("time", |score| span(Duration::from_secs(score.span.as_secs()))),
+        ("AI hall", |score| score.hall.to_string()),
+        ("house", |score| score.house.to_string()),
+        ("miners", |score| score.miners.to_string()),
+        ("spare power there was", |score| score.spare.to_string()),
+        ("absorbed of it", |score| share(score.of_spare())),
+        ("  static: limit less hall nameplate", |score| share(score.reserved.share_of(score.spare))),
+        ("  static: largest load in hindsight", |score| share(score.hindsight.share_of(score.spare))),
+        ("worst over the limit", |score| score.worst_excess.to_string()),
+        ("over the limit", |score| format!("{:.1} kW s", score.excess.joules() as f64 / 1_000.0)),
+        ("time over the limit", |score| span(score.above)),
+        ("switches a unit, mean", |score| format!("{:.2}", score.mean_switches_milli() as f64 / 1_000.0)),
+        ("switches a unit, most", |score| score.most_switched.to_string()),
+    ];
+    let mut text = row("", "whole run", if after.is_some() { "settled" } else { "" });
+    for (name, of) in lines {
+        text += &row(name, &of(whole), &after.map(of).unwrap_or_default());
+    }
+    text
+}
+
+fn share(share: Option<Share>) -> String {
+    share.map_or_else(|| "nothing there".into(), |share| share.to_string())
 }

@@ -8,7 +8,7 @@ use super::firm::Firm;
 use super::standing::Standing;
 use crate::market::price_to_use;
 use crate::plan::{Bound, Cause, Scope};
-use crate::site::{FeederIx, Group};
+use crate::site::FeederIx;
 use crate::snapshot::Snapshot;
 use crate::units::{Power, Price};
 
@@ -85,11 +85,11 @@ fn drain(facts: &Facts<'_>) -> Option<Power> {
 
 /// Power that costs more than it earns is not drawn.
 fn price(facts: &Facts<'_>) -> Option<Power> {
-    let earning = |(group, fixed): (&Group, &super::standing::Fixed)| match earns(facts.price, fixed.break_even) {
-        true => group.nameplate(),
-        false => Power::ZERO,
-    };
-    facts.price.map(|_| facts.standing.site.groups.iter().zip(&facts.standing.groups).map(earning).sum())
+    let mut curtailed = facts.standing.groups.iter().zip(&facts.standing.site.groups);
+    curtailed.any(|(fixed, _)| !earns(facts.price, fixed.break_even)).then(|| {
+        let earning = facts.standing.groups.iter().zip(&facts.standing.site.groups);
+        earning.filter(|(fixed, _)| earns(facts.price, fixed.break_even)).map(|(_, group)| group.nameplate()).sum()
+    })
 }
 
 /// No group draws more than it has.

@@ -53,7 +53,8 @@ pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path) -> Result
     let store = open_store(&folder.join("state"), &mut remarks);
     let (memory, start) = recall(site, store.as_ref());
     let clock = Clock::start_at(start);
-    let mut journal = Journal::open(folder, &format!("{}.ballast/journal", site.name), clock).map_err(|error| error.to_string())?;
+    let mut journal =
+        Journal::open(folder, &format!("{}.ballast/journal", site.name), clock).map_err(|error| error.to_string())?;
     let now = clock.now();
     let boot = Boot {
         boot: format!("{:x}-{:x}", now.wall.micros(), std::process::id()),
@@ -77,7 +78,10 @@ fn open_store(path: &Path, remarks: &mut Vec<String>) -> Option<Store> {
     match Store::open(path) {
         Ok((store, Opened::Whole)) => Some(store),
         Ok((store, Opened::SetAside { to, why })) => {
-            remarks.push(format!("state store was bad ({why}) and lies in {} now; dwell and margins are learnt anew", to.display()));
+            remarks.push(format!(
+                "state store was bad ({why}) and lies in {} now; dwell and margins are learnt anew",
+                to.display()
+            ));
             Some(store)
         }
         Err(error) => {

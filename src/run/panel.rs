@@ -12,7 +12,9 @@ use crate::snapshot::{Link, Reading, Snapshot};
 use crate::time::{Now, Wall};
 use crate::units::{Power, Share};
 use crate::web::words;
-use crate::web::{EventView, Faults, GroupView, JournalView, MAX_EVENTS, OrdersView, ScoreView, Severity, StageView, View};
+use crate::web::{
+    EventView, Faults, GroupView, JournalView, MAX_EVENTS, OrdersView, ScoreView, Severity, StageView, View,
+};
 
 /// A missed budget of one stage is told at most this often; the histogram counts them all.
 const MISSED_REST_US: u64 = 1_000_000;
@@ -106,7 +108,11 @@ impl Panel {
                 root_prefix: String::new(),
             },
             faults: seen.faults,
-            note: if seen.health.degraded { format!("the journal's disk refuses: {}", seen.health.trouble) } else { self.note.clone() },
+            note: if seen.health.degraded {
+                format!("the journal's disk refuses: {}", seen.health.trouble)
+            } else {
+                self.note.clone()
+            },
             demo: self.demo,
         }
     }

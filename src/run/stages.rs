@@ -90,7 +90,8 @@ const LONGEST_US: u64 = 60_000_000;
 
 impl Stages {
     pub(super) fn new(budgets: Budgets) -> Self {
-        let taken = Stage::ALL.iter().filter_map(|stage| Some((*stage, Histogram::new_with_bounds(1, LONGEST_US, 3).ok()?, 0)));
+        let taken =
+            Stage::ALL.iter().filter_map(|stage| Some((*stage, Histogram::new_with_bounds(1, LONGEST_US, 3).ok()?, 0)));
         Self { budgets, taken: taken.collect() }
     }
 
