@@ -11,7 +11,7 @@ use ballast::devices::profile::SHIPPED;
 use ballast::emulate::{CannotStart, Emulator};
 use ballast::plant::{Curves, HallLoad, Plant, Series};
 use ballast::site::Site;
-use ballast::time::Clock;
+use ballast::time::{Clock, Mono};
 use ballast::units::{Power, Share};
 use tokio::runtime::Handle;
 use tokio_modbus::ExceptionCode;
@@ -237,4 +237,16 @@ async fn a_site_of_sixty_pdus_needs_few_open_files() {
         let open = open.count();
         assert!(open < 700, "{open} open files");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_started_long_ago_does_not_age_the_plant() {
+    let site = site(METERS, &["gude-expert-pdu"]);
+    let plant = plant(&site);
+    let a_year_ago = Clock::start_at(Mono::START.after(Duration::from_secs(366 * 86_400)));
+    let emulator = Emulator::start(&site, &profiles(), Arc::clone(&plant), a_year_ago, &Handle::current()).unwrap();
+    let mut pdu = TcpStream::connect(to(&emulator, 3)).unwrap();
+    ask(&mut pdu, &[1, 0, 0, 0, 8]).unwrap();
+    until(async || (plant.lock().unwrap().at() > Mono::from_millis(50)).then_some(())).await;
+    assert!(plant.lock().unwrap().at() < Mono::from_millis(60_000));
 }

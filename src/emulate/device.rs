@@ -12,12 +12,11 @@ use tokio_modbus::server::Service;
 use tokio_modbus::server::tcp::Server;
 use tokio_modbus::{ExceptionCode, Request, Response};
 
-use super::locked;
-use crate::devices::Profile;
+use super::{PlantTime, locked};
+use crate::devices::profile::Profile;
 use crate::devices::profile::serve::Shown;
 use crate::plant::Plant;
 use crate::site::{DeviceIx, GroupIx, Site};
-use crate::time::Clock;
 
 /// How long to wait before listening again after an accept failed, for example for want of open files.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -31,12 +30,12 @@ pub(super) struct Device {
     group: Option<GroupIx>,
     outlets: u32,
     plant: Arc<Mutex<Plant>>,
-    clock: Clock,
+    time: PlantTime,
     connections: Arc<Semaphore>,
 }
 
 impl Device {
-    pub(super) fn new(site: &Site, ix: DeviceIx, profile: Profile, plant: Arc<Mutex<Plant>>, clock: Clock) -> Self {
+    pub(super) fn new(site: &Site, ix: DeviceIx, profile: Profile, plant: Arc<Mutex<Plant>>, time: PlantTime) -> Self {
         let (group, outlets) = {
             let mut plant = locked(&plant);
             if let Some(power) = &profile.power {
@@ -46,13 +45,13 @@ impl Device {
             (group, group.and_then(|group| site.groups.get(group)).map_or(0, |group| group.units))
         };
         let connections = Arc::new(Semaphore::new(usize::from(profile.connection.connections)));
-        Self { ix, profile, group, outlets, plant, clock, connections }
+        Self { ix, profile, group, outlets, plant, time, connections }
     }
 
     /// The answer to a request, from the plant as it is now; a write switches the plant.
     fn answer(&self, request: &Request<'_>) -> Result<Response, ExceptionCode> {
         let mut plant = locked(&self.plant);
-        plant.advance(self.clock.mono());
+        plant.advance(self.time.now());
         let on = self.group.map_or(0, |group| plant.outlets(group));
         let shown = Shown { power: Ok(plant.shown(self.ix)), on, outlets: self.outlets };
         let answer = self.profile.answer(request, &shown)?;

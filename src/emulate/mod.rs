@@ -15,10 +15,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::devices::Profile;
+use crate::devices::profile::Profile;
 use crate::plant::Plant;
 use crate::site::{DeviceIx, Site};
-use crate::time::Clock;
+use crate::time::{Clock, Mono};
 
 mod device;
 
@@ -82,9 +82,24 @@ struct Running {
     task: JoinHandle<()>,
 }
 
+/// The plant's own time: it runs as the clock does, but a clock may have started long before the plant.
+#[derive(Clone, Copy, Debug)]
+struct PlantTime {
+    clock: Clock,
+    started: Mono,
+    plant: Mono,
+}
+
+impl PlantTime {
+    fn now(&self) -> Mono {
+        self.plant.after(self.clock.mono().since(self.started))
+    }
+}
+
 impl Emulator {
     /// Listens on every device's address and starts to answer. `profiles` are the register maps by name. A meter's or PDU's refresh
-    /// time is taken from its register map. The plant runs by this clock from now on; whoever else advances it must use the same.
+    /// time is taken from its register map. From now on the plant runs on from where it is, as this clock passes, whatever the clock
+    /// shows; nobody else may advance it.
     ///
     /// # Errors
     /// [`CannotStart`] naming the device; then nothing listens.
@@ -95,6 +110,7 @@ impl Emulator {
         clock: Clock,
         runtime: &Handle,
     ) -> Result<Self, CannotStart> {
+        let time = PlantTime { clock, started: clock.mono(), plant: locked(&plant).at() };
         let mut listening = Vec::new();
         for (ix, device) in site.devices.iter().enumerate() {
             let profile = profiles.get(&device.profile).ok_or_else(|| CannotStart::NoProfile {
@@ -106,11 +122,11 @@ impl Emulator {
                 address: device.address,
                 error,
             })?;
-            let device = Device::new(site, ix, profile.clone(), Arc::clone(&plant), clock);
+            let device = Device::new(site, ix, profile.clone(), Arc::clone(&plant), time);
             listening.push((device, listener));
         }
         let devices = listening.into_iter().map(|(device, listener)| run(device, listener, runtime)).collect();
-        Ok(Self { devices, ticker: runtime.spawn(tick(plant, clock)) })
+        Ok(Self { devices, ticker: runtime.spawn(tick(plant, time)) })
     }
 
     /// Where a device listens: its address in the site file, with the port the system chose where the file says 0.
@@ -154,12 +170,12 @@ fn run(device: Device, (listener, address): (std::net::TcpListener, SocketAddr),
     Running { address, plugged, task }
 }
 
-async fn tick(plant: Arc<Mutex<Plant>>, clock: Clock) {
+async fn tick(plant: Arc<Mutex<Plant>>, time: PlantTime) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        locked(&plant).advance(clock.mono());
+        locked(&plant).advance(time.now());
     }
 }
 
