@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use ballast::journal::{Keeper, Opened, Store, store};
+use ballast::journal::{Keeper, Opened, Store, StoreError, store};
 
 fn open(path: &Path) -> (Store, Opened) {
     Store::open(path).unwrap()
@@ -65,6 +65,18 @@ fn a_snapshot_that_was_never_finished_does_not_stop_it() {
     let (store, opened) = open(dir.path());
     assert_eq!(opened, Opened::Whole);
     assert_eq!(store.get::<String>("key-499").unwrap().map(|value| value.len()), Some(2_000));
+}
+
+#[test]
+fn a_store_in_use_is_refused_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut first, _) = open(dir.path());
+    first.put(store::MARGINS, &5).unwrap();
+    first.commit().unwrap();
+    assert!(matches!(Store::open(dir.path()), Err(StoreError::InUse(_))));
+    drop(first);
+    let (second, opened) = open(dir.path());
+    assert_eq!((second.get(store::MARGINS).unwrap(), opened), (Some(5), Opened::Whole));
 }
 
 /// Damages the file at this part of its length and opens the store. Whether it was set aside.

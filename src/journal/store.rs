@@ -6,10 +6,12 @@
 //! set aside and begun again.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +38,11 @@ const COMMITS_FILE: &str = "commits";
 /// Bytes of a key.
 const MOST_KEY: usize = 200;
 
+/// How often, and how long apart, it is looked whether somebody else still holds the store. sled lets go of its lock a
+/// moment after it was dropped.
+const LOOKS: u32 = 200;
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// How the store was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opened {
@@ -61,6 +68,9 @@ pub enum StoreError {
         /// What sled or the system said.
         why: String,
     },
+    /// Another process works with it. It is left as it is.
+    #[error("store `{0}` is used by another process; end that one or name another folder")]
+    InUse(PathBuf),
     /// The key or value is too large.
     #[error("`{key}` has {bytes} bytes; a key has 1 to {MOST_KEY}, a value {MOST}")]
     TooLarge {
@@ -93,8 +103,11 @@ impl Store {
     /// Opens the store in this folder, or begins one. A bad one is set aside.
     ///
     /// # Errors
-    /// Where not even an empty one can be begun.
+    /// Where another process works with it, or not even an empty one can be begun.
     pub fn open(path: &Path) -> Result<(Self, Opened), StoreError> {
+        if is_held(path) {
+            return Err(StoreError::InUse(path.to_owned()));
+        }
         let ((db, commits), opened) = match try_open(path) {
             Ok(found) => (found, Opened::Whole),
             Err(why) => {
@@ -190,6 +203,20 @@ impl Store {
             Err(_) => Err(refused(&self.path, "sled panicked over a damaged page".to_owned())),
         }
     }
+}
+
+/// Whether somebody else holds sled's lock, for longer than sled needs to end. A store in use is not a damaged one.
+fn is_held(path: &Path) -> bool {
+    let held = || {
+        let db = File::open(path.join("db"));
+        db.is_ok_and(|db| matches!(db.try_lock(), Err(TryLockError::WouldBlock)))
+    };
+    (0..LOOKS).all(|look| {
+        if look > 0 {
+            thread::sleep(LOOK_EVERY);
+        }
+        held()
+    })
 }
 
 /// Opens the database and counts its commits.
