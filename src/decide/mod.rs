@@ -122,8 +122,7 @@ fn act(facts: &Facts<'_>, memory: &mut Memory, events: &mut Vec<Event>) {
         memory.intends.clear();
         return;
     }
-    let (site, feeders) = shed::rooms(facts, memory);
-    let (by_site, by_feeder) = shed::for_limits(standing, memory, now, site, feeders);
+    let (by_site, by_feeder) = shed::for_limits(standing, memory, now, shed::rooms(facts, memory));
     let shed = [by_site.event(limit_cause(facts)), by_feeder.event(Cause::FeederRating)];
     if shed.iter().any(Option::is_some) {
         memory.shed_at = Some(now);
