@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{COULD_NOT, FINE, PROBLEMS};
 use crate::document::{Code, MAX_BYTES, Problem, Problems};
-use crate::site::check::{Finding, Report, check};
+use crate::site::check::{Finding, KnownProfile, Report, check};
 use crate::site::file::{Places, load_placed};
 use crate::units::Power;
 
@@ -24,8 +24,8 @@ pub struct Ask<'a> {
     pub color: bool,
     /// Show the reserve also for this reading of the hall.
     pub hall: Option<Power>,
-    /// Names of the device files there are.
-    pub profiles: &'a [&'a str],
+    /// The device files there are.
+    pub profiles: &'a [KnownProfile<'a>],
     /// Reads a device file: one line that says what it describes, or its problems.
     pub device: &'a dyn Fn(&str, &str) -> Result<String, Problems>,
 }
