@@ -185,6 +185,9 @@ impl Loop {
         let (mut last, mut viewed, mut kept) = (self.clock.mono(), Mono::START, Mono::START);
         loop {
             let woken = self.waker.wait(&self.clock, last.after(rest), last.after(period));
+            if woken.is_some() && !self.sight.is_news(&self.wires) && self.clock.mono().since(last) < period {
+                continue;
+            }
             let now = self.now();
             self.late_ticks += u64::from(self.tick > 0 && now.mono.since(last) > period * 2);
             last = now.mono;
