@@ -254,9 +254,16 @@ impl Loop {
     fn decide(&mut self, now: Now, sample: Mono) -> (Snapshot, Plan) {
         self.tick += 1;
         let price = (self.prices)(now.mono).map(|price| PriceSeen { price, at: now.mono });
-        let durable = self.journal.durable();
+        let known = Snapshot {
+            tick: self.tick,
+            now,
+            price,
+            orders: self.orders,
+            durable: self.journal.durable(),
+            ..Snapshot::default()
+        };
         let lowering: Vec<bool> = self.memory.groups.iter().map(|group| group.lowering.is_some()).collect();
-        let snapshot = self.sight.look(&self.wires, &lowering, now, self.tick, price, self.orders, durable);
+        let snapshot = self.sight.look(&self.wires, &lowering, known);
         let before = self.clock.mono();
         let (plan, memory) = decide(&self.standing, std::mem::take(&mut self.memory), &snapshot);
         self.memory = memory;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::stages::Stage;
 use crate::devices::wire::{Seen, Wire};
 use crate::site::{DeviceIx, Site};
-use crate::snapshot::{GroupSeen, NoData, Orders, PriceSeen, Reading, Snapshot};
-use crate::time::{Mono, Now};
+use crate::snapshot::{GroupSeen, NoData, Reading, Snapshot};
+use crate::time::Mono;
 use crate::units::Power;
 
 /// A group's power is entered again at least this often.
@@ -72,34 +72,20 @@ impl Sight {
         }
     }
 
-    /// Looks at every connection once.
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn look(
-        &mut self,
-        wires: &[Wire],
-        lowering: &[bool],
-        now: Now,
-        tick: u64,
-        price: Option<PriceSeen>,
-        orders: Orders,
-        durable: u64,
-    ) -> Snapshot {
+    /// Looks at every connection once and puts what it saw beside what is `known` of the tick already.
+    pub(super) fn look(&mut self, wires: &[Wire], lowering: &[bool], known: Snapshot) -> Snapshot {
         for (ix, (device, _)) in self.groups.iter().enumerate() {
             if let (Some(wire), Some(seen)) = (wires.get(*device), self.seen.get_mut(ix)) {
                 *seen = wire.seen();
             }
         }
-        self.enter(lowering, now.mono);
+        self.enter(lowering, known.now.mono);
         Snapshot {
-            tick,
-            now,
             poi: meter(wires, Some(self.poi)),
             hall: meter(wires, self.hall),
             house: meter(wires, self.house),
-            price,
-            orders,
-            durable,
             groups: self.entered.clone(),
+            ..known
         }
     }
 
