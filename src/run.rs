@@ -4,6 +4,7 @@
 //! what every connection has seen ([`sight`]), decides, hands each connection its command, records the tick, and measures
 //! itself ([`stages`]). It never waits for a disk, a device, a page or the async runtime. It ends on a ramp.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +18,7 @@ use crate::decide::{Memory, Standing, decide};
 use crate::devices::Profile;
 use crate::devices::wire::Wire;
 use crate::journal::{Journal, Summary};
-use crate::plan::Plan;
+use crate::plan::{Cause, Plan};
 use crate::plant::Score;
 use crate::site::Site;
 use crate::snapshot::{Orders, PriceSeen, Snapshot};
@@ -98,6 +99,8 @@ pub struct Ended {
     pub left: Power,
     /// Ticks that came later than twice the period.
     pub late_ticks: u64,
+    /// How long each rule was the one that bound.
+    pub bound: BTreeMap<Cause, Duration>,
 }
 
 /// Starts the loop on a thread of its own.
@@ -131,6 +134,7 @@ struct Loop {
     tick: u64,
     offset_us: i64,
     late_ticks: u64,
+    bound: BTreeMap<Cause, Duration>,
     began: Mono,
     drain_until: Option<Mono>,
     before_drain: Option<Score>,
@@ -165,6 +169,7 @@ impl Loop {
             tick: 0,
             offset_us: offset(now),
             late_ticks: 0,
+            bound: BTreeMap::new(),
             began: now.mono,
             drain_until: None,
             before_drain: None,
@@ -185,11 +190,16 @@ impl Loop {
         let (mut last, mut viewed, mut kept) = (self.clock.mono(), Mono::START, Mono::START);
         loop {
             let woken = self.waker.wait(&self.clock, last.after(rest), last.after(period));
+            if woken.is_some() && !self.sight.is_news(&self.wires) && self.clock.mono().since(last) < period {
+                continue;
+            }
             let now = self.now();
             self.late_ticks += u64::from(self.tick > 0 && now.mono.since(last) > period * 2);
+            let passed = now.mono.since(last);
             last = now.mono;
             self.hear(now);
             let (snapshot, plan) = self.decide(now, woken.unwrap_or(now.mono));
+            *self.bound.entry(plan.cause).or_default() += passed;
             if now.mono.since(viewed) >= VIEW_EVERY {
                 viewed = now.mono;
                 self.show(&snapshot, &plan);
@@ -350,6 +360,7 @@ impl Loop {
             score: self.emulated.as_ref().map(|emulated| (emulated.score().0, self.before_drain)),
             left: plan.counted,
             late_ticks: self.late_ticks,
+            bound: self.bound,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::plant::Score;
 use crate::run::Ended;
@@ -47,6 +47,7 @@ pub(super) fn run_json(site: &Site, ended: &Ended) -> Value {
         "ticks": ended.ticks,
         "late_ticks": ended.late_ticks,
         "left_drawing_w": ended.left.watts(),
+        "bound_ms": bound_json(ended),
         "whole": ended.score.as_ref().map(|(whole, _)| score_json(whole)),
         "after_start_up": ended.score.as_ref().and_then(|(_, after)| after.as_ref()).map(score_json),
         "stages": ended.stages,
@@ -61,14 +62,30 @@ pub(super) fn run_json(site: &Site, ended: &Ended) -> Value {
     })
 }
 
+fn bound_json(ended: &Ended) -> Value {
+    let millis = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    ended.bound.iter().map(|(cause, time)| (cause.name().to_owned(), json!(millis(time)))).collect::<Map<_, _>>().into()
+}
+
+/// Which rule bound for what part of the time, longest first.
+fn bound_text(ended: &Ended) -> String {
+    let whole: Duration = ended.bound.values().sum();
+    let mut parts: Vec<_> = ended.bound.iter().collect();
+    parts.sort_by_key(|(_, time)| std::cmp::Reverse(**time));
+    let percent = |time: &Duration| time.as_secs_f64() * 100.0 / whole.as_secs_f64().max(0.001);
+    let parts: Vec<_> = parts.iter().map(|(cause, time)| format!("{} {:.0} %", cause.name(), percent(time))).collect();
+    format!("what bound the miners: {}\n", parts.join(", "))
+}
+
 /// A run for people.
 pub(super) fn run_text(site: &Site, ended: &Ended) -> String {
     let mut text = String::new();
     if let Some((whole, after)) = &ended.score {
         text += &format!("{}, import limit {}\n\n", site.name, site.poi.import_limit);
         text += &score_table(whole, after.as_ref());
-        text.push('\n');
     }
+    text += &bound_text(ended);
+    text.push('\n');
     text += &format!(
         "{:<14}{:>9}{:>12}{:>12}{:>12}{:>12}{:>9}\n",
         "stage", "count", "p50", "p99", "max", "budget", "missed"

@@ -43,6 +43,8 @@ pub(super) struct Sight {
     /// Device and smallest move of each group.
     groups: Vec<(DeviceIx, Power)>,
     entered: Vec<GroupSeen>,
+    /// The last value of the meter that wakes the loop.
+    news: Option<Power>,
     seen: Vec<Seen>,
     commanded: Vec<Option<u64>>,
     told: Vec<Told>,
@@ -67,6 +69,7 @@ impl Sight {
             seen: vec![Seen::default(); groups.len()],
             commanded: vec![None; groups.len()],
             groups,
+            news: None,
             told: vec![],
             sent: vec![],
         }
@@ -87,6 +90,13 @@ impl Sight {
             groups: self.entered.clone(),
             ..known
         }
+    }
+
+    /// Whether the meter that wakes the loop shows another value than in the last picture. A meter is read more often than it
+    /// refreshes, so that a new value is seen soon; the same value again is no reason to decide again before the period.
+    pub(super) fn is_news(&mut self, wires: &[Wire]) -> bool {
+        let now = meter(wires, Some(self.hall.unwrap_or(self.poi))).known().map(|(power, _)| power);
+        std::mem::replace(&mut self.news, now) != now
     }
 
     fn enter(&mut self, lowering: &[bool], now: Mono) {
