@@ -129,7 +129,9 @@ fn placed(error: &Finding, places: &Places) -> Problem {
 
 fn read(path: &Path) -> Result<String, String> {
     let file = path.display();
-    let size = std::fs::metadata(path).map_err(|error| format!("{file}: {error}"))?.len();
+    let size = std::fs::metadata(path)
+        .map_err(|error| format!("{file}: {error}; give the path of a site or device file"))?
+        .len();
     if size > MAX_BYTES as u64 {
         return Err(format!("{file}: has {size} bytes, more than the {MAX_BYTES} that are read"));
     }

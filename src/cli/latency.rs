@@ -79,7 +79,7 @@ fn point(site: &Site, refresh: &[Duration], response: Duration, length: Duration
         path.proof = path.proof.max(response + Duration::from_secs(2));
     }
     let (mut joules, mut spare, mut worst) = (0_i64, 0_i64, Power::ZERO);
-    let mut seconds = 0;
+    let mut millis = 0_i64;
     for seed in 1..=seeds {
         let world = World { hall: "inference".into(), prices: None, prices_from: None, price_speed: None, seed };
         let Ok((hall, _)) = world::hall(&site, &world, AtEnd::Hold, false) else { continue };
@@ -90,10 +90,10 @@ fn point(site: &Site, refresh: &[Duration], response: Duration, length: Duration
         let score = outcome.after.unwrap_or(outcome.whole);
         joules = joules.saturating_add(score.miners.joules());
         spare = spare.saturating_add(score.spare.joules());
-        seconds += i64::try_from(score.span.as_secs()).unwrap_or(0);
+        millis += i64::try_from(score.span.as_millis()).unwrap_or(0);
         worst = worst.max(score.worst_excess);
     }
-    let mean = |joules: i64| Power::from_watts(joules / seconds.max(1));
+    let mean = |joules: i64| Power::from_watts(joules.saturating_mul(1_000) / millis.max(1));
     Point { response, miners: mean(joules), spare: mean(spare), worst }
 }
 

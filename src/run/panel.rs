@@ -132,18 +132,23 @@ impl Panel {
     pub(super) fn view(&self, standing: &Standing, seen: Seen<'_>) -> View {
         let (site, snapshot, plan) = (&standing.site, seen.snapshot, seen.plan);
         let measured = |reading: Reading| reading.known().map(|(power, _)| power.watts());
-        let house = measured(snapshot.house).map_or(site.house.nameplate, Power::from_watts);
-        let hall = measured(snapshot.hall);
+        // What a lost meter showed last is not shown as if it were now.
+        let young = |reading: Reading, age: Duration| {
+            reading.known().filter(|(_, at)| snapshot.now.mono.since(*at) <= age).map(|(power, _)| power.watts())
+        };
+        let (poi, hall) = (young(snapshot.poi, site.ages.meter), young(snapshot.hall, site.ages.meter));
+        let house_seen = young(snapshot.house, site.ages.device);
+        let house = house_seen.map_or(site.house.nameplate, Power::from_watts);
         let limit = site.poi.import_limit;
         let orders = snapshot.orders;
         View {
             unix_ms: snapshot.now.wall.micros() / 1_000,
             site: site.name.clone(),
             import_limit_w: limit.watts(),
-            poi_w: measured(snapshot.poi),
+            poi_w: poi,
             hall_w: hall,
             hall_worst_w: (plan.firm - house).or_zero().watts(),
-            house_w: measured(snapshot.house),
+            house_w: house_seen,
             miners_w: snapshot.groups.iter().filter_map(|group| measured(group.power)).sum(),
             counted_w: plan.counted.watts(),
             ceiling_w: plan.ceiling.watts(),
@@ -216,6 +221,9 @@ fn told(event: &Event, site: &Site) -> Option<(Severity, String)> {
     let name = |ix: usize| site.groups.get(ix).map_or("?", |group| group.name.as_str());
     let cause = |cause: Cause| words::name(cause);
     let told = match *event {
+        Event::ModeChange { to: Cause::Nameplate, ceiling_w, .. } => {
+            (Severity::Info, format!("nothing binds: miners may draw {ceiling_w}"))
+        }
         Event::ModeChange { to, ceiling_w, .. } => {
             (Severity::Info, format!("{} binds: miners may draw {ceiling_w}", cause(to)))
         }
