@@ -14,7 +14,9 @@ pub fn run(site: &Path, watch: Watch, prices: Option<&Path>, shadow: bool) -> u8
     control(site, watch, prices, shadow).unwrap_or_else(|code| code)
 }
 
-fn control(site: &Path, watch: Watch, prices: Option<&Path>, shadow: bool) -> Result<u8, u8> {
+fn control(site: &Path, mut watch: Watch, prices: Option<&Path>, shadow: bool) -> Result<u8, u8> {
+    // A journal in a temporary folder would forget dwell, margins and the last good file at every reboot.
+    watch.journal.get_or_insert_with(|| site.with_extension("journal"));
     let known = known(site, &watch)?;
     let prices = recorded(prices)?;
     let runtime = session::runtime()?;

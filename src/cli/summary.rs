@@ -7,11 +7,14 @@ use serde_json::{Map, Value, json};
 use crate::plant::Score;
 use crate::run::Ended;
 use crate::site::Site;
-use crate::units::{Power, Share, span};
+use crate::units::{Share, span};
+
+/// The time scored is shown to the nearest second.
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
 /// A line of a table of two columns.
 fn row(name: &str, whole: &str, after: &str) -> String {
-    format!("{name:<38}{whole:>16}{after:>16}\n")
+    format!("{}\n", format!("{name:<38}{whole:>16}{after:>16}").trim_end())
 }
 
 /// A score as JSON.
@@ -112,9 +115,6 @@ pub(super) fn run_text(site: &Site, ended: &Ended) -> String {
     }
     let folder = ended.folder.display();
     text += &format!("decide it again:  ballast replay {folder}\nverify it:        ballast audit verify {folder}\n");
-    if ended.left > Power::ZERO {
-        text += &format!("\n{} of miners could not be proved off: look at the devices named above\n", ended.left);
-    }
     text
 }
 
@@ -122,7 +122,7 @@ pub(super) fn run_text(site: &Site, ended: &Ended) -> String {
 pub(super) fn score_table(whole: &Score, after: Option<&Score>) -> String {
     type Line = (&'static str, fn(&Score) -> String);
     let lines: [Line; 13] = [
-        ("time", |score| span(Duration::from_secs(score.span.as_secs()))),
+        ("time", |score| span(Duration::from_secs(score.span.saturating_add(HALF_A_SECOND).as_secs()))),
         ("AI hall", |score| score.hall.to_string()),
         ("house", |score| score.house.to_string()),
         ("miners", |score| score.miners.to_string()),
