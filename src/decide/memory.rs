@@ -52,6 +52,9 @@ pub struct GroupMemory {
     pub told: Option<u64>,
     /// What it is counted to draw: as told once that is proved, never less.
     pub counted: Power,
+    /// What it draws beyond what it was told, as last seen with nothing pending: units that run unasked, miners that draw
+    /// more than their plate. No command is known to lower it, so it counts against every class.
+    pub beyond: Power,
     /// When it was last told to lower, until that is proved.
     pub lowering: Option<Mono>,
     /// It did not follow within its proof time: counts as drawing, and as not controllable.

@@ -54,14 +54,16 @@ fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
         .collect();
     feeders.push(Room::unbounded(standing.classes.len()));
     for (ix, group) in memory.groups.iter().enumerate() {
-        let class = match controllable(memory, ix) {
-            true => standing.groups.get(ix).map_or(usize::MAX, |fixed| fixed.class),
-            false => usize::MAX,
+        let (class, beyond) = match controllable(memory, ix) {
+            true => (standing.groups.get(ix).map_or(usize::MAX, |fixed| fixed.class), group.beyond),
+            false => (usize::MAX, Power::ZERO),
         };
-        room.take(class, group.counted);
-        if let Some(feeder) = feeders.get_mut(standing.feeder_of(ix)) {
-            feeder.take(class, group.counted);
-        }
+        let take = |room: &mut Room| {
+            room.take(class, (group.counted - beyond).or_zero());
+            room.take(usize::MAX, beyond);
+        };
+        take(&mut room);
+        feeders.iter_mut().skip(standing.feeder_of(ix)).take(1).for_each(take);
     }
     (room, feeders)
 }

@@ -32,7 +32,8 @@ impl Shed {
 }
 
 /// The room under the limits when every group draws what it was told: a group that was told to lower counts as drawing for
-/// each class by whose time it is not gone yet, one that cannot be controlled counts as drawing for all.
+/// each class by whose time it is not gone yet. One that cannot be controlled counts as drawing for all, and so does what a
+/// group draws beyond what it was told.
 pub(super) fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
     let standing = facts.standing;
     let bound = import_bound(facts);
@@ -48,9 +49,10 @@ pub(super) fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
             true => {
                 let told = told_power(standing, memory, ix);
                 room.take(fixed.class, told);
+                room.take(standing.classes.len(), group.beyond);
                 if let Some(since) = group.lowering {
                     late(standing, fixed.class, since, facts.snapshot.now.mono)
-                        .for_each(|class| room.take_at(class, group.counted - told));
+                        .for_each(|class| room.take_at(class, (group.counted - group.beyond - told).or_zero()));
                 }
             }
         };

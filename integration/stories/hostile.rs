@@ -1,0 +1,55 @@
+//! Worlds that are less kind than the file says: miners that draw more than their plate, PDUs in local mode, meters that
+//! jitter, a loop that stood still. What the decision promises must hold there too, or be told.
+
+use ballast::units::{Power, Share};
+
+use super::bench::{Bench, group, kw, ms, site};
+
+/// Ten PDUs of 64 miners, as real rooms have them.
+fn rooms() -> ballast::site::Site {
+    let mut site = site();
+    site.groups =
+        (0..10).map(|ix| group(&format!("pdu-{ix}"), usize::from(ix >= 5), 60, kw(23), 17_500, 500)).collect();
+    site
+}
+
+#[test]
+fn what_runs_unasked_is_made_room_for() {
+    let mut bench = Bench::new(site()).all_on();
+    bench.set_hall(kw(29_000));
+    bench.pass(ms(20_000));
+    assert!(bench.import() <= kw(40_000));
+    bench.local[1] = u64::MAX;
+    bench.pass(ms(5_000));
+    assert!(bench.import() <= kw(40_000), "south runs unasked: {}", bench.import());
+}
+
+#[test]
+fn miners_that_draw_more_than_their_plate_break_no_limit() {
+    let mut bench = Bench::new(rooms()).all_on();
+    bench.draw.fill(Share::from_ppm(1_060_000));
+    bench.set_hall(kw(20_000));
+    bench.pass(ms(10_000));
+    let mut hall = 20_000;
+    while hall < 30_000 {
+        hall += 200;
+        bench.set_hall(kw(hall));
+        bench.pass(ms(100));
+        assert!(bench.import() <= kw(40_000), "at {hall}: {}", bench.import());
+    }
+}
+
+#[test]
+fn miners_that_draw_more_than_their_plate_are_still_seen_to_follow() {
+    let mut bench = Bench::new(rooms()).all_on();
+    bench.draw.fill(Share::from_ppm(1_060_000));
+    for hall in [20_000, 27_000, 28_000, 29_000, 28_500, 29_500] {
+        bench.set_hall(kw(hall));
+        bench.pass(ms(10_000));
+    }
+    let lost: Vec<_> = bench.memory.groups.iter().map(|group| group.not_following).collect();
+    assert!(!lost.contains(&true), "they obeyed: {lost:?}");
+    bench.set_hall(kw(5_000));
+    bench.pass(ms(400_000));
+    assert!(bench.miners() >= kw(13_800), "{}", bench.miners());
+}
