@@ -53,3 +53,21 @@ fn miners_that_draw_more_than_their_plate_are_still_seen_to_follow() {
     bench.pass(ms(400_000));
     assert!(bench.miners() >= kw(13_800), "{}", bench.miners());
 }
+
+#[test]
+fn a_hall_that_draws_more_than_its_plate_counts_as_what_it_draws() {
+    let mut bench = Bench::new(site()).all_on();
+    bench.set_hall(kw(32_000));
+    bench.pass(ms(5_000));
+    assert!(bench.import() <= kw(40_000), "{}", bench.import());
+}
+
+#[test]
+fn load_above_every_plate_is_made_room_for_by_what_the_poi_says() {
+    let mut bench = Bench::new(site()).all_on();
+    // each group draws a little more than its plate, less than its meter could be wrong by
+    bench.draw.fill(Share::from_ppm(1_003_000));
+    bench.set_hall(kw(30_000));
+    bench.pass(ms(5_000));
+    assert!(bench.import() <= kw(40_000), "{}", bench.import());
+}

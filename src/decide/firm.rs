@@ -47,7 +47,7 @@ impl Firm {
             feeder: None,
         };
         let mut firm = Self {
-            now: metered.max(remainder.map_or(Power::ZERO, |(power, _)| power)).min(nameplate),
+            now: metered.max(remainder.map_or(Power::ZERO, |(power, _)| power)),
             nameplate,
             hall_unknown: hall.is_none(),
             poi_age: aged(snapshot.poi, snapshot).map(|(_, age)| age),

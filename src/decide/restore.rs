@@ -44,7 +44,7 @@ fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
     let highest = memory.envelope.highest().max(firm.now);
     let margin = memory.margin.covering(site.fill.confidence, firm.nameplate);
     let expected = |class: usize| {
-        let reserved = (highest + firm.reserve(class).max(margin)).min(firm.nameplate);
+        let reserved = (highest + firm.reserve(class).max(margin)).min(firm.nameplate.max(highest));
         reserved.max(firm.worst.get(class).copied().unwrap_or(firm.nameplate))
     };
     let bound = import_bound(facts);
