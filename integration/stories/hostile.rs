@@ -63,6 +63,45 @@ fn a_hall_that_draws_more_than_its_plate_counts_as_what_it_draws() {
 }
 
 #[test]
+fn a_hall_without_a_meter_leaves_its_nameplate_and_no_less() {
+    let mut site = site();
+    site.hall.meter = None;
+    let mut bench = Bench::new(site);
+    bench.set_hall(kw(10_000));
+    bench.hall = None;
+    bench.pass(ms(60_000));
+    assert!(bench.miners() >= kw(9_900), "the limit less the nameplate: {}", bench.miners());
+}
+
+#[test]
+fn a_poi_meter_that_falls_silent_sheds_nothing_that_the_hall_allows() {
+    let mut bench = Bench::new(site()).all_on();
+    bench.set_hall(kw(25_000));
+    bench.pass(ms(20_000));
+    let before = bench.miners();
+    for age in 1..200 {
+        bench.poi_age = Some(ms(age * 100));
+        bench.pass(ms(100));
+    }
+    assert_eq!(bench.miners(), before);
+}
+
+#[test]
+fn load_that_only_the_poi_sees_stays_counted_when_the_poi_is_lost() {
+    let mut bench = Bench::new(site()).all_on();
+    bench.set_hall(kw(22_000));
+    bench.hall_truth = kw(26_000);
+    bench.pass(ms(20_000));
+    bench.poi_lost = true;
+    for step in 0..40 {
+        bench.set_hall(kw(22_000 + step * 100));
+        bench.hall_truth = kw(26_000 + step * 100);
+        bench.pass(ms(1_000));
+        assert!(bench.import() <= kw(40_000), "{}", bench.import());
+    }
+}
+
+#[test]
 fn load_above_every_plate_is_made_room_for_by_what_the_poi_says() {
     let mut bench = Bench::new(site()).all_on();
     // each group draws a little more than its plate, less than its meter could be wrong by

@@ -21,6 +21,8 @@ pub(super) struct Firm {
     pub(super) now: Power,
     /// The nameplates together.
     pub(super) nameplate: Power,
+    /// What only the POI sees: its remainder beyond what the load meters say. Held while the POI is lost.
+    pub(super) hidden: Power,
     /// The hall's meter has no value.
     pub(super) hall_unknown: bool,
     /// Ages of the POI and hall readings, where there are any.
@@ -29,26 +31,29 @@ pub(super) struct Firm {
 }
 
 impl Firm {
-    /// Reads the firm load out of the snapshot. With a meter of its own and the POI's remainder, the higher counts.
+    /// Reads the firm load out of the snapshot. With a meter of its own and the POI's remainder, the higher counts. A POI
+    /// that is lost or stale takes nothing back: what only it had seen stays counted, and nothing more is made of it.
     pub(super) fn read(standing: &Standing, memory: &Memory, snapshot: &Snapshot) -> Self {
         let site = &standing.site;
         let (hall, house) = (aged(snapshot.hall, snapshot), aged(snapshot.house, snapshot));
-        let remainder = remainder(memory, snapshot);
+        let fresh = |seen: Option<(Power, Duration)>| seen.filter(|(_, age)| *age <= site.ages.meter);
+        let remainder = fresh(remainder(memory, snapshot));
         let value = |load: &FirmLoad, seen: Option<(Power, Duration)>| {
             seen.map_or(load.nameplate, |(value, _)| value.or_zero())
         };
         let metered = value(&site.hall, hall) + value(&site.house, house);
-        let nameplate = site.hall.nameplate + site.house.nameplate;
-        let both = FirmLoad {
-            nameplate,
-            slew: site.hall.slew + site.house.slew,
-            step: site.hall.step + site.house.step,
-            meter: None,
-            feeder: None,
+        let hidden = match (remainder, fresh(hall)) {
+            (Some((power, poi_age)), Some((_, hall_age))) => {
+                // The hall may have risen since its own reading, which its worst case has already.
+                let since = (site.hall.slew + site.house.slew).over(hall_age.saturating_sub(poi_age));
+                (power - metered - since).or_zero()
+            }
+            _ => memory.hidden,
         };
         let mut firm = Self {
-            now: metered.max(remainder.map_or(Power::ZERO, |(power, _)| power)),
-            nameplate,
+            now: remainder.map_or(Power::ZERO, |(power, _)| power).max(metered + hidden),
+            nameplate: site.hall.nameplate + site.house.nameplate,
+            hidden,
             hall_unknown: hall.is_none(),
             poi_age: aged(snapshot.poi, snapshot).map(|(_, age)| age),
             hall_age: hall.map(|(_, age)| age),
@@ -57,8 +62,7 @@ impl Firm {
         for response in &standing.classes {
             let by_hall = site.hall.worst_case(hall, site.tick.period, *response);
             let by_house = site.house.worst_case(house, site.tick.period, *response);
-            let by_poi = remainder.map_or(Power::ZERO, |seen| both.worst_case(Some(seen), site.tick.period, *response));
-            firm.worst.push((by_hall + by_house).max(by_poi));
+            firm.worst.push((by_hall + by_house + hidden).max(firm.now));
             firm.hall.push(by_hall);
             firm.house.push(by_house);
         }

@@ -20,6 +20,8 @@ pub struct Memory {
     pub envelope: Envelope,
     /// Learnt on top of it.
     pub margin: Margin,
+    /// Firm load that only the POI saw when it was last fresh.
+    pub hidden: Power,
     /// Raises announced in the record of tick `announced`, to be sent once that record is durable.
     pub intends: Vec<(GroupIx, u64)>,
     /// The tick whose record announces `intends`.

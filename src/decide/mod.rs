@@ -45,6 +45,7 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
     memory.pass(&standing.site, snapshot);
     count(standing, &mut memory, snapshot, &mut events);
     let firm = Firm::read(standing, &memory, snapshot);
+    memory.hidden = firm.hidden;
     learn(standing, &mut memory, &firm, now);
     slide_cap(standing, &mut memory, snapshot, &firm);
     let (price, price_lost) = rules::price_in_force(standing, snapshot);

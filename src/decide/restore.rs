@@ -33,7 +33,9 @@ fn allowed(facts: &Facts<'_>, memory: &Memory) -> bool {
     let fresh = |age: Option<std::time::Duration>| age.is_some_and(|age| age <= ages.meter);
     let settled =
         memory.shed_at.is_none_or(|at| facts.snapshot.now.mono.since(at) >= facts.standing.site.restore.settle);
-    fresh(facts.firm.poi_age) && fresh(facts.firm.hall_age) && settled && !orders.e_stop && !orders.drain
+    // A hall without a meter counts as its nameplate always: there is nothing to wait for.
+    let hall_fresh = facts.standing.site.hall.meter.is_none() || fresh(facts.firm.hall_age);
+    fresh(facts.firm.poi_age) && hall_fresh && settled && !orders.e_stop && !orders.drain
 }
 
 /// The room that may be filled: under the envelope and the larger of the declared reserve and the learnt margin, less all
