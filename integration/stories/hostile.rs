@@ -102,6 +102,22 @@ fn load_that_only_the_poi_sees_stays_counted_when_the_poi_is_lost() {
 }
 
 #[test]
+fn a_meter_that_misses_a_sample_now_and_then_wears_no_relay() {
+    let mut bench = Bench::new(site()).all_on();
+    bench.set_hall(kw(27_000));
+    bench.pass(ms(60_000));
+    let (mut before, mut changes) = (bench.told(0) + bench.told(1), 0);
+    for tick in 0..6_000 {
+        bench.age = ms(if tick % 150 == 0 { 220 } else { 20 });
+        bench.pass(ms(100));
+        let told = bench.told(0) + bench.told(1);
+        changes += i32::from(told != before);
+        before = told;
+    }
+    assert!(changes <= 4, "{changes} changes in ten minutes of a flat hall");
+}
+
+#[test]
 fn load_above_every_plate_is_made_room_for_by_what_the_poi_says() {
     let mut bench = Bench::new(site()).all_on();
     // each group draws a little more than its plate, less than its meter could be wrong by

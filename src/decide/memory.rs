@@ -20,6 +20,8 @@ pub struct Memory {
     pub envelope: Envelope,
     /// Learnt on top of it.
     pub margin: Margin,
+    /// Rolling maximum of what the fastest class must keep free above the firm load: it moves with the ages of the meters.
+    pub reserve: Envelope,
     /// Firm load that only the POI saw when it was last fresh.
     pub hidden: Power,
     /// Raises announced in the record of tick `announced`, to be sent once that record is durable.

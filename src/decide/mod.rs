@@ -98,6 +98,9 @@ fn learn(standing: &Standing, memory: &mut Memory, firm: &Firm, now: Mono) {
     }
     memory.margin.learn(firm.now, &memory.envelope, firm.nameplate);
     memory.envelope.take(firm.now, now, standing.site.fill.window);
+    if firm.hall_age.is_some_and(|age| age <= standing.site.ages.meter) {
+        memory.reserve.take(firm.reserve(0), now, standing.site.fill.window);
+    }
 }
 
 /// The operator's cap slides from what the site may draw now down to what was ordered, on the site's ramp. A higher cap

@@ -44,9 +44,11 @@ fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
     let (standing, firm) = (facts.standing, facts.firm);
     let site = &standing.site;
     let highest = memory.envelope.highest().max(firm.now);
+    // Readings are now older, now younger: what the reserve was at its most in the window will be shed for again.
+    let habit = (memory.reserve.highest() - firm.reserve(0)).or_zero();
     let margin = memory.margin.covering(site.fill.confidence, firm.nameplate);
     let expected = |class: usize| {
-        let reserved = (highest + firm.reserve(class).max(margin)).min(firm.nameplate.max(highest));
+        let reserved = (highest + (firm.reserve(class) + habit).max(margin)).min(firm.nameplate.max(highest));
         reserved.max(firm.worst.get(class).copied().unwrap_or(firm.nameplate))
     };
     let bound = import_bound(facts);
