@@ -118,6 +118,21 @@ fn a_meter_that_misses_a_sample_now_and_then_wears_no_relay() {
 }
 
 #[test]
+fn a_permit_that_lapsed_comes_back_on_the_restore_ramp_alone() {
+    let mut bench = Bench::new(site()).all_on();
+    bench.set_hall(kw(10_000));
+    bench.pass(ms(5_000));
+    // the loop stands still for half a minute: every permit lapses, and the connections switch the outlets off
+    bench.now = bench.now.after(ms(30_000));
+    bench.power_cut(0);
+    bench.power_cut(1);
+    bench.step();
+    assert_eq!(bench.told(0) + bench.told(1), Power::ZERO, "a raise needs everything again");
+    bench.pass(ms(60_000));
+    assert_eq!(bench.miners(), kw(14_000));
+}
+
+#[test]
 fn load_above_every_plate_is_made_room_for_by_what_the_poi_says() {
     let mut bench = Bench::new(site()).all_on();
     // each group draws a little more than its plate, less than its meter could be wrong by

@@ -42,6 +42,7 @@ const COUNTED_STEP: Duration = Duration::from_millis(100);
 pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (Plan, Memory) {
     let now = snapshot.now.mono;
     let mut events = Vec::new();
+    lapse(standing, &mut memory, now);
     memory.pass(&standing.site, snapshot);
     count(standing, &mut memory, snapshot, &mut events);
     let firm = Firm::read(standing, &memory, snapshot);
@@ -75,6 +76,16 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
 
 /// A site without any rule draws nothing.
 const NOTHING: Bound = Bound { scope: crate::plan::Scope::Site, at_most: Power::ZERO, cause: Cause::EStop };
+
+/// A permit that was not renewed in time is gone, and its units with it: they come back by [`restore`] alone, and not because
+/// a loop that stood still goes on where it was.
+fn lapse(standing: &Standing, memory: &mut Memory, now: Mono) {
+    let unrenewed = now.since(memory.before).saturating_add(standing.site.tick.period);
+    let all = standing.site.groups.iter().zip(&standing.groups).zip(&mut memory.groups);
+    for ((group, _), kept) in all.filter(|((_, fixed), _)| unrenewed >= fixed.lapse) {
+        switch::lower(group, kept, i64::from(group.units), now);
+    }
+}
 
 /// What each group counts as drawing, and the highest all together counted in the last second.
 fn count(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, events: &mut Vec<Event>) {
