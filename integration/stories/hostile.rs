@@ -1,6 +1,7 @@
 //! Worlds that are less kind than the file says: miners that draw more than their plate, PDUs in local mode, meters that
 //! jitter, a loop that stood still. What the decision promises must hold there too, or be told.
 
+use ballast::snapshot::Link;
 use ballast::units::{Power, Share};
 
 use super::bench::{Bench, group, kw, ms, site};
@@ -130,6 +131,22 @@ fn a_permit_that_lapsed_comes_back_on_the_restore_ramp_alone() {
     assert_eq!(bench.told(0) + bench.told(1), Power::ZERO, "a raise needs everything again");
     bench.pass(ms(60_000));
     assert_eq!(bench.miners(), kw(14_000));
+}
+
+#[test]
+fn a_pdu_that_was_without_power_comes_back_on_the_restore_ramp_alone() {
+    let mut bench = Bench::new(site()).all_on();
+    bench.set_hall(kw(10_000));
+    bench.pass(ms(5_000));
+    bench.links[0] = Link::Silent;
+    bench.power_cut(0);
+    bench.pass(ms(60_000));
+    bench.links[0] = Link::Up;
+    let before = bench.told(1);
+    bench.step();
+    assert!(bench.told(0) <= kw(500), "8 MW of inrush at once: {}", bench.told(0));
+    bench.pass(ms(60_000));
+    assert_eq!(bench.told(0) + before, kw(14_000));
 }
 
 #[test]

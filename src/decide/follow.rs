@@ -3,6 +3,7 @@
 
 use super::memory::GroupMemory;
 use super::standing::Fixed;
+use super::switch;
 use crate::plan::Event;
 use crate::site::{CommsLoss, Group, GroupIx};
 use crate::snapshot::{GroupSeen, Link};
@@ -46,6 +47,7 @@ impl Following<'_> {
             events.push(Event::DeviceBack { group: self.ix });
         }
         let Some(told) = memory.told else { return self.adopt(memory) };
+        let told = self.dropped(memory, told);
         match memory.lowering {
             Some(since) => self.lowering(memory, told, since, events),
             None => self.settled(memory, told),
@@ -60,6 +62,19 @@ impl Following<'_> {
             memory.told = Some(told);
             self.settled(memory, told);
         }
+    }
+
+    /// Units that went off by themselves, long after they were told to be on: their PDU was without power, a breaker
+    /// tripped. They are told off, so that nothing asserts them all at once when it is back, and come back by restore.
+    fn dropped(&self, memory: &mut GroupMemory, told: u64) -> u64 {
+        let settled = memory.changed.iter().copied().max().unwrap_or_default().after(self.fixed.proof);
+        let off = self.seen.on.filter(|(_, at)| *at >= settled).map_or(0, |(on, _)| told & !on);
+        if off == 0 || memory.lowering.is_some() {
+            return told;
+        }
+        switch::touch(memory, off, self.now);
+        memory.told = Some(told & !off);
+        told & !off
     }
 
     /// Nothing is pending: the group draws what it was told, or more where the device or the meter says so. What is beyond
