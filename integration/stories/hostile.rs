@@ -150,6 +150,17 @@ fn a_pdu_that_was_without_power_comes_back_on_the_restore_ramp_alone() {
 }
 
 #[test]
+fn an_e_stop_reaches_a_device_that_does_not_say_what_it_has_on() {
+    let mut bench = Bench::new(site()).all_on();
+    bench.mute[0] = true;
+    bench.set_hall(kw(10_000));
+    bench.orders.e_stop = true;
+    bench.pass(ms(2_000));
+    assert_eq!(bench.miners(), Power::ZERO);
+    assert_eq!(bench.memory.groups[0].told, Some(0));
+}
+
+#[test]
 fn load_above_every_plate_is_made_room_for_by_what_the_poi_says() {
     let mut bench = Bench::new(site()).all_on();
     // each group draws a little more than its plate, less than its meter could be wrong by

@@ -143,12 +143,16 @@ fn give_back(standing: &Standing, room: &mut Room, class: usize, shed: Power, no
     late(standing, class, now, now).for_each(|class| room.take_at(class, shed));
 }
 
-/// E-stop: everything off, at once.
+/// E-stop: everything off, at once; also what never said what it has on.
 pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) -> Shed {
     let mut shed = Shed::default();
     for ix in 0..standing.groups.len() {
         shed.add(told_power(standing, memory, ix));
         if let (Some(group), Some(memory)) = (standing.site.groups.get(ix), memory.groups.get_mut(ix)) {
+            memory.told = memory.told.or_else(|| {
+                memory.lowering = Some(now);
+                Some(0)
+            });
             switch::lower(group, memory, i64::from(group.units), now);
         }
     }
