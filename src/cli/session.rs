@@ -11,14 +11,21 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::world::Known;
 use super::{COULD_NOT, FINE, PROBLEMS, Watch, screen, summary};
+use crate::decide::Standing;
 use crate::run::{self, Begun, Emulated, Ended, Prices, Setup};
-use crate::units::Power;
+use crate::site::Site;
+use crate::units::{Power, span};
 use crate::web::{self, Hub, Page};
 
 /// Threads of the async runtime: connections and the page. The loop has its own.
 const WORKERS: usize = 2;
 /// How often a headless run says that it lives.
 const PROGRESS: Duration = Duration::from_secs(10);
+
+/// A broken loop's outlets are waited for at most this long.
+const MOST_LAPSE: Duration = Duration::from_secs(600);
+/// From a lapse to its last write, with a reconnect on the way.
+const LAST_WRITE: Duration = Duration::from_secs(3);
 
 /// What makes one session different from another.
 pub(super) struct Session {
@@ -74,8 +81,7 @@ pub(super) fn run(runtime: &Runtime, session: Session, begun: Begun, watch: &Wat
         eprintln!("no screen: {error}; the page shows the same");
         progress(&hub, &ended);
     }
-    let ended =
-        joined.join().ok().flatten().ok_or_else(|| refuse("the loop broke; its journal tells how far it came"))?;
+    let ended = joined.join().ok().flatten().ok_or_else(|| broken(&site))?;
     tell(&site, &ended, watch.json);
     Ok(if ended.left == Power::ZERO { FINE } else { PROBLEMS })
 }
@@ -83,6 +89,16 @@ pub(super) fn run(runtime: &Runtime, session: Session, begun: Begun, watch: &Wat
 fn refuse(message: &str) -> u8 {
     eprintln!("{message}");
     COULD_NOT
+}
+
+/// The loop is gone, and its connections let every command lapse: staggered, so that the outlets go off as a ramp. They do so
+/// only while this process lives.
+fn broken(site: &Site) -> u8 {
+    let last = Standing::new(site.clone()).groups.iter().map(|fixed| fixed.lapse).max().unwrap_or_default();
+    let until = last.min(MOST_LAPSE).saturating_add(LAST_WRITE);
+    eprintln!("the loop broke: the outlets go off one by one within {}, then this ends", span(until));
+    std::thread::sleep(until);
+    refuse("the loop broke; its journal tells how far it came")
 }
 
 /// The page on the port asked for, or on any other where that one is taken.
@@ -166,7 +182,7 @@ fn progress(hub: &Hub, ended: &AtomicBool) {
     }
 }
 
-fn tell(site: &crate::site::Site, ended: &Ended, json: bool) {
+fn tell(site: &Site, ended: &Ended, json: bool) {
     if json {
         println!("{}", summary::run_json(site, ended));
     } else {
