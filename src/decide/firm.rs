@@ -21,8 +21,8 @@ pub(super) struct Firm {
     pub(super) now: Power,
     /// The nameplates together.
     pub(super) nameplate: Power,
-    /// What only the POI sees: its remainder beyond what the load meters say. Held while the POI is lost.
-    pub(super) hidden: Power,
+    /// What only the POI sees: its remainder beyond what the load meters say, where both are fresh.
+    pub(super) unmetered: Option<Power>,
     /// The hall's meter has no value.
     pub(super) hall_unknown: bool,
     /// Ages of the POI and hall readings, where there are any.
@@ -32,7 +32,8 @@ pub(super) struct Firm {
 
 impl Firm {
     /// Reads the firm load out of the snapshot. With a meter of its own and the POI's remainder, the higher counts. A POI
-    /// that is lost or stale takes nothing back: what only it had seen stays counted, and nothing more is made of it.
+    /// that is lost or stale takes nothing back: what only it had seen, for a second and not for the moment by which two meters
+    /// are apart, stays counted, and nothing more is made of it.
     pub(super) fn read(standing: &Standing, memory: &Memory, snapshot: &Snapshot) -> Self {
         let site = &standing.site;
         let (hall, house) = (aged(snapshot.hall, snapshot), aged(snapshot.house, snapshot));
@@ -42,18 +43,17 @@ impl Firm {
             seen.map_or(load.nameplate, |(value, _)| value.or_zero())
         };
         let metered = value(&site.hall, hall) + value(&site.house, house);
-        let hidden = match (remainder, fresh(hall)) {
-            (Some((power, poi_age)), Some((_, hall_age))) => {
-                // The hall may have risen since its own reading, which its worst case has already.
-                let since = (site.hall.slew + site.house.slew).over(hall_age.saturating_sub(poi_age));
-                (power - metered - since).or_zero()
-            }
-            _ => memory.hidden,
-        };
+        let unmetered = remainder.zip(fresh(hall)).map(|((power, poi_age), (_, hall_age))| {
+            // The hall may have risen since its own reading, which its worst case has already.
+            let since = (site.hall.slew + site.house.slew).over(hall_age.saturating_sub(poi_age));
+            (power - metered - since).or_zero()
+        });
+        let lasting = memory.unmetered.iter().map(|(_, power)| *power).min().unwrap_or(Power::ZERO);
+        let hidden = unmetered.map_or(lasting, |now| now.min(lasting));
         let mut firm = Self {
             now: remainder.map_or(Power::ZERO, |(power, _)| power).max(metered + hidden),
             nameplate: site.hall.nameplate + site.house.nameplate,
-            hidden,
+            unmetered,
             hall_unknown: hall.is_none(),
             poi_age: aged(snapshot.poi, snapshot).map(|(_, age)| age),
             hall_age: hall.map(|(_, age)| age),

@@ -22,8 +22,8 @@ pub struct Memory {
     pub margin: Margin,
     /// Rolling maximum of what the fastest class must keep free above the firm load: it moves with the ages of the meters.
     pub reserve: Envelope,
-    /// Firm load that only the POI saw when it was last fresh.
-    pub hidden: Power,
+    /// Firm load that only the POI saw: the lowest in each tenth of the last second in which it was fresh, newest last.
+    pub unmetered: Vec<(Mono, Power)>,
     /// Raises announced in the record of tick `announced`, to be sent once that record is durable.
     pub intends: Vec<(GroupIx, u64)>,
     /// The tick whose record announces `intends`.

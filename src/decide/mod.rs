@@ -33,10 +33,10 @@ use crate::units::Power;
 use firm::Firm;
 use rules::Facts;
 
-/// How long what the miners were counted to draw is held against the POI's remainder: longer than any meter lags.
-const COUNTED_FOR: Duration = Duration::from_secs(1);
-/// It is kept in steps of this length.
-const COUNTED_STEP: Duration = Duration::from_millis(100);
+/// How long what the miners counted, and what the POI left, is held: longer than any two meters are apart.
+const HELD_FOR: Duration = Duration::from_secs(1);
+/// It is held in steps of this length.
+const HELD_STEP: Duration = Duration::from_millis(100);
 
 /// Decides one tick.
 pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (Plan, Memory) {
@@ -46,7 +46,9 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
     memory.pass(&standing.site, snapshot);
     count(standing, &mut memory, snapshot, &mut events);
     let firm = Firm::read(standing, &memory, snapshot);
-    memory.hidden = firm.hidden;
+    if let Some(unmetered) = firm.unmetered {
+        hold(&mut memory.unmetered, now, unmetered, Power::min);
+    }
     learn(standing, &mut memory, &firm, now);
     slide_cap(standing, &mut memory, snapshot, &firm);
     let (price, price_lost) = rules::price_in_force(standing, snapshot);
@@ -95,10 +97,15 @@ fn count(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, events: 
     }
     let now = snapshot.now.mono;
     let counted: Power = memory.groups.iter().map(|group| group.counted).sum();
-    memory.counted.retain(|(at, _)| now.since(*at) <= COUNTED_FOR);
-    match memory.counted.last_mut() {
-        Some((at, highest)) if now.since(*at) < COUNTED_STEP => *highest = counted.max(*highest),
-        _ => memory.counted.push((now, counted)),
+    hold(&mut memory.counted, now, counted, Power::max);
+}
+
+/// Takes a power into what is held of the last second: the one that `pick` picks in each step.
+fn hold(held: &mut Vec<(Mono, Power)>, now: Mono, power: Power, pick: fn(Power, Power) -> Power) {
+    held.retain(|(at, _)| now.since(*at) <= HELD_FOR);
+    match held.last_mut() {
+        Some((at, picked)) if now.since(*at) < HELD_STEP => *picked = pick(power, *picked),
+        _ => held.push((now, power)),
     }
 }
 
