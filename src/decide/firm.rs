@@ -59,10 +59,18 @@ impl Firm {
             hall_age: hall.map(|(_, age)| age),
             ..Self::default()
         };
+        let both = FirmLoad {
+            nameplate: firm.nameplate,
+            slew: site.hall.slew + site.house.slew,
+            step: site.hall.step + site.house.step,
+            meter: None,
+            feeder: None,
+        };
         for response in &standing.classes {
             let by_hall = site.hall.worst_case(hall, site.tick.period, *response);
             let by_house = site.house.worst_case(house, site.tick.period, *response);
-            firm.worst.push((by_hall + by_house + hidden).max(firm.now));
+            let by_poi = remainder.map_or(Power::ZERO, |seen| both.worst_case(Some(seen), site.tick.period, *response));
+            firm.worst.push((by_hall + by_house + hidden).max(by_poi));
             firm.hall.push(by_hall);
             firm.house.push(by_house);
         }
