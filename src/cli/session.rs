@@ -11,9 +11,11 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::world::Known;
 use super::{COULD_NOT, FINE, PROBLEMS, Watch, screen, summary};
+use crate::decide::Standing;
 use crate::run::{self, Begun, Emulated, Ended, Prices, Setup};
+use crate::site::Site;
 use crate::snapshot::Link;
-use crate::units::Power;
+use crate::units::{Power, span};
 use crate::web::{self, GroupView, Hub, Page, Severity, View};
 
 /// Threads of the async runtime: connections and the page. The loop has its own.
@@ -22,6 +24,11 @@ const WORKERS: usize = 2;
 const PROGRESS: Duration = Duration::from_secs(10);
 /// At most so many groups are named in one line.
 const NAMED: usize = 8;
+
+/// A broken loop's outlets are waited for at most this long.
+const MOST_LAPSE: Duration = Duration::from_secs(600);
+/// From a lapse to its last write, with a reconnect on the way.
+const LAST_WRITE: Duration = Duration::from_secs(3);
 
 /// What makes one session different from another.
 pub(super) struct Session {
@@ -77,8 +84,7 @@ pub(super) fn run(runtime: &Runtime, session: Session, begun: Begun, watch: &Wat
         say(&format!("no screen: {error}; the page shows the same"));
         progress(&hub, &ended);
     }
-    let ended =
-        joined.join().ok().flatten().ok_or_else(|| refuse("the loop broke; its journal tells how far it came"))?;
+    let ended = joined.join().ok().flatten().ok_or_else(|| broken(&site))?;
     tell(&site, &ended, watch.json);
     // In shadow nothing was commanded, so there is nothing to be proved off.
     if shadow || ended.left == Power::ZERO {
@@ -97,6 +103,16 @@ fn refuse(message: &str) -> u8 {
 /// end a controller, as `eprintln!` would.
 fn say(message: &str) {
     let _ = writeln!(std::io::stderr(), "{message}");
+}
+
+/// The loop is gone, and its connections let every command lapse: staggered, so that the outlets go off as a ramp. They do so
+/// only while this process lives.
+fn broken(site: &Site) -> u8 {
+    let last = Standing::new(site.clone()).groups.iter().map(|fixed| fixed.lapse).max().unwrap_or_default();
+    let until = last.min(MOST_LAPSE).saturating_add(LAST_WRITE);
+    say(&format!("the loop broke: the outlets go off one by one within {}, then this ends", span(until)));
+    std::thread::sleep(until);
+    refuse("the loop broke; its journal tells how far it came")
 }
 
 /// The page on the port asked for, or on any other where that one is taken: it says which.
@@ -224,7 +240,7 @@ fn unproved(view: &View, left: Power) -> String {
     format!("\n{left} of miners could not be proved off; look at these PDUs{new}{silent}{on}")
 }
 
-fn tell(site: &crate::site::Site, ended: &Ended, json: bool) {
+fn tell(site: &Site, ended: &Ended, json: bool) {
     let text = if json { format!("{}\n", summary::run_json(site, ended)) } else { summary::run_text(site, ended) };
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -3,6 +3,7 @@
 
 use super::memory::GroupMemory;
 use super::standing::Fixed;
+use super::switch;
 use crate::plan::Event;
 use crate::site::{CommsLoss, Group, GroupIx};
 use crate::snapshot::{GroupSeen, Link};
@@ -46,9 +47,10 @@ impl Following<'_> {
             events.push(Event::DeviceBack { group: self.ix });
         }
         let Some(told) = memory.told else { return self.adopt(memory) };
+        let told = self.dropped(memory, told);
         match memory.lowering {
             Some(since) => self.lowering(memory, told, since, events),
-            None => memory.counted = self.settled(told),
+            None => self.settled(memory, told),
         }
     }
 
@@ -56,29 +58,50 @@ impl Following<'_> {
     fn adopt(&self, memory: &mut GroupMemory) {
         memory.counted = self.group.nameplate();
         if let Some((on, _)) = self.seen.on {
-            memory.told = Some(on & self.group.all_on());
-            memory.counted = self.group.power_of(on).max(self.measured());
+            let told = on & self.group.all_on();
+            memory.told = Some(told);
+            self.settled(memory, told);
         }
     }
 
-    /// Nothing is pending: the group draws what it was told, or more where the device or the meter says so.
-    fn settled(&self, told: u64) -> Power {
-        let on = self.seen.on.map_or(told, |(on, _)| on | told);
-        let measured = self.measured();
-        let target = self.group.power_of(on);
-        if measured > target + self.tolerance() { measured } else { target }
+    /// Units that went off by themselves, long after they were told to be on: their PDU was without power, a breaker
+    /// tripped. They are told off, so that nothing asserts them all at once when it is back, and come back by restore.
+    fn dropped(&self, memory: &mut GroupMemory, told: u64) -> u64 {
+        let settled = memory.changed.iter().copied().max().unwrap_or_default().after(self.fixed.proof);
+        let off = self.seen.on.filter(|(_, at)| *at >= settled).map_or(0, |(on, _)| told & !on);
+        if off == 0 || memory.lowering.is_some() {
+            return told;
+        }
+        switch::touch(memory, off, self.now);
+        memory.told = Some(told & !off);
+        told & !off
     }
 
-    /// A lower command is under way: only a reading that began after the device had answered for it can prove it.
+    /// Nothing is pending: the group draws what it was told, or more where the device or the meter says so. What is beyond
+    /// follows a meter up at once, and down only when it falls by more than the meter errs.
+    fn settled(&self, memory: &mut GroupMemory, told: u64) {
+        let changed = memory.changed.iter().copied().max().unwrap_or_default();
+        let on = self.seen.on.filter(|(_, at)| *at >= changed).map_or(told, |(on, _)| on | told);
+        let (target, measured) = (self.group.power_of(on), self.measured());
+        let draws = if measured > target + self.tolerance() { measured } else { target };
+        let beyond = draws - self.group.power_of(told);
+        if beyond > memory.beyond || beyond == Power::ZERO || beyond + self.tolerance() < memory.beyond {
+            memory.beyond = beyond;
+        }
+        memory.counted = self.group.power_of(told) + memory.beyond;
+    }
+
+    /// A lower command is under way: only a reading that began after the device had answered for it can prove it, by
+    /// having fallen by all that it was told to. What it drew beyond what it was told before, it may draw still.
     fn lowering(&self, memory: &mut GroupMemory, told: u64, since: Mono, events: &mut Vec<Event>) {
         let target = self.group.power_of(told);
         let measured =
             self.seen.power.known().filter(|(_, at)| self.obeyed(told, since).is_some_and(|obeyed| *at >= obeyed));
         if let Some((measured, _)) = measured {
-            memory.counted = target.max(measured).min(memory.counted.max(target));
-            if measured <= target + self.tolerance() {
-                memory.counted = target;
+            memory.counted = target.max(measured);
+            if measured <= target + memory.beyond + self.tolerance() {
                 memory.lowering = None;
+                self.settled(memory, told);
                 if std::mem::take(&mut memory.not_following) {
                     events.push(Event::Following { group: self.ix });
                 }

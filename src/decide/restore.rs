@@ -33,7 +33,9 @@ fn allowed(facts: &Facts<'_>, memory: &Memory) -> bool {
     let fresh = |age: Option<std::time::Duration>| age.is_some_and(|age| age <= ages.meter);
     let settled =
         memory.shed_at.is_none_or(|at| facts.snapshot.now.mono.since(at) >= facts.standing.site.restore.settle);
-    fresh(facts.firm.poi_age) && fresh(facts.firm.hall_age) && settled && !orders.e_stop && !orders.drain
+    // A hall without a meter counts as its nameplate always: there is nothing to wait for.
+    let hall_fresh = facts.standing.site.hall.meter.is_none() || fresh(facts.firm.hall_age);
+    fresh(facts.firm.poi_age) && hall_fresh && settled && !orders.e_stop && !orders.drain
 }
 
 /// The room that may be filled: under the envelope and the larger of the declared reserve and the learnt margin, less all
@@ -42,9 +44,11 @@ fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
     let (standing, firm) = (facts.standing, facts.firm);
     let site = &standing.site;
     let highest = memory.envelope.highest().max(firm.now);
+    // Readings are now older, now younger: what the reserve was at its most in the window will be shed for again.
+    let habit = (memory.reserve.highest() - firm.reserve(0)).or_zero();
     let margin = memory.margin.covering(site.fill.confidence, firm.nameplate);
     let expected = |class: usize| {
-        let reserved = (highest + firm.reserve(class).max(margin)).min(firm.nameplate);
+        let reserved = (highest + (firm.reserve(class) + habit).max(margin)).min(firm.nameplate.max(highest));
         reserved.max(firm.worst.get(class).copied().unwrap_or(firm.nameplate))
     };
     let bound = import_bound(facts);
@@ -54,14 +58,16 @@ fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
         .collect();
     feeders.push(Room::unbounded(standing.classes.len()));
     for (ix, group) in memory.groups.iter().enumerate() {
-        let class = match controllable(memory, ix) {
-            true => standing.groups.get(ix).map_or(usize::MAX, |fixed| fixed.class),
-            false => usize::MAX,
+        let (class, beyond) = match controllable(memory, ix) {
+            true => (standing.groups.get(ix).map_or(usize::MAX, |fixed| fixed.class), group.beyond),
+            false => (usize::MAX, Power::ZERO),
         };
-        room.take(class, group.counted);
-        if let Some(feeder) = feeders.get_mut(standing.feeder_of(ix)) {
-            feeder.take(class, group.counted);
-        }
+        let take = |room: &mut Room| {
+            room.take(class, (group.counted - beyond).or_zero());
+            room.take(usize::MAX, beyond);
+        };
+        take(&mut room);
+        feeders.iter_mut().skip(standing.feeder_of(ix)).take(1).for_each(take);
     }
     (room, feeders)
 }

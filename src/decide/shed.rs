@@ -32,7 +32,8 @@ impl Shed {
 }
 
 /// The room under the limits when every group draws what it was told: a group that was told to lower counts as drawing for
-/// each class by whose time it is not gone yet, one that cannot be controlled counts as drawing for all.
+/// each class by whose time it is not gone yet. One that cannot be controlled counts as drawing for all, and so does what a
+/// group draws beyond what it was told.
 pub(super) fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
     let standing = facts.standing;
     let bound = import_bound(facts);
@@ -48,9 +49,10 @@ pub(super) fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
             true => {
                 let told = told_power(standing, memory, ix);
                 room.take(fixed.class, told);
+                room.take(standing.classes.len(), group.beyond);
                 if let Some(since) = group.lowering {
                     late(standing, fixed.class, since, facts.snapshot.now.mono)
-                        .for_each(|class| room.take_at(class, group.counted - told));
+                        .for_each(|class| room.take_at(class, (group.counted - group.beyond - told).or_zero()));
                 }
             }
         };
@@ -141,12 +143,16 @@ fn give_back(standing: &Standing, room: &mut Room, class: usize, shed: Power, no
     late(standing, class, now, now).for_each(|class| room.take_at(class, shed));
 }
 
-/// E-stop: everything off, at once.
+/// E-stop: everything off, at once; also what never said what it has on.
 pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) -> Shed {
     let mut shed = Shed::default();
     for ix in 0..standing.groups.len() {
         shed.add(told_power(standing, memory, ix));
         if let (Some(group), Some(memory)) = (standing.site.groups.get(ix), memory.groups.get_mut(ix)) {
+            memory.told = memory.told.or_else(|| {
+                memory.lowering = Some(now);
+                Some(0)
+            });
             switch::lower(group, memory, i64::from(group.units), now);
         }
     }

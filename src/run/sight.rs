@@ -19,7 +19,7 @@ const REFRESH: Duration = Duration::from_secs(10);
 /// What a command is to a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tell {
-    /// The first: what was found running is taken on, and not written again.
+    /// The first, and just what was found running: taken on, and not written again.
     Found,
     /// The same as before, renewed.
     Same,
@@ -115,10 +115,11 @@ impl Sight {
 
     /// What this command is to the group.
     pub(super) fn tell(&mut self, ix: usize, on: u64) -> Tell {
+        let found = self.entered.get(ix).and_then(|entered| entered.on).map(|(on, _)| on);
         match self.commanded.get_mut(ix).and_then(|last| last.replace(on)) {
-            None => Tell::Found,
+            None if found == Some(on) => Tell::Found,
             Some(last) if last == on => Tell::Same,
-            Some(_) => Tell::New,
+            None | Some(_) => Tell::New,
         }
     }
 
@@ -186,6 +187,25 @@ fn moved(entered: Reading, fresh: Reading, step: Power, now: Mono) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_first_command_that_is_not_what_was_found_is_written_at_once() {
+        let all = GroupSeen { on: Some((0b1111, Mono::START)), ..GroupSeen::default() };
+        let mut sight = Sight {
+            poi: 0,
+            hall: None,
+            house: None,
+            groups: vec![(0, Power::ZERO); 3],
+            entered: vec![all, all, GroupSeen::default()],
+            seen: vec![Seen::default(); 3],
+            commanded: vec![None; 3],
+            told: vec![],
+            sent: vec![],
+        };
+        assert_eq!(sight.tell(0, 0b1111), Tell::Found);
+        assert_eq!(sight.tell(1, 0b0011), Tell::New, "shed in the tick that adopted it");
+        assert_eq!(sight.tell(2, 0), Tell::New, "e-stop: it never said what it has on");
+    }
 
     #[test]
     fn a_quiet_group_is_not_entered_again_until_its_entry_grows_old() {
