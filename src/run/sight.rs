@@ -197,6 +197,7 @@ mod tests {
             house: None,
             groups: vec![(0, Power::ZERO); 3],
             entered: vec![all, all, GroupSeen::default()],
+            news: None,
             seen: vec![Seen::default(); 3],
             commanded: vec![None; 3],
             told: vec![],
