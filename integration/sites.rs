@@ -1,15 +1,23 @@
 //! The shipped sites, and what becomes of broken ones.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ballast::cli::check::{Ask, run};
 use ballast::devices::profile::Profile;
 use ballast::document::{Code, Problems};
+use ballast::site::check::KnownProfile;
 use ballast::site::file::load;
 use expect_test::expect_file;
 use proptest::prelude::*;
 
-const PROFILES: &[&str] = &["acuvim-ii", "gude-expert-pdu", "netio-powerpdu", "schneider-pm5xxx", "sunspec-203"];
+const PROFILES: &[KnownProfile<'_>] = &[
+    ("acuvim-ii", Duration::from_millis(100)),
+    ("gude-expert-pdu", Duration::from_millis(500)),
+    ("netio-powerpdu", Duration::from_millis(500)),
+    ("schneider-pm5xxx", Duration::from_secs(1)),
+    ("sunspec-203", Duration::from_secs(1)),
+];
 const DEMO: &str = include_str!("../sites/demo.toml");
 
 /// Runs `ballast check`: its exit code and what it prints.
@@ -41,7 +49,11 @@ fn line_of(text: &str, what: &str) -> usize {
 
 #[test]
 fn every_shipped_site_holds_its_promise_without_a_warning() {
-    assert!(PROFILES.iter().all(|name| Profile::builtin(name).is_some()));
+    for (name, refresh) in PROFILES {
+        let profile =
+            Profile::parse(name, Profile::builtin(name).unwrap()).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(profile.power.unwrap().refresh, *refresh, "{name}");
+    }
     let mut seen = 0;
     for entry in Path::new("sites").read_dir().unwrap() {
         let path = entry.unwrap().path();

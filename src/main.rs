@@ -21,7 +21,7 @@ struct Ballast {
 enum Verb {
     /// A whole emulated site on real sockets, the controller on it, a screen and a page to watch it; nothing else to install
     Demo(Demo),
-    /// Control a site
+    /// Control a real site
     Run(Run),
     /// Only the emulated devices of a site, for other people's controllers too
     Emulate(Emulate),
@@ -37,31 +37,37 @@ enum Verb {
     Audit(Audit),
 }
 
-/// What plays in the plant.
+/// What plays in the hall.
 #[derive(Args, Clone)]
-struct World {
+struct Hall {
     /// The hall: `inference`, `training`, `day`, or a recorded file (`time_s,pu` CSV, may be .gz)
     #[arg(long, value_name = "KIND|FILE", default_value = "inference")]
     hall: String,
-    /// Recorded prices (`ts_utc,usd_mwh` CSV, may be .gz); generated ones without it
-    #[arg(long, value_name = "FILE")]
-    prices: Option<PathBuf>,
-    /// Where in the recorded prices to start, as in 2023-09-06T22:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = wall)]
-    prices_from: Option<Wall>,
-    /// How many times faster than real time prices play
-    #[arg(long, value_name = "N")]
-    price_speed: Option<u32>,
     /// Decides every chance in the plant
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
-impl From<World> for cli::World {
-    fn from(world: World) -> Self {
-        let World { hall, prices, prices_from, price_speed, seed } = world;
-        Self { hall, prices, prices_from, price_speed, seed }
-    }
+/// What plays as price.
+#[derive(Args, Clone)]
+struct Prices {
+    /// Recorded prices (`ts_utc,usd_mwh` CSV, may be .gz)
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+    /// Where in the recorded prices to start, as in 2023-09-06T22:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = wall, requires = "prices")]
+    prices_from: Option<Wall>,
+    /// How many times as fast as real time prices play [default: 60 in the demo, 1 in a simulation]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    price_speed: Option<u32>,
+}
+
+/// What plays in the plant.
+fn world(hall: Hall, prices: Option<Prices>) -> cli::World {
+    let Hall { hall, seed } = hall;
+    let prices = prices.unwrap_or(Prices { prices: None, prices_from: None, price_speed: None });
+    let Prices { prices, prices_from, price_speed } = prices;
+    cli::World { hall, prices, prices_from, price_speed, seed }
 }
 
 /// How a run is watched and how it ends.
@@ -76,10 +82,10 @@ struct Watch {
     /// The summary as JSON
     #[arg(long)]
     json: bool,
-    /// Folder of the journal
+    /// Folder of the journal [default: a new one in the temporary folder for `demo`, SITE.journal for `run`]
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
-    /// Port of the page on 127.0.0.1; 0 takes any
+    /// Port of the page on 127.0.0.1; 0 takes any, as does one that is taken
     #[arg(long, default_value_t = 8080)]
     port: u16,
 }
@@ -96,7 +102,9 @@ struct Demo {
     /// Site file; the demo site without it
     site: Option<PathBuf>,
     #[command(flatten)]
-    world: World,
+    hall: Hall,
+    #[command(flatten)]
+    prices: Prices,
     #[command(flatten)]
     watch: Watch,
 }
@@ -120,7 +128,7 @@ struct Emulate {
     /// Site file
     site: PathBuf,
     #[command(flatten)]
-    world: World,
+    hall: Hall,
     /// End after this time
     #[arg(long = "for", value_name = "TIME", value_parser = span)]
     span: Option<Duration>,
@@ -144,8 +152,10 @@ struct Simulate {
     /// Site file
     site: PathBuf,
     #[command(flatten)]
-    world: World,
-    /// How long, in virtual time; a recorded hall plays once without it
+    hall: Hall,
+    #[command(flatten)]
+    prices: Prices,
+    /// How long, in virtual time [default: a recorded hall once, else 1h]
     #[arg(long = "for", value_name = "TIME", value_parser = span)]
     span: Option<Duration>,
     /// What is not scored at the start
@@ -215,11 +225,15 @@ fn wall(text: &str) -> Result<Wall, String> {
 
 fn main() -> ExitCode {
     let code = match Ballast::parse().verb {
-        Verb::Demo(demo) => cli::demo::run(demo.site.as_deref(), demo.world.into(), demo.watch.into()),
+        Verb::Demo(demo) => {
+            cli::demo::run(demo.site.as_deref(), world(demo.hall, Some(demo.prices)), demo.watch.into())
+        }
         Verb::Run(run) => cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), run.shadow),
-        Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, emulate.world.into(), emulate.span),
+        Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, world(emulate.hall, None), emulate.span),
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
-        Verb::Simulate(it) => cli::simulate::run(&it.site, it.world.into(), it.span, it.start_up, it.json),
+        Verb::Simulate(it) => {
+            cli::simulate::run(&it.site, world(it.hall, Some(it.prices)), it.span, it.start_up, it.json)
+        }
         Verb::Latency(it) => cli::latency::run(&it.site, it.span, it.seeds, it.svg.as_deref(), it.json),
         Verb::Replay(replay) => cli::replay_journal(&replay.journal, replay.json),
         Verb::Audit(Audit { verb: AuditVerb::Verify(verify) }) => cli::audit::run(&verify.journal, verify.json),

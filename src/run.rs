@@ -4,6 +4,7 @@
 //! what every connection has seen ([`sight`]), decides, hands each connection its command, records the tick, and measures
 //! itself ([`stages`]). It never waits for a disk, a device, a page or the async runtime. It ends on a ramp.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,15 +18,16 @@ use crate::decide::{Memory, Standing, decide};
 use crate::devices::Profile;
 use crate::devices::wire::Wire;
 use crate::journal::{Journal, Summary};
-use crate::plan::Plan;
+use crate::plan::{Cause, Plan};
 use crate::plant::Score;
 use crate::site::Site;
 use crate::snapshot::{Orders, PriceSeen, Snapshot};
 use crate::time::{Clock, Mono, Now, Wall};
 use crate::units::{Power, Price};
-use crate::web::{Action, Hub};
+use crate::web::{Action, Actor, Hub};
 
 mod again;
+mod asked;
 mod kept;
 mod panel;
 mod sight;
@@ -36,6 +38,7 @@ pub use again::Again;
 pub use kept::{Begun, begin, last_good_site};
 pub use stages::{Measured, Missed, Stage};
 
+use asked::{Acted, Ordered};
 use panel::Panel;
 use sight::Sight;
 use stages::Stages;
@@ -69,7 +72,7 @@ pub struct Setup {
     /// Where the view goes.
     pub hub: Hub,
     /// Where a person's wishes come from.
-    pub actions: Receiver<Action>,
+    pub actions: Receiver<(Action, Actor)>,
     /// The emulated site, where it is one.
     pub emulated: Option<Box<dyn Emulated>>,
     /// A remark for the screen.
@@ -98,6 +101,8 @@ pub struct Ended {
     pub left: Power,
     /// Ticks that came later than twice the period.
     pub late_ticks: u64,
+    /// How long each rule was the one that bound.
+    pub bound: BTreeMap<Cause, Duration>,
 }
 
 /// Starts the loop on a thread of its own.
@@ -131,13 +136,14 @@ struct Loop {
     tick: u64,
     offset_us: i64,
     late_ticks: u64,
+    bound: BTreeMap<Cause, Duration>,
     began: Mono,
     drain_until: Option<Mono>,
     before_drain: Option<Score>,
     clock: Clock,
     folder: PathBuf,
     prices: Prices,
-    actions: Receiver<Action>,
+    actions: Receiver<(Action, Actor)>,
     emulated: Option<Box<dyn Emulated>>,
     hub: Hub,
     shadow: bool,
@@ -149,15 +155,15 @@ impl Loop {
     fn new(setup: Setup) -> Self {
         let clock = setup.begun.clock;
         let waker = Arc::new(Waker::default());
-        let wires = wires(&setup, &waker, clock);
+        let wires = sight::wires(&setup, &waker, clock);
         let now = clock.now();
         Self {
-            sight: Sight::new(&setup.site),
+            sight: Sight::new(&setup.site, now.mono),
             stages: Stages::new(setup.site.budgets.clone()),
             panel: Panel::new(&setup.site, setup.note, setup.emulated.is_some()),
             standing: Standing::new(setup.site),
             memory: setup.begun.memory,
-            orders: Orders::default(),
+            orders: setup.begun.orders,
             wires,
             waker,
             journal: setup.begun.journal,
@@ -165,6 +171,7 @@ impl Loop {
             tick: 0,
             offset_us: offset(now),
             late_ticks: 0,
+            bound: BTreeMap::new(),
             began: now.mono,
             drain_until: None,
             before_drain: None,
@@ -185,11 +192,16 @@ impl Loop {
         let (mut last, mut viewed, mut kept) = (self.clock.mono(), Mono::START, Mono::START);
         loop {
             let woken = self.waker.wait(&self.clock, last.after(rest), last.after(period));
+            if woken.is_some() && !self.sight.is_news(&self.wires) && self.clock.mono().since(last) < period {
+                continue;
+            }
             let now = self.now();
             self.late_ticks += u64::from(self.tick > 0 && now.mono.since(last) > period * 2);
+            let passed = now.mono.since(last);
             last = now.mono;
             self.hear(now);
             let (snapshot, plan) = self.decide(now, woken.unwrap_or(now.mono));
+            *self.bound.entry(plan.cause).or_default() += passed;
             if now.mono.since(viewed) >= VIEW_EVERY {
                 viewed = now.mono;
                 self.show(&snapshot, &plan);
@@ -218,30 +230,36 @@ impl Loop {
 
     /// Takes what people want. Each order is a record: who asked for what.
     fn hear(&mut self, now: Now) {
-        if self.stop.load(Ordering::Relaxed) || self.ends.is_some_and(|ends| now.mono.since(self.began) >= ends) {
-            self.orders.drain = true;
+        let over = self.ends.is_some_and(|ends| now.mono.since(self.began) >= ends);
+        for (asked, by) in [(self.stop.load(Ordering::Relaxed), Actor::Signal), (over, Actor::Schedule)] {
+            self.order(now, Orders { drain: self.orders.drain || asked, ..self.orders }, by);
         }
-        let before = self.orders;
-        while let Ok(action) = self.actions.try_recv() {
+        while let Ok((action, by)) = self.actions.try_recv() {
             match action {
-                Action::Cap(cap) => self.orders.cap = cap,
-                Action::EStop(pressed) => self.orders.e_stop = pressed,
-                Action::Quit => self.orders.drain = true,
+                Action::Cap(cap) => self.order(now, Orders { cap, ..self.orders }, by),
+                Action::EStop(e_stop) => self.order(now, Orders { e_stop, ..self.orders }, by),
+                Action::Quit => self.order(now, Orders { drain: true, ..self.orders }, by),
                 Action::HallJump | Action::UnplugMeter(_) | Action::UnplugPdu(_) => {
                     if let Some(emulated) = &mut self.emulated {
                         emulated.act(action);
-                        let _ = self.journal.note(now.wall, "demo.act", None, &action);
+                        let _ = self.journal.note(now.wall, "demo.act", None, &Acted { action, actor: by });
                     }
                 }
             }
-        }
-        if self.orders != before {
-            let _ = self.journal.note(now.wall, "orders", None, &self.orders);
         }
         if self.orders.drain && self.drain_until.is_none() {
             let ramp = self.standing.site.poi.ramp.time_for(self.told_power());
             self.drain_until = Some(now.mono.after(ramp).after(DRAIN_GRACE));
             self.before_drain = self.emulated.as_ref().and_then(|emulated| emulated.score().1);
+        }
+    }
+
+    /// Orders that differ from those in force: a record, and remembered over a restart.
+    fn order(&mut self, now: Now, orders: Orders, actor: Actor) {
+        if orders != self.orders {
+            self.orders = orders;
+            self.kept.ordered(&orders);
+            let _ = self.journal.note(now.wall, "orders", None, &Ordered { orders: &orders, actor });
         }
     }
 
@@ -301,7 +319,10 @@ impl Loop {
         let now = snapshot.now;
         let mut missed = Vec::new();
         if let Some((_, at)) = snapshot.hall.known().or(snapshot.poi.known()) {
-            missed.extend(self.stages.take(Stage::Sense, now.mono.since(at)));
+            // A lost meter is an event of its own: its growing age says nothing about the loop.
+            let age = now.mono.since(at);
+            missed
+                .extend((age <= self.standing.site.ages.meter).then(|| self.stages.take(Stage::Sense, age)).flatten());
         }
         missed.extend(self.stages.take(Stage::Decide, took));
         self.sight.told(sample, now.mono, changed);
@@ -350,25 +371,9 @@ impl Loop {
             score: self.emulated.as_ref().map(|emulated| (emulated.score().0, self.before_drain)),
             left: plan.counted,
             late_ticks: self.late_ticks,
+            bound: self.bound,
         }
     }
-}
-
-/// One connection per device; the hall's meter wakes the loop, or the POI's where the hall has none.
-fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire> {
-    let site = &setup.site;
-    let wakes = site.hall.meter.unwrap_or(site.poi.meter);
-    let outlets = |device: usize| {
-        let owner = site.groups.iter().find(|group| group.paths.iter().any(|path| path.device == device));
-        owner.map_or(0, |group| group.units)
-    };
-    let spawn = |(ix, (device, profile)): (usize, (&crate::site::Device, &Arc<Profile>))| {
-        let waker = Arc::clone(waker);
-        let fresh: Option<Arc<dyn Fn() + Send + Sync>> =
-            if ix == wakes { Some(Arc::new(move || waker.wake(clock.mono()))) } else { None };
-        Wire::spawn(&setup.runtime, Arc::clone(profile), device, outlets(ix), clock, fresh)
-    };
-    site.devices.iter().zip(&setup.profiles).enumerate().map(spawn).collect()
 }
 
 fn offset(now: Now) -> i64 {

@@ -66,7 +66,8 @@ fn the_controller_fills_and_sheds_a_pymodbus_site_and_holds_its_limit() {
     let mut server = python("server.py", &small.server_view(RISE_AT_S)).start();
     assert_eq!(server.line(), "ready");
     let journal = folder.path().join("journal").display().to_string();
-    let run = ballast(&["run", &file, "--for", "15s", "--headless", "--json", "--journal", &journal]).start();
+    let run =
+        ballast(&["run", &file, "--for", "15s", "--headless", "--json", "--port", "0", "--journal", &journal]).start();
     let summary = run.ends_well();
     let log = Log::read(&server.stops_when_its_input_ends());
 

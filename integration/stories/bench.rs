@@ -107,11 +107,19 @@ pub struct Bench {
     pub hall_truth: Power,
     pub age: Duration,
     pub poi_lost: bool,
+    /// How old the POI's reading is; as old as the hall's where nothing is said.
+    pub poi_age: Option<Duration>,
     pub price: Option<Price>,
     pub orders: Orders,
     pub links: Vec<Link>,
     /// Groups whose device answers and does nothing.
     pub liars: Vec<bool>,
+    /// Units that a group has on by itself, whatever it is told: somebody switched its PDU to local.
+    pub local: Vec<u64>,
+    /// Groups whose device does not say which units it has on.
+    pub mute: Vec<bool>,
+    /// What a unit of the group draws, in parts per million of its nameplate.
+    pub draw: Vec<Share>,
     /// Ticks by which the journal lags.
     pub journal_lag: u64,
     miners: Vec<Miners>,
@@ -130,10 +138,14 @@ impl Bench {
             hall_truth: Power::ZERO,
             age: Duration::ZERO,
             poi_lost: false,
+            poi_age: None,
             price: None,
             orders: Orders::default(),
             links: vec![Link::Up; count],
             liars: vec![false; count],
+            local: vec![0; count],
+            mute: vec![false; count],
+            draw: vec![Share::from_ppm(1_000_000); count],
             journal_lag: 0,
             miners: vec![Miners::default(); count],
         }
@@ -156,7 +168,7 @@ impl Bench {
     pub fn draws(&self, ix: usize) -> Power {
         let miners = &self.miners[ix];
         let going = miners.going.iter().filter(|(_, gone)| *gone > self.now).fold(0, |set, (units, _)| set | units);
-        self.standing.site.groups[ix].power_of(miners.on | going)
+        self.standing.site.groups[ix].power_of(miners.on | going | self.local[ix]).part(self.draw[ix])
     }
 
     pub fn miners(&self) -> Power {
@@ -167,22 +179,28 @@ impl Bench {
         self.hall_truth + self.miners()
     }
 
+    /// Everything of this group is off, by no command: its PDU was without power, or its permit lapsed.
+    pub fn power_cut(&mut self, ix: usize) {
+        self.miners[ix].on = 0;
+    }
+
     pub fn told(&self, ix: usize) -> Power {
         self.standing.site.groups[ix].power_of(self.plan.commands[ix].on)
     }
 
     pub fn snapshot(&self) -> Snapshot {
         let at = self.now.before(self.age);
+        let poi_at = self.now.before(self.poi_age.unwrap_or(self.age));
         let seen = |ix: usize| GroupSeen {
             link: self.links[ix],
             power: Reading::Known(self.draws(ix), self.now),
-            on: Some((self.miners[ix].on, self.now)),
+            on: (!self.mute[ix]).then_some((self.miners[ix].on | self.local[ix], self.now)),
             written: self.miners[ix].written,
         };
         Snapshot {
             tick: self.tick,
             now: Now { mono: self.now, wall: Wall::from_micros(self.now.micros() as i64) },
-            poi: if self.poi_lost { Reading::NoData(NoData::NoAnswer) } else { Reading::Known(self.import(), at) },
+            poi: if self.poi_lost { Reading::NoData(NoData::NoAnswer) } else { Reading::Known(self.import(), poi_at) },
             hall: self.hall.map_or(Reading::NoData(NoData::NoAnswer), |hall| Reading::Known(hall, at)),
             house: Reading::Known(Power::ZERO, self.now),
             price: self.price.map(|price| PriceSeen { price, at: self.now }),
@@ -200,7 +218,7 @@ impl Bench {
         self.memory = memory;
         for ix in 0..self.miners.len() {
             let (command, response) = (plan.commands[ix], self.standing.groups[ix].response);
-            if self.links[ix] != Link::Up {
+            if self.links[ix] != Link::Up || self.memory.groups[ix].told.is_none() {
                 continue;
             }
             let miners = &mut self.miners[ix];

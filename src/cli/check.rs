@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{COULD_NOT, FINE, PROBLEMS};
 use crate::document::{Code, MAX_BYTES, Problem, Problems};
-use crate::site::check::{Finding, Report, check};
+use crate::site::check::{Finding, KnownProfile, Report, check};
 use crate::site::file::{Places, load_placed};
 use crate::units::Power;
 
@@ -24,8 +24,8 @@ pub struct Ask<'a> {
     pub color: bool,
     /// Show the reserve also for this reading of the hall.
     pub hall: Option<Power>,
-    /// Names of the device files there are.
-    pub profiles: &'a [&'a str],
+    /// The device files there are.
+    pub profiles: &'a [KnownProfile<'a>],
     /// Reads a device file: one line that says what it describes, or its problems.
     pub device: &'a dyn Fn(&str, &str) -> Result<String, Problems>,
 }
@@ -129,7 +129,9 @@ fn placed(error: &Finding, places: &Places) -> Problem {
 
 fn read(path: &Path) -> Result<String, String> {
     let file = path.display();
-    let size = std::fs::metadata(path).map_err(|error| format!("{file}: {error}"))?.len();
+    let size = std::fs::metadata(path)
+        .map_err(|error| format!("{file}: {error}; give the path of a site or device file"))?
+        .len();
     if size > MAX_BYTES as u64 {
         return Err(format!("{file}: has {size} bytes, more than the {MAX_BYTES} that are read"));
     }

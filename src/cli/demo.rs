@@ -39,7 +39,7 @@ fn demo(site: Option<&Path>, world: &World, watch: Watch) -> Result<u8, u8> {
     let begun = session::begin(&known, "demo", watch.journal.clone())?;
     let show = Show::new(&known, plant, emulator, clock);
     let speed = world.price_speed.unwrap_or(PRICE_SPEED);
-    let note = format!("prices play {speed} x as fast as life, miners boot in 13 s instead of minutes");
+    let note = format!("prices {speed} x as fast, miners boot in 13 s");
     let session = Session {
         known,
         prices: Box::new(move |_| prices.at(clock.mono())),

@@ -1,5 +1,6 @@
 //! `ballast latency`: the price of latency: average miner power against path response, from the simulated plant.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ const START_UP: Duration = Duration::from_secs(120);
 struct Point {
     response: Duration,
     miners: Power,
+    /// What was physically there for miners, on average.
+    spare: Power,
     worst: Power,
 }
 
@@ -32,17 +35,22 @@ pub fn run(path: &Path, length: Duration, seeds: u64, svg: Option<&Path>, as_jso
         Err(code) => return code,
     };
     let refresh = world::refresh(&known.profiles);
-    let points: Vec<Point> = RESPONSES_MS
-        .iter()
-        .map(|ms| {
-            eprint!("\r{:<40}", format!("response {} of {}", span(Duration::from_millis(*ms)), RESPONSES_MS.len()));
-            point(&known.site, &refresh, Duration::from_millis(*ms), length, seeds.max(1))
+    let told = std::io::stderr().is_terminal();
+    let points: Vec<Point> = (1..)
+        .zip(RESPONSES_MS.map(Duration::from_millis))
+        .map(|(nth, response)| {
+            if told {
+                eprint!("\r{:<40}", format!("point {nth} of {}: response {}", RESPONSES_MS.len(), span(response)));
+            }
+            point(&known.site, &refresh, response, length, seeds.max(1))
         })
         .collect();
-    eprint!("\r{:<40}\r", "");
+    if told {
+        eprint!("\r{:<40}\r", "");
+    }
     let floor = reserved(&known.site);
     if as_json {
-        let of = |point: &Point| json!({"response_ms": point.response.as_millis() as u64, "miners_w": point.miners.watts(), "worst_excess_w": point.worst.watts()});
+        let of = |point: &Point| json!({"response_ms": point.response.as_millis() as u64, "miners_w": point.miners.watts(), "spare_w": point.spare.watts(), "worst_excess_w": point.worst.watts()});
         println!(
             "{}",
             json!({"site": known.site.name, "static_w": floor.watts(), "points": points.iter().map(of).collect::<Vec<_>>()})
@@ -54,8 +62,7 @@ pub fn run(path: &Path, length: Duration, seeds: u64, svg: Option<&Path>, as_jso
 }
 
 fn draw(file: &Path, site: &Site, points: &[Point], floor: Power) -> u8 {
-    let pairs: Vec<_> = points.iter().map(|point| (point.response, point.miners)).collect();
-    match std::fs::write(file, chart::svg(&site.name, &pairs, floor)) {
+    match std::fs::write(file, chart::svg(site, points, floor)) {
         Ok(()) => FINE,
         Err(error) => {
             eprintln!("{}: cannot be written: {error}", file.display());
@@ -71,8 +78,8 @@ fn point(site: &Site, refresh: &[Duration], response: Duration, length: Duration
         path.response = response;
         path.proof = path.proof.max(response + Duration::from_secs(2));
     }
-    let (mut joules, mut worst) = (0_i64, Power::ZERO);
-    let mut seconds = 0;
+    let (mut joules, mut spare, mut worst) = (0_i64, 0_i64, Power::ZERO);
+    let mut millis = 0_i64;
     for seed in 1..=seeds {
         let world = World { hall: "inference".into(), prices: None, prices_from: None, price_speed: None, seed };
         let Ok((hall, _)) = world::hall(&site, &world, AtEnd::Hold, false) else { continue };
@@ -82,10 +89,12 @@ fn point(site: &Site, refresh: &[Duration], response: Duration, length: Duration
         let outcome = simulate(&site, scenario, |_, _| {});
         let score = outcome.after.unwrap_or(outcome.whole);
         joules = joules.saturating_add(score.miners.joules());
-        seconds += i64::try_from(score.span.as_secs()).unwrap_or(0);
+        spare = spare.saturating_add(score.spare.joules());
+        millis += i64::try_from(score.span.as_millis()).unwrap_or(0);
         worst = worst.max(score.worst_excess);
     }
-    Point { response, miners: Power::from_watts(joules / seconds.max(1)), worst }
+    let mean = |joules: i64| Power::from_watts(joules.saturating_mul(1_000) / millis.max(1));
+    Point { response, miners: mean(joules), spare: mean(spare), worst }
 }
 
 /// What is left without any control: the limit less both nameplates.
@@ -103,5 +112,9 @@ fn table(site: &Site, points: &[Point], floor: Power) -> String {
             if point.worst > Power::ZERO { format!("  worst {} over the limit", point.worst) } else { String::new() };
         text += &format!("{:>8}  {:>10}  {bar}{worst}\n", span(point.response), point.miners.to_string());
     }
-    text + &format!("{:>8}  {:>10}  static reservation: limit less nameplates\n", "", floor.to_string())
+    let spare = points.iter().map(|point| point.spare).max().unwrap_or(Power::ZERO);
+    text + &format!(
+        "{:>8}  {floor:>10}  without control: limit less nameplates\n{:>8}  {spare:>10}  spare power there was\n",
+        "", ""
+    )
 }

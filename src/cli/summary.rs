@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::plant::Score;
 use crate::run::Ended;
 use crate::site::Site;
-use crate::units::{Power, Share, span};
+use crate::units::{Share, span};
+
+/// The time scored is shown to the nearest second.
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
 /// A line of a table of two columns.
 fn row(name: &str, whole: &str, after: &str) -> String {
-    format!("{name:<38}{whole:>16}{after:>16}\n")
+    format!("{}\n", format!("{name:<38}{whole:>16}{after:>16}").trim_end())
 }
 
 /// A score as JSON.
@@ -47,6 +50,7 @@ pub(super) fn run_json(site: &Site, ended: &Ended) -> Value {
         "ticks": ended.ticks,
         "late_ticks": ended.late_ticks,
         "left_drawing_w": ended.left.watts(),
+        "bound_ms": bound_json(ended),
         "whole": ended.score.as_ref().map(|(whole, _)| score_json(whole)),
         "after_start_up": ended.score.as_ref().and_then(|(_, after)| after.as_ref()).map(score_json),
         "stages": ended.stages,
@@ -61,14 +65,30 @@ pub(super) fn run_json(site: &Site, ended: &Ended) -> Value {
     })
 }
 
+fn bound_json(ended: &Ended) -> Value {
+    let millis = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    ended.bound.iter().map(|(cause, time)| (cause.name().to_owned(), json!(millis(time)))).collect::<Map<_, _>>().into()
+}
+
+/// Which rule bound for what part of the time, longest first.
+fn bound_text(ended: &Ended) -> String {
+    let whole: Duration = ended.bound.values().sum();
+    let mut parts: Vec<_> = ended.bound.iter().collect();
+    parts.sort_by_key(|(_, time)| std::cmp::Reverse(**time));
+    let percent = |time: &Duration| time.as_secs_f64() * 100.0 / whole.as_secs_f64().max(0.001);
+    let parts: Vec<_> = parts.iter().map(|(cause, time)| format!("{} {:.0} %", cause.name(), percent(time))).collect();
+    format!("what bound the miners: {}\n", parts.join(", "))
+}
+
 /// A run for people.
 pub(super) fn run_text(site: &Site, ended: &Ended) -> String {
     let mut text = String::new();
     if let Some((whole, after)) = &ended.score {
         text += &format!("{}, import limit {}\n\n", site.name, site.poi.import_limit);
         text += &score_table(whole, after.as_ref());
-        text.push('\n');
     }
+    text += &bound_text(ended);
+    text.push('\n');
     text += &format!(
         "{:<14}{:>9}{:>12}{:>12}{:>12}{:>12}{:>9}\n",
         "stage", "count", "p50", "p99", "max", "budget", "missed"
@@ -95,9 +115,6 @@ pub(super) fn run_text(site: &Site, ended: &Ended) -> String {
     }
     let folder = ended.folder.display();
     text += &format!("decide it again:  ballast replay {folder}\nverify it:        ballast audit verify {folder}\n");
-    if ended.left > Power::ZERO {
-        text += &format!("\n{} of miners could not be proved off: look at the devices named above\n", ended.left);
-    }
     text
 }
 
@@ -105,7 +122,7 @@ pub(super) fn run_text(site: &Site, ended: &Ended) -> String {
 pub(super) fn score_table(whole: &Score, after: Option<&Score>) -> String {
     type Line = (&'static str, fn(&Score) -> String);
     let lines: [Line; 13] = [
-        ("time", |score| span(Duration::from_secs(score.span.as_secs()))),
+        ("time", |score| span(Duration::from_secs(score.span.saturating_add(HALF_A_SECOND).as_secs()))),
         ("AI hall", |score| score.hall.to_string()),
         ("house", |score| score.house.to_string()),
         ("miners", |score| score.miners.to_string()),

@@ -21,6 +21,8 @@ pub(super) struct Firm {
     pub(super) now: Power,
     /// The nameplates together.
     pub(super) nameplate: Power,
+    /// What only the POI sees: its remainder beyond what the load meters say, where both are fresh.
+    pub(super) unmetered: Option<Power>,
     /// The hall's meter has no value.
     pub(super) hall_unknown: bool,
     /// Ages of the POI and hall readings, where there are any.
@@ -29,36 +31,46 @@ pub(super) struct Firm {
 }
 
 impl Firm {
-    /// Reads the firm load out of the snapshot. With a meter of its own and the POI's remainder, the higher counts.
+    /// Reads the firm load out of the snapshot. With a meter of its own and the POI's remainder, the higher counts. A POI
+    /// that is lost or stale takes nothing back: what only it had seen, for a second and not for the moment by which two meters
+    /// are apart, stays counted, and nothing more is made of it.
     pub(super) fn read(standing: &Standing, memory: &Memory, snapshot: &Snapshot) -> Self {
         let site = &standing.site;
         let (hall, house) = (aged(snapshot.hall, snapshot), aged(snapshot.house, snapshot));
-        let remainder = remainder(memory, snapshot);
+        let fresh = |seen: Option<(Power, Duration)>| seen.filter(|(_, age)| *age <= site.ages.meter);
+        let remainder = fresh(remainder(memory, snapshot));
         let value = |load: &FirmLoad, seen: Option<(Power, Duration)>| {
             seen.map_or(load.nameplate, |(value, _)| value.or_zero())
         };
         let metered = value(&site.hall, hall) + value(&site.house, house);
-        let nameplate = site.hall.nameplate + site.house.nameplate;
-        let both = FirmLoad {
-            nameplate,
-            slew: site.hall.slew + site.house.slew,
-            step: site.hall.step + site.house.step,
-            meter: None,
-            feeder: None,
-        };
+        let unmetered = remainder.zip(fresh(hall)).map(|((power, poi_age), (_, hall_age))| {
+            // The hall may have risen since its own reading, which its worst case has already.
+            let since = (site.hall.slew + site.house.slew).over(hall_age.saturating_sub(poi_age));
+            (power - metered - since).or_zero()
+        });
+        let lasting = memory.unmetered.iter().map(|(_, power)| *power).min().unwrap_or(Power::ZERO);
+        let hidden = unmetered.map_or(lasting, |now| now.min(lasting));
         let mut firm = Self {
-            now: metered.max(remainder.map_or(Power::ZERO, |(power, _)| power)).min(nameplate),
-            nameplate,
+            now: remainder.map_or(Power::ZERO, |(power, _)| power).max(metered + hidden),
+            nameplate: site.hall.nameplate + site.house.nameplate,
+            unmetered,
             hall_unknown: hall.is_none(),
             poi_age: aged(snapshot.poi, snapshot).map(|(_, age)| age),
             hall_age: hall.map(|(_, age)| age),
             ..Self::default()
         };
+        let both = FirmLoad {
+            nameplate: firm.nameplate,
+            slew: site.hall.slew + site.house.slew,
+            step: site.hall.step + site.house.step,
+            meter: None,
+            feeder: None,
+        };
         for response in &standing.classes {
             let by_hall = site.hall.worst_case(hall, site.tick.period, *response);
             let by_house = site.house.worst_case(house, site.tick.period, *response);
             let by_poi = remainder.map_or(Power::ZERO, |seen| both.worst_case(Some(seen), site.tick.period, *response));
-            firm.worst.push((by_hall + by_house).max(by_poi));
+            firm.worst.push((by_hall + by_house + hidden).max(by_poi));
             firm.hall.push(by_hall);
             firm.house.push(by_house);
         }

@@ -3,6 +3,7 @@
 
 use super::memory::GroupMemory;
 use super::standing::Fixed;
+use super::switch;
 use crate::plan::Event;
 use crate::site::{CommsLoss, Group, GroupIx};
 use crate::snapshot::{GroupSeen, Link};
@@ -22,7 +23,11 @@ impl Following<'_> {
     /// Brings the memory of the group up to what is seen, and tells what changed.
     pub(super) fn update(&self, memory: &mut GroupMemory, events: &mut Vec<Event>) {
         match self.seen.link {
-            Link::Up => self.heard(memory, events),
+            Link::Up if memory.silent && !self.shows_itself(memory) => self.silent(memory, events),
+            Link::Up => {
+                self.notice(memory);
+                self.heard(memory, events);
+            }
             Link::New => memory.counted = self.group.nameplate(),
             Link::Silent => self.silent(memory, events),
         }
@@ -35,8 +40,28 @@ impl Following<'_> {
             (_, Some(told)) => memory.counted.max(self.group.power_of(told)).max(self.measured()),
         };
         if !memory.silent {
-            memory.silent = true;
+            (memory.silent, memory.silent_at) = (true, self.now);
             events.push(Event::DeviceLost { group: self.ix, assumed_w: memory.counted });
+        }
+    }
+
+    /// Whether a device that had fallen silent has said since what it has on. Until then it counts as silent.
+    fn shows_itself(&self, memory: &GroupMemory) -> bool {
+        self.seen.on.is_some_and(|(_, at)| at >= memory.silent_at)
+    }
+
+    /// What changed while nobody looked. A device that lost power comes back with units off that we told on: they come back
+    /// as any other, on the ramp and after their dwell. Units off after a controller that ended without a word are taken to
+    /// have gone off just now: nobody knows what it did last.
+    fn notice(&self, memory: &mut GroupMemory) {
+        let Some((on, _)) = self.seen.on else { return };
+        let on = on & self.group.all_on();
+        if std::mem::take(&mut memory.unwatched) {
+            switch::touch(memory, self.group.all_on() & !on, self.now);
+        }
+        if let Some(told) = memory.told.filter(|told| memory.silent && told & !on != 0) {
+            memory.told = Some(told & on);
+            switch::touch(memory, told & !on, self.now);
         }
     }
 
@@ -46,9 +71,10 @@ impl Following<'_> {
             events.push(Event::DeviceBack { group: self.ix });
         }
         let Some(told) = memory.told else { return self.adopt(memory) };
+        let told = self.dropped(memory, told);
         match memory.lowering {
             Some(since) => self.lowering(memory, told, since, events),
-            None => memory.counted = self.settled(told),
+            None => self.settled(memory, told),
         }
     }
 
@@ -56,29 +82,52 @@ impl Following<'_> {
     fn adopt(&self, memory: &mut GroupMemory) {
         memory.counted = self.group.nameplate();
         if let Some((on, _)) = self.seen.on {
-            memory.told = Some(on & self.group.all_on());
-            memory.counted = self.group.power_of(on).max(self.measured());
+            let told = on & self.group.all_on();
+            memory.told = Some(told);
+            self.settled(memory, told);
         }
     }
 
-    /// Nothing is pending: the group draws what it was told, or more where the device or the meter says so.
-    fn settled(&self, told: u64) -> Power {
-        let on = self.seen.on.map_or(told, |(on, _)| on | told);
-        let measured = self.measured();
-        let target = self.group.power_of(on);
-        if measured > target + self.tolerance() { measured } else { target }
+    /// Units that went off by themselves, long after they were told to be on: their PDU was without power, a breaker
+    /// tripped. They are told off, so that nothing asserts them all at once when it is back, and come back by restore.
+    fn dropped(&self, memory: &mut GroupMemory, told: u64) -> u64 {
+        let Some((on, at)) = self.seen.on.filter(|(on, _)| told & !on != 0 && memory.lowering.is_none()) else {
+            return told;
+        };
+        if at < changed(memory).after(self.fixed.proof) {
+            return told;
+        }
+        let off = told & !on;
+        switch::touch(memory, off, self.now);
+        memory.told = Some(told & !off);
+        told & !off
     }
 
-    /// A lower command is under way: only a reading that began after the device had answered for it can prove it.
+    /// Nothing is pending: the group draws what it was told, or more where the device or the meter says so. What is beyond
+    /// follows a meter up at once, and down only when it falls by more than the meter errs.
+    fn settled(&self, memory: &mut GroupMemory, told: u64) {
+        let more = self.seen.on.filter(|(on, at)| on & !told != 0 && *at >= changed(memory));
+        let on = more.map_or(told, |(on, _)| on | told);
+        let (target, measured) = (self.group.power_of(on), self.measured());
+        let draws = if measured > target + self.tolerance() { measured } else { target };
+        let beyond = draws - self.group.power_of(told);
+        if beyond > memory.beyond || beyond == Power::ZERO || beyond + self.tolerance() < memory.beyond {
+            memory.beyond = beyond;
+        }
+        memory.counted = self.group.power_of(told) + memory.beyond;
+    }
+
+    /// A lower command is under way: only a reading that began after the device had answered for it can prove it, by
+    /// having fallen by all that it was told to. What it drew beyond what it was told before, it may draw still.
     fn lowering(&self, memory: &mut GroupMemory, told: u64, since: Mono, events: &mut Vec<Event>) {
         let target = self.group.power_of(told);
         let measured =
             self.seen.power.known().filter(|(_, at)| self.obeyed(told, since).is_some_and(|obeyed| *at >= obeyed));
         if let Some((measured, _)) = measured {
-            memory.counted = target.max(measured).min(memory.counted.max(target));
-            if measured <= target + self.tolerance() {
-                memory.counted = target;
+            memory.counted = target.max(measured);
+            if measured <= target + memory.beyond + self.tolerance() {
                 memory.lowering = None;
+                self.settled(memory, told);
                 if std::mem::take(&mut memory.not_following) {
                     events.push(Event::Following { group: self.ix });
                 }
@@ -106,4 +155,9 @@ impl Following<'_> {
     fn tolerance(&self) -> Power {
         Power::from_watts(self.group.unit.watts() / 4)
     }
+}
+
+/// When any of its units last changed.
+fn changed(memory: &GroupMemory) -> Mono {
+    memory.changed.iter().copied().max().unwrap_or_default()
 }

@@ -20,6 +20,10 @@ pub struct Memory {
     pub envelope: Envelope,
     /// Learnt on top of it.
     pub margin: Margin,
+    /// Rolling maximum of what the fastest class must keep free above the firm load: it moves with the ages of the meters.
+    pub reserve: Envelope,
+    /// Firm load that only the POI saw: the lowest in each tenth of the last second in which it was fresh, newest last.
+    pub unmetered: Vec<(Mono, Power)>,
     /// Raises announced in the record of tick `announced`, to be sent once that record is durable.
     pub intends: Vec<(GroupIx, u64)>,
     /// The tick whose record announces `intends`.
@@ -52,12 +56,19 @@ pub struct GroupMemory {
     pub told: Option<u64>,
     /// What it is counted to draw: as told once that is proved, never less.
     pub counted: Power,
+    /// What it draws beyond what it was told, as last seen with nothing pending: units that run unasked, miners that draw
+    /// more than their plate. No command is known to lower it, so it counts against every class.
+    pub beyond: Power,
     /// When it was last told to lower, until that is proved.
     pub lowering: Option<Mono>,
     /// It did not follow within its proof time: counts as drawing, and as not controllable.
     pub not_following: bool,
     /// Its device is silent.
     pub silent: bool,
+    /// When it fell silent.
+    pub silent_at: Mono,
+    /// The controller before this one ended without a word: what is found off may have gone off in its last moment.
+    pub unwatched: bool,
     /// When each unit last changed, for dwell and for taking turns.
     pub changed: Vec<Mono>,
 }

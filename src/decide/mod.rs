@@ -33,18 +33,22 @@ use crate::units::Power;
 use firm::Firm;
 use rules::Facts;
 
-/// How long what the miners were counted to draw is held against the POI's remainder: longer than any meter lags.
-const COUNTED_FOR: Duration = Duration::from_secs(1);
-/// It is kept in steps of this length.
-const COUNTED_STEP: Duration = Duration::from_millis(100);
+/// How long what the miners counted, and what the POI left, is held: longer than any two meters are apart.
+const HELD_FOR: Duration = Duration::from_secs(1);
+/// It is held in steps of this length.
+const HELD_STEP: Duration = Duration::from_millis(100);
 
 /// Decides one tick.
 pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (Plan, Memory) {
     let now = snapshot.now.mono;
     let mut events = Vec::new();
+    lapse(standing, &mut memory, now);
     memory.pass(&standing.site, snapshot);
     count(standing, &mut memory, snapshot, &mut events);
     let firm = Firm::read(standing, &memory, snapshot);
+    if let Some(unmetered) = firm.unmetered {
+        hold(&mut memory.unmetered, now, unmetered, Power::min);
+    }
     learn(standing, &mut memory, &firm, now);
     slide_cap(standing, &mut memory, snapshot, &firm);
     let (price, price_lost) = rules::price_in_force(standing, snapshot);
@@ -75,6 +79,19 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
 /// A site without any rule draws nothing.
 const NOTHING: Bound = Bound { scope: crate::plan::Scope::Site, at_most: Power::ZERO, cause: Cause::EStop };
 
+/// A permit that was not renewed in time is gone, and its units with it: they come back by [`restore`] alone, and not because
+/// a loop that stood still goes on where it was.
+fn lapse(standing: &Standing, memory: &mut Memory, now: Mono) {
+    let unrenewed = now.since(memory.before).saturating_add(standing.site.tick.period);
+    if unrenewed < standing.site.tick.lapse {
+        return;
+    }
+    let all = standing.site.groups.iter().zip(&standing.groups).zip(&mut memory.groups);
+    for ((group, _), kept) in all.filter(|((_, fixed), _)| unrenewed >= fixed.lapse) {
+        switch::lower(group, kept, i64::from(group.units), now);
+    }
+}
+
 /// What each group counts as drawing, and the highest all together counted in the last second.
 fn count(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, events: &mut Vec<Event>) {
     let all = standing.site.groups.iter().zip(&standing.groups).zip(&snapshot.groups).zip(&mut memory.groups);
@@ -83,10 +100,15 @@ fn count(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, events: 
     }
     let now = snapshot.now.mono;
     let counted: Power = memory.groups.iter().map(|group| group.counted).sum();
-    memory.counted.retain(|(at, _)| now.since(*at) <= COUNTED_FOR);
-    match memory.counted.last_mut() {
-        Some((at, highest)) if now.since(*at) < COUNTED_STEP => *highest = counted.max(*highest),
-        _ => memory.counted.push((now, counted)),
+    hold(&mut memory.counted, now, counted, Power::max);
+}
+
+/// Takes a power into what is held of the last second: the one that `pick` picks in each step.
+fn hold(held: &mut Vec<(Mono, Power)>, now: Mono, power: Power, pick: fn(Power, Power) -> Power) {
+    held.retain(|(at, _)| now.since(*at) <= HELD_FOR);
+    match held.last_mut() {
+        Some((at, picked)) if now.since(*at) < HELD_STEP => *picked = pick(power, *picked),
+        _ => held.push((now, power)),
     }
 }
 
@@ -97,6 +119,9 @@ fn learn(standing: &Standing, memory: &mut Memory, firm: &Firm, now: Mono) {
     }
     memory.margin.learn(firm.now, &memory.envelope, firm.nameplate);
     memory.envelope.take(firm.now, now, standing.site.fill.window);
+    if firm.hall_age.is_some_and(|age| age <= standing.site.ages.meter) {
+        memory.reserve.take(firm.reserve(0), now, standing.site.fill.window);
+    }
 }
 
 /// The operator's cap slides from what the site may draw now down to what was ordered, on the site's ramp. A higher cap

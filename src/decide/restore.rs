@@ -32,7 +32,9 @@ fn allowed(facts: &Facts<'_>, memory: &Memory) -> bool {
     let fresh = |age: Option<std::time::Duration>| age.is_some_and(|age| age <= ages.meter);
     let settled =
         memory.shed_at.is_none_or(|at| facts.snapshot.now.mono.since(at) >= facts.standing.site.restore.settle);
-    fresh(facts.firm.poi_age) && fresh(facts.firm.hall_age) && settled && !orders.e_stop && !orders.drain
+    // A hall without a meter counts as its nameplate always: there is nothing to wait for.
+    let hall_fresh = facts.standing.site.hall.meter.is_none() || fresh(facts.firm.hall_age);
+    fresh(facts.firm.poi_age) && hall_fresh && settled && !orders.e_stop && !orders.drain
 }
 
 /// The room that may be filled: under the envelope and the larger of the declared reserve and the learnt margin, less all
@@ -41,9 +43,11 @@ fn rooms(facts: &Facts<'_>, memory: &Memory) -> Rooms {
     let (standing, firm) = (facts.standing, facts.firm);
     let site = &standing.site;
     let highest = memory.envelope.highest().max(firm.now);
+    // Readings are now older, now younger: what the reserve was at its most in the window will be shed for again.
+    let habit = (memory.reserve.highest() - firm.reserve(0)).or_zero();
     let margin = memory.margin.covering(site.fill.confidence, firm.nameplate);
     let expected = |class: usize| {
-        let reserved = (highest + firm.reserve(class).max(margin)).min(firm.nameplate);
+        let reserved = (highest + (firm.reserve(class) + habit).max(margin)).min(firm.nameplate.max(highest));
         reserved.max(firm.worst.get(class).copied().unwrap_or(firm.nameplate))
     };
     let bound = import_bound(facts);
@@ -54,8 +58,10 @@ fn rooms(facts: &Facts<'_>, memory: &Memory) -> Rooms {
     feeders.push(Room::unbounded(standing.classes.len()));
     let mut rooms = Rooms { site: room, feeders };
     for (ix, (kept, fixed)) in memory.groups.iter().zip(&standing.groups).enumerate() {
-        let class = if controllable(memory, ix) { fixed.class } else { usize::MAX };
-        rooms.take(fixed.feeder, class, kept.counted);
+        let (class, beyond) =
+            if controllable(memory, ix) { (fixed.class, kept.beyond) } else { (usize::MAX, Power::ZERO) };
+        rooms.take(fixed.feeder, class, (kept.counted - beyond).or_zero());
+        rooms.take_beyond(fixed.feeder, beyond);
     }
     rooms
 }

@@ -105,6 +105,13 @@ impl Rooms {
         }
     }
 
+    /// Takes power that no command is known to lower: off every bound of the site and of this feeder.
+    pub(super) fn take_beyond(&mut self, feeder: usize, power: Power) {
+        if power != Power::ZERO {
+            self.take(feeder, ClassIx::MAX, power);
+        }
+    }
+
     /// Takes power off one bound of the site and of this feeder.
     pub(super) fn take_at(&mut self, feeder: usize, class: ClassIx, power: Power) {
         self.site.take_at(class, power);

@@ -32,7 +32,8 @@ impl Shed {
 }
 
 /// The room under the limits when every group draws what it was told: a group that was told to lower counts as drawing for
-/// each class by whose time it is not gone yet, one that cannot be controlled counts as drawing for all.
+/// each class by whose time it is not gone yet. One that cannot be controlled counts as drawing for all, and so does what a
+/// group draws beyond what it was told.
 pub(super) fn rooms(facts: &Facts<'_>, memory: &Memory) -> Rooms {
     let standing = facts.standing;
     let bound = import_bound(facts);
@@ -44,14 +45,16 @@ pub(super) fn rooms(facts: &Facts<'_>, memory: &Memory) -> Rooms {
     let mut rooms = Rooms { site, feeders };
     for (ix, (kept, fixed)) in memory.groups.iter().zip(&standing.groups).enumerate() {
         if !controllable(memory, ix) {
-            rooms.take(fixed.feeder, standing.classes.len(), kept.counted);
+            rooms.take_beyond(fixed.feeder, kept.counted);
             continue;
         }
         let told = told_power(standing, memory, ix);
         rooms.take(fixed.feeder, fixed.class, told);
+        rooms.take_beyond(fixed.feeder, kept.beyond);
         if let Some(since) = kept.lowering {
             let going = late(standing, fixed.class, since, facts.snapshot.now.mono);
-            going.for_each(|class| rooms.take_at(fixed.feeder, class, kept.counted - told));
+            let rest = (kept.counted - kept.beyond - told).or_zero();
+            going.for_each(|class| rooms.take_at(fixed.feeder, class, rest));
         }
     }
     rooms
@@ -128,10 +131,14 @@ fn give_back(standing: &Standing, room: &mut Room, class: usize, shed: Power, no
     late(standing, class, now, now).for_each(|class| room.take_at(class, shed));
 }
 
-/// E-stop: everything off, at once.
+/// E-stop: everything off, at once; also what never said what it has on.
 pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) -> Shed {
     let mut shed = Shed::default();
     for (group, kept) in standing.site.groups.iter().zip(&mut memory.groups) {
+        kept.told = kept.told.or_else(|| {
+            kept.lowering = Some(now);
+            Some(0)
+        });
         shed.add(group.power_of(switch::lower(group, kept, i64::from(group.units), now)));
     }
     shed

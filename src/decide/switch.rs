@@ -47,7 +47,8 @@ pub(super) fn longest(of: u64, memory: &GroupMemory, units: i64, now: Mono, dwel
     order.iter().take(some).fold(0, |set, (_, bit)| set | bit)
 }
 
-fn touch(memory: &mut GroupMemory, units: u64, now: Mono) {
+/// Notes that these units change now.
+pub(super) fn touch(memory: &mut GroupMemory, units: u64, now: Mono) {
     for (unit, changed) in memory.changed.iter_mut().enumerate() {
         if units >> (unit & 63) & 1 == 1 {
             *changed = now;

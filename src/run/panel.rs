@@ -1,6 +1,7 @@
 //! What the loop shows: the view for page and terminal, made from one tick.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::stages::{Measured, Missed, Stage};
 use crate::decide::{Memory, Standing};
@@ -18,6 +19,8 @@ use crate::web::{
 
 /// A missed budget of one stage is told at most this often; the histogram counts them all.
 const MISSED_REST_US: u64 = 1_000_000;
+/// Sheds or restores no further apart than this are one line that grows: a ramp takes a step every tick.
+const ONE_RAMP: Duration = Duration::from_secs(2);
 
 /// What one view is made of.
 pub(super) struct Seen<'a> {
@@ -37,20 +40,71 @@ pub(super) struct Panel {
     fleet: Power,
     events: VecDeque<EventView>,
     missed_at: Vec<(Stage, u64)>,
+    /// The ramp that the newest event tells of, while it goes on.
+    ramp: Option<Ramp>,
+}
+
+/// Power that goes down for a rule, or comes back, step by step.
+#[derive(Clone, Copy)]
+struct Ramp {
+    shed: Option<Cause>,
+    power: Power,
+    since: Wall,
+    last: Wall,
+}
+
+impl Ramp {
+    fn of(event: &Event, wall: Wall) -> Option<Self> {
+        let step = |shed, power| Some(Self { shed, power, since: wall, last: wall });
+        match *event {
+            Event::Shed { cause, power_w, .. } => step(Some(cause), power_w),
+            Event::Restore { power_w, .. } => step(None, power_w),
+            _ => None,
+        }
+    }
+
+    fn goes_on_with(&self, step: Ramp) -> bool {
+        self.shed == step.shed && step.last.since(self.last) <= ONE_RAMP
+    }
+
+    fn text(&self) -> String {
+        let seconds = self.last.since(self.since).as_secs();
+        let over = if seconds > 0 { format!(" in {seconds} s") } else { String::new() };
+        match self.shed {
+            Some(by) => format!("shed {}{over}: {}", self.power, words::name(by)),
+            None => format!("restored {}{over}", self.power),
+        }
+    }
 }
 
 impl Panel {
     pub(super) fn new(site: &Site, note: String, demo: bool) -> Self {
         let fleet = site.groups.iter().map(crate::site::Group::nameplate).sum();
-        Self { note, demo, fleet, events: VecDeque::new(), missed_at: vec![] }
+        Self { note, demo, fleet, events: VecDeque::new(), missed_at: vec![], ramp: None }
     }
 
     /// Takes in what the plan tells.
     pub(super) fn events(&mut self, plan: &Plan, site: &Site, wall: Wall) {
         for event in &plan.events {
-            let (severity, text) = told(event, site);
-            self.push(wall, severity, text);
+            match (Ramp::of(event, wall), told(event, site)) {
+                (Some(step), _) => self.step(step),
+                (None, Some((severity, text))) => self.push(wall, severity, text),
+                (None, None) => {}
+            }
         }
+    }
+
+    /// One step of a ramp: the newest line grows where it tells of the same one.
+    fn step(&mut self, step: Ramp) {
+        let ramp = match self.ramp.filter(|ramp| ramp.goes_on_with(step)) {
+            Some(ramp) => {
+                self.events.pop_back();
+                Ramp { since: ramp.since, power: ramp.power + step.power, ..step }
+            }
+            None => step,
+        };
+        self.push(ramp.last, Severity::Info, ramp.text());
+        self.ramp = Some(ramp);
     }
 
     /// Takes in a missed budget; whether it is worth a record of its own.
@@ -68,6 +122,7 @@ impl Panel {
     }
 
     fn push(&mut self, wall: Wall, severity: Severity, text: String) {
+        self.ramp = None;
         if self.events.len() >= MAX_EVENTS {
             self.events.pop_front();
         }
@@ -77,18 +132,23 @@ impl Panel {
     pub(super) fn view(&self, standing: &Standing, seen: Seen<'_>) -> View {
         let (site, snapshot, plan) = (&standing.site, seen.snapshot, seen.plan);
         let measured = |reading: Reading| reading.known().map(|(power, _)| power.watts());
-        let house = measured(snapshot.house).map_or(site.house.nameplate, Power::from_watts);
-        let hall = measured(snapshot.hall);
+        // What a lost meter showed last is not shown as if it were now.
+        let young = |reading: Reading, age: Duration| {
+            reading.known().filter(|(_, at)| snapshot.now.mono.since(*at) <= age).map(|(power, _)| power.watts())
+        };
+        let (poi, hall) = (young(snapshot.poi, site.ages.meter), young(snapshot.hall, site.ages.meter));
+        let house_seen = young(snapshot.house, site.ages.device);
+        let house = house_seen.map_or(site.house.nameplate, Power::from_watts);
         let limit = site.poi.import_limit;
         let orders = snapshot.orders;
         View {
             unix_ms: snapshot.now.wall.micros() / 1_000,
             site: site.name.clone(),
             import_limit_w: limit.watts(),
-            poi_w: measured(snapshot.poi),
+            poi_w: poi,
             hall_w: hall,
             hall_worst_w: (plan.firm - house).or_zero().watts(),
-            house_w: measured(snapshot.house),
+            house_w: house_seen,
             miners_w: snapshot.groups.iter().filter_map(|group| measured(group.power)).sum(),
             counted_w: plan.counted.watts(),
             ceiling_w: plan.ceiling.watts(),
@@ -156,11 +216,14 @@ fn score((whole, after): &(Score, Option<Score>)) -> ScoreView {
     }
 }
 
-/// An event in plain words, and how much it matters.
-fn told(event: &Event, site: &Site) -> (Severity, String) {
+/// An event in plain words, and how much it matters; nothing for a step of a ramp.
+fn told(event: &Event, site: &Site) -> Option<(Severity, String)> {
     let name = |ix: usize| site.groups.get(ix).map_or("?", |group| group.name.as_str());
     let cause = |cause: Cause| words::name(cause);
-    match *event {
+    let told = match *event {
+        Event::ModeChange { to: Cause::Nameplate, ceiling_w, .. } => {
+            (Severity::Info, format!("nothing binds: miners may draw {ceiling_w}"))
+        }
         Event::ModeChange { to, ceiling_w, .. } => {
             (Severity::Info, format!("{} binds: miners may draw {ceiling_w}", cause(to)))
         }
@@ -182,13 +245,44 @@ fn told(event: &Event, site: &Site) -> (Severity, String) {
             (Severity::Alarm, format!("{} is silent: it counts as drawing {assumed_w}", name(group)))
         }
         Event::DeviceBack { group } => (Severity::Info, format!("{} answers again", name(group))),
-        Event::Shed { cause: by, power_w, groups } => {
-            (Severity::Info, format!("shed {power_w} in {groups} groups: {}", cause(by)))
-        }
-        Event::Restore { power_w, groups } => (Severity::Info, format!("restored {power_w} in {groups} groups")),
+        Event::Shed { .. } | Event::Restore { .. } => return None,
         Event::NotFollowing { group, expect_w, counted_w } => {
             (Severity::Alarm, format!("{} does not follow: told {expect_w}, counts as {counted_w}", name(group)))
         }
         Event::Following { group } => (Severity::Info, format!("{} follows again, by its watts", name(group))),
+    };
+    Some(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::file::load;
+
+    #[test]
+    fn a_ramp_is_one_line_that_grows_until_something_else_happens() {
+        let site =
+            load("demo.toml", include_str!("../../sites/demo.toml")).unwrap_or_else(|problems| panic!("{problems}"));
+        let mut panel = Panel::new(&site, String::new(), false);
+        let shed = |cause| Event::Shed { cause, power_w: Power::from_kilowatts(10), groups: 1 };
+        let mut at = |ms: i64, event| {
+            let plan = Plan { events: vec![event], ..Plan::default() };
+            panel.events(&plan, &site, Wall::from_micros(ms * 1_000));
+        };
+        (0..40).for_each(|tick| at(tick * 100, shed(Cause::Price)));
+        at(4_000, Event::MeterStale { age_ms: 501 });
+        at(4_100, shed(Cause::Price));
+        at(9_000, shed(Cause::Price));
+        at(9_100, shed(Cause::ImportLimit));
+        let told: Vec<&str> = panel.events.iter().map(|event| event.text.as_str()).collect();
+        let stale = "the POI meter is silent: nothing is restored";
+        let wanted = [
+            "shed 400 kW in 3 s: Price",
+            stale,
+            "shed 10.0 kW: Price",
+            "shed 10.0 kW: Price",
+            "shed 10.0 kW: Import limit",
+        ];
+        assert_eq!(told, wanted);
     }
 }

@@ -4,22 +4,28 @@
 //! when the last entry is growing old. A quiet site of a thousand PDUs then costs the journal next to nothing, and what is
 //! pending is always as fresh as the wire has it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::Setup;
 use super::stages::Stage;
+use super::waker::Waker;
+use crate::devices::Profile;
 use crate::devices::wire::{Seen, Wire};
 use crate::site::{DeviceIx, Site};
 use crate::snapshot::{GroupSeen, NoData, Reading, Snapshot};
-use crate::time::Mono;
+use crate::time::{Clock, Mono};
 use crate::units::Power;
 
+/// How long a start waits for the meters before it takes groups on without them.
+const METERS_FIRST: Duration = Duration::from_secs(1);
 /// A group's power is entered again at least this often.
 const REFRESH: Duration = Duration::from_secs(10);
 
 /// What a command is to a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tell {
-    /// The first: what was found running is taken on, and not written again.
+    /// The first, and just what was found running: taken on, and not written again.
     Found,
     /// The same as before, renewed.
     Same,
@@ -43,15 +49,20 @@ pub(super) struct Sight {
     /// Device and smallest move of each group.
     groups: Vec<(DeviceIx, Power)>,
     entered: Vec<GroupSeen>,
+    /// The last value of the meter that wakes the loop.
+    news: Option<Power>,
     seen: Vec<Seen>,
     commanded: Vec<Option<u64>>,
     told: Vec<Told>,
     /// Writes whose answer or proof is still to come: group, when sent, whether answered.
     sent: Vec<(usize, Mono, bool)>,
+    /// Until then no group enters before the meters: a start among running miners would shed them for a hall that is merely
+    /// not read yet.
+    meters_first: Mono,
 }
 
 impl Sight {
-    pub(super) fn new(site: &Site) -> Self {
+    pub(super) fn new(site: &Site, now: Mono) -> Self {
         let groups: Vec<_> = site
             .groups
             .iter()
@@ -67,8 +78,10 @@ impl Sight {
             seen: vec![Seen::default(); groups.len()],
             commanded: vec![None; groups.len()],
             groups,
+            news: None,
             told: vec![],
             sent: vec![],
+            meters_first: now.after(METERS_FIRST),
         }
     }
 
@@ -79,14 +92,19 @@ impl Sight {
                 *seen = wire.seen();
             }
         }
-        self.enter(lowering, known.now.mono);
-        Snapshot {
-            poi: meter(wires, Some(self.poi)),
-            hall: meter(wires, self.hall),
-            house: meter(wires, self.house),
-            groups: self.entered.clone(),
-            ..known
+        let (poi, hall, house) = (meter(wires, Some(self.poi)), meter(wires, self.hall), meter(wires, self.house));
+        let is_in = |reading: Reading| reading.known().is_some() || reading == Reading::NoData(NoData::NoMeter);
+        if known.now.mono >= self.meters_first || [poi, hall, house].into_iter().all(is_in) {
+            self.enter(lowering, known.now.mono);
         }
+        Snapshot { poi, hall, house, groups: self.entered.clone(), ..known }
+    }
+
+    /// Whether the meter that wakes the loop shows another value than in the last picture. A meter is read more often than it
+    /// refreshes, so that a new value is seen soon; the same value again is no reason to decide again before the period.
+    pub(super) fn is_news(&mut self, wires: &[Wire]) -> bool {
+        let now = meter(wires, Some(self.hall.unwrap_or(self.poi))).known().map(|(power, _)| power);
+        std::mem::replace(&mut self.news, now) != now
     }
 
     fn enter(&mut self, lowering: &[bool], now: Mono) {
@@ -105,10 +123,11 @@ impl Sight {
 
     /// What this command is to the group.
     pub(super) fn tell(&mut self, ix: usize, on: u64) -> Tell {
+        let found = self.entered.get(ix).and_then(|entered| entered.on).map(|(on, _)| on);
         match self.commanded.get_mut(ix).and_then(|last| last.replace(on)) {
-            None => Tell::Found,
+            None if found == Some(on) => Tell::Found,
             Some(last) if last == on => Tell::Same,
-            Some(_) => Tell::New,
+            None | Some(_) => Tell::New,
         }
     }
 
@@ -156,6 +175,23 @@ impl Sight {
     }
 }
 
+/// One connection per device; the hall's meter wakes the loop, or the POI's where the hall has none.
+pub(super) fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire> {
+    let site = &setup.site;
+    let wakes = site.hall.meter.unwrap_or(site.poi.meter);
+    let outlets = |device: usize| {
+        let owner = site.groups.iter().find(|group| group.paths.iter().any(|path| path.device == device));
+        owner.map_or(0, |group| group.units)
+    };
+    let spawn = |(ix, (device, profile)): (usize, (&crate::site::Device, &Arc<Profile>))| {
+        let waker = Arc::clone(waker);
+        let fresh: Option<Arc<dyn Fn() + Send + Sync>> =
+            if ix == wakes { Some(Arc::new(move || waker.wake(clock.mono()))) } else { None };
+        Wire::spawn(&setup.runtime, Arc::clone(profile), device, outlets(ix), clock, fresh)
+    };
+    site.devices.iter().zip(&setup.profiles).enumerate().map(spawn).collect()
+}
+
 fn meter(wires: &[Wire], device: Option<DeviceIx>) -> Reading {
     match device.and_then(|device| wires.get(device)) {
         None => Reading::NoData(NoData::NoMeter),
@@ -176,6 +212,27 @@ fn moved(entered: Reading, fresh: Reading, step: Power, now: Mono) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_first_command_that_is_not_what_was_found_is_written_at_once() {
+        let all = GroupSeen { on: Some((0b1111, Mono::START)), ..GroupSeen::default() };
+        let mut sight = Sight {
+            poi: 0,
+            hall: None,
+            house: None,
+            groups: vec![(0, Power::ZERO); 3],
+            entered: vec![all, all, GroupSeen::default()],
+            seen: vec![Seen::default(); 3],
+            commanded: vec![None; 3],
+            news: None,
+            told: vec![],
+            sent: vec![],
+            meters_first: Mono::START,
+        };
+        assert_eq!(sight.tell(0, 0b1111), Tell::Found);
+        assert_eq!(sight.tell(1, 0b0011), Tell::New, "shed in the tick that adopted it");
+        assert_eq!(sight.tell(2, 0), Tell::New, "e-stop: it never said what it has on");
+    }
 
     #[test]
     fn a_quiet_group_is_not_entered_again_until_its_entry_grows_old() {

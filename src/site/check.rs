@@ -102,22 +102,24 @@ struct Findings {
     warnings: Vec<Finding>,
 }
 
-/// Works out what the numbers of a site amount to. `known_profiles` are the names of the device files there are;
-/// `hall_at` is a power of the hall to show the reserve for, beside half its nameplate and its nameplate: what it
+/// A device file there is: its name, and how often such a device measures anew.
+pub type KnownProfile<'a> = (&'a str, Duration);
+
+/// Works out what the numbers of a site amount to. `known` are the device files there are; `hall_at` is a power of the hall to show the reserve for, beside half its nameplate and its nameplate: what it
 /// typically draws; three quarters where that is not known.
-pub fn check(site: &Site, known_profiles: &[&str], hall_at: Option<Power>) -> Report {
+pub fn check(site: &Site, known: &[KnownProfile<'_>], hall_at: Option<Power>) -> Report {
     let mut found = Findings::default();
     let sums = sums(site);
     firm_fits(&sums, &mut found);
     let reaction = reaction::reaction(site, &mut found);
     let feeders = feeders(site, &mut found);
-    devices::profiles(site, known_profiles, &mut found);
-    devices::polls(site, &mut found);
-    devices::budgets(site, &mut found);
+    devices::profiles(site, known, &mut found);
+    devices::polls(site, known, &mut found);
+    devices::budgets(site, known, &mut found);
     let dead = dead::dead(site, &mut found);
     dead::stagger(site, &mut found);
     restore_fits(site, &mut found);
-    let reserve = reserve::reserve(site, hall_at);
+    let reserve = reserve::reserve(site, devices::age(site.hall.meter, site, known), hall_at);
     let (errors, warnings) = (found.errors, found.warnings);
     Report { site: site.name.clone(), sums, feeders, reserve, reaction, dead, errors, warnings }
 }

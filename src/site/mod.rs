@@ -97,11 +97,12 @@ pub struct FirmLoad {
 
 impl FirmLoad {
     /// What a reading of this age can have become `horizon` from now: the declared step and slew on top, at most the
-    /// nameplate. `period` is the time until the next decision. No reading counts as the nameplate.
+    /// nameplate, or what was read where that is more. `period` is the time until the next decision. No reading counts as
+    /// the nameplate.
     pub fn worst_case(&self, reading: Option<(Power, Duration)>, period: Duration, horizon: Duration) -> Power {
         let Some((value, age)) = reading else { return self.nameplate };
         let time = age.saturating_add(period).saturating_add(horizon);
-        self.nameplate.min(value.or_zero() + self.step + self.slew.over(time))
+        self.nameplate.max(value).min(value.or_zero() + self.step + self.slew.over(time))
     }
 }
 

@@ -66,9 +66,12 @@ fn reserve(text: &mut String, reserve: &Reserve) {
     let (age, period) = (span(reserve.age), span(reserve.period));
     line(
         text,
-        format!("  firm    what hall and house can have become by then: a reading {age} old, a tick of {period},"),
+        format!("  firm    what hall and house can have become by then: a reading {age} old (poll and refresh),"),
     );
-    line(text, "          the response, all at the hall's slew; the house counts as its nameplate");
+    line(
+        text,
+        format!("          a tick of {period} and the response, all at the hall's slew; the house at its nameplate"),
+    );
     line(text, "  miners  what all groups this slow or slower may draw together: the import limit less that");
     let heads: String = reserve.hall_at.iter().map(|at| format!("{:>22}", format!("hall reads {at}"))).collect();
     line(text, format!("\n  {:<31}{heads}", ""));

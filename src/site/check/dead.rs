@@ -48,7 +48,7 @@ pub(super) fn dead(site: &Site, found: &mut Findings) -> Dead {
     let held = sum(site, |group| falls(group).is_none());
     let left = (sum(site, |_| true) - held).or_zero();
     let fallen_after = site.groups.iter().filter_map(falls).max().unwrap_or(Duration::ZERO);
-    let standing = excess_with(site, fill(site, Power::ZERO).max(unsafe_on(site)));
+    let standing = excess_with(site, fill(site, Power::ZERO, Duration::ZERO).max(unsafe_on(site)));
     let (excess, ends) = match &site.poi.guard {
         _ if standing == Power::ZERO => (Power::ZERO, Ends::NoExcess),
         Guard::Relay { trips_within } => (standing.min(risen(site, *trips_within)), Ends::Within(*trips_within)),
@@ -77,7 +77,7 @@ fn risen(site: &Site, trips_within: Duration) -> Power {
 
 /// The first watchdog time after which the miners still on can no longer break the limit, taking those on that fall last.
 fn self_ending(site: &Site) -> Ends {
-    let full = fill(site, Power::ZERO);
+    let full = fill(site, Power::ZERO, Duration::ZERO);
     let mut times: Vec<Duration> = site.groups.iter().filter_map(falls).collect();
     times.sort();
     let over = |time: &Duration| {

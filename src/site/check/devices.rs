@@ -3,13 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Finding, Findings, spoken};
+use super::{Finding, Findings, KnownProfile, spoken};
 use crate::document::nearest;
-use crate::site::Site;
 use crate::site::file::Places;
+use crate::site::{DeviceIx, Site};
 use crate::units::span;
 
-pub(super) fn profiles(site: &Site, known: &[&str], found: &mut Findings) {
+/// How old a healthy reading of this device gets before the next one is read: the value was measured up to a refresh before
+/// the request, and the next request comes a poll later. Without a device file its poll alone.
+pub(super) fn age(device: Option<DeviceIx>, site: &Site, known: &[KnownProfile<'_>]) -> Duration {
+    let Some(device) = device.and_then(|ix| site.devices.get(ix)) else { return Duration::ZERO };
+    let file = known.iter().find(|(name, _)| *name == device.profile);
+    device.poll.saturating_add(file.map_or(Duration::ZERO, |(_, refresh)| *refresh))
+}
+
+pub(super) fn profiles(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
+    let known: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
     let mut unknown: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for device in site.devices.iter().filter(|device| !known.contains(&device.profile.as_str())) {
         unknown.entry(&device.profile).or_default().push(&device.name);
@@ -25,23 +34,30 @@ pub(super) fn profiles(site: &Site, known: &[&str], found: &mut Findings) {
     }
 }
 
-/// A meter that is read too seldom is stale between two readings, and nothing would ever be restored.
-pub(super) fn polls(site: &Site, found: &mut Findings) {
+/// A meter that is read or measures too seldom is stale between two readings, and nothing would ever be restored.
+pub(super) fn polls(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
     if site.hall.meter.is_none() {
         let help = "give it one: what it does not use is what the miners live on";
         let message = format!("the hall has no meter, so it always counts as its nameplate of {}", site.hall.nameplate);
         found.warnings.push(Finding::new("hall", message, help));
     }
     let fast = [Some(site.poi.meter), site.hall.meter];
-    for meter in fast.into_iter().flatten().filter_map(|ix| site.devices.get(ix)) {
-        let age = site.ages.meter;
+    for (ix, meter) in fast.into_iter().flatten().filter_map(|ix| Some((ix, site.devices.get(ix)?))) {
+        let (age, limit) = (age(Some(ix), site, known), site.ages.meter);
+        let refresh = age.saturating_sub(meter.poll);
         let at = format!("{}.poll", Places::device(&meter.name));
-        let message =
-            format!("`{}` is read every {}, and a reading is stale after {}", meter.name, span(meter.poll), span(age));
-        if meter.poll > age {
-            found.errors.push(Finding::new(at, message, "it would be stale between any two readings: lower poll"));
-        } else if meter.poll * 2 > age {
-            found.warnings.push(Finding::new(at, message, "one lost answer makes it stale: half of it would do"));
+        let (name, poll) = (&meter.name, span(meter.poll));
+        let message = format!(
+            "`{name}` is read every {poll} and measures every {}, and a reading is stale after {}",
+            span(refresh),
+            span(limit)
+        );
+        if age > limit {
+            let help =
+                "it would be stale between any two readings: lower poll, raise ages.meter, or take a faster meter";
+            found.errors.push(Finding::new(at, message, help));
+        } else if age.saturating_add(meter.poll) > limit {
+            found.warnings.push(Finding::new(at, message, "one lost answer makes it stale: lower poll"));
         }
     }
     let silent = site.ages.device;
@@ -54,7 +70,7 @@ pub(super) fn polls(site: &Site, found: &mut Findings) {
 }
 
 /// A budget that is missed by design is an alarm nobody heeds.
-pub(super) fn budgets(site: &Site, found: &mut Findings) {
+pub(super) fn budgets(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
     let budgets = &site.budgets;
     let slowest = site.groups.iter().map(crate::site::Group::response).max().unwrap_or(Duration::ZERO);
     let mut told = |at: &str, message: String, help: &str| found.warnings.push(Finding::new(at, message, help));
@@ -70,6 +86,15 @@ pub(super) fn budgets(site: &Site, found: &mut Findings) {
             span(site.ages.meter)
         );
         told("budgets.sense", message, "it could never be missed by a reading that is believed");
+    }
+    let fresh = age(site.hall.meter.or(Some(site.poi.meter)), site, known);
+    if budgets.sense < fresh {
+        let message = format!(
+            "the sense budget of {} is below the age of a healthy reading, {}",
+            span(budgets.sense),
+            span(fresh)
+        );
+        told("budgets.sense", message, "its meter would miss it between any two readings");
     }
     if budgets.decide + budgets.write > site.tick.period {
         let both = span(budgets.decide + budgets.write);

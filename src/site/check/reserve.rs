@@ -11,7 +11,7 @@ use crate::units::Power;
 pub struct Reserve {
     /// The readings of the hall it is made for.
     pub hall_at: Vec<Power>,
-    /// How old the hall's reading is taken to be: as old as a healthy one gets.
+    /// How old the hall's reading is taken to be: as old as a healthy one gets before the next is read.
     pub age: Duration,
     /// Longest time between two decisions.
     pub period: Duration,
@@ -45,16 +45,12 @@ pub struct Room {
 
 /// Hall and house when the hall reads this, by the time a path of this response has acted. The house counts as its
 /// nameplate: it is small, and nobody watches it.
-fn firm(site: &Site, hall: Power, response: Duration) -> Power {
-    let reading = site.hall.meter.map(|_| (hall, age(site)));
+fn firm(site: &Site, hall: Power, age: Duration, response: Duration) -> Power {
+    let reading = site.hall.meter.map(|_| (hall, age));
     site.hall.worst_case(reading, site.tick.period, response) + site.house.nameplate
 }
 
-fn age(site: &Site) -> Duration {
-    site.hall.meter.and_then(|meter| site.devices.get(meter)).map_or(Duration::ZERO, |meter| meter.poll)
-}
-
-pub(super) fn reserve(site: &Site, hall_at: Option<Power>) -> Reserve {
+pub(super) fn reserve(site: &Site, age: Duration, hall_at: Option<Power>) -> Reserve {
     let nameplate = site.hall.nameplate;
     let part = |quarters: i64| Power::from_watts(nameplate.watts() / 4 * quarters);
     let mut columns = vec![part(2), hall_at.unwrap_or(part(3)).or_zero().min(nameplate), nameplate];
@@ -64,22 +60,22 @@ pub(super) fn reserve(site: &Site, hall_at: Option<Power>) -> Reserve {
         let slow: Vec<&Group> = site.groups.iter().filter(|group| group.response() >= response).collect();
         let fleet: Power = slow.iter().map(|group| group.nameplate()).sum();
         let room = |hall: &Power| {
-            let firm = firm(site, *hall, response);
+            let firm = firm(site, *hall, age, response);
             Room { firm, miners: (site.poi.import_limit - firm).or_zero().min(fleet) }
         };
         ReserveLine { response, groups: slow.len(), fleet, rooms: columns.iter().map(room).collect() }
     };
-    let all = columns.iter().map(|hall| fill(site, *hall)).collect();
+    let all = columns.iter().map(|hall| fill(site, *hall, age)).collect();
     let lines = responses(site).into_iter().map(line).collect();
-    Reserve { age: age(site), period: site.tick.period, lines, all, hall_at: columns }
+    Reserve { age, period: site.tick.period, lines, all, hall_at: columns }
 }
 
-/// The most all miners together may draw when the hall reads this: the slowest class first, each up to its own bound.
-pub(super) fn fill(site: &Site, hall: Power) -> Power {
+/// The most all miners together may draw when the hall reads this, at this age: the slowest class first, each up to its own bound.
+pub(super) fn fill(site: &Site, hall: Power, age: Duration) -> Power {
     let add = |filled: Power, response: Duration| {
         let class = site.groups.iter().filter(|group| group.response() == response);
         let class: Power = class.map(Group::nameplate).sum();
-        (filled + class).min((site.poi.import_limit - firm(site, hall, response)).or_zero())
+        (filled + class).min((site.poi.import_limit - firm(site, hall, age, response)).or_zero())
     };
     responses(site).into_iter().rev().fold(Power::ZERO, add)
 }

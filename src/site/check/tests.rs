@@ -7,7 +7,12 @@ use crate::site::file::load;
 use crate::site::{CommsLoss, Guard};
 use crate::units::Slew;
 
-const PROFILES: &[&str] = &["acuvim-ii", "gude-expert-pdu", "netio-powerpdu", "schneider-pm5xxx"];
+const PROFILES: &[KnownProfile<'_>] = &[
+    ("acuvim-ii", Duration::from_millis(100)),
+    ("gude-expert-pdu", Duration::from_millis(500)),
+    ("netio-powerpdu", Duration::from_millis(500)),
+    ("schneider-pm5xxx", Duration::from_secs(1)),
+];
 
 fn demo() -> Site {
     load("demo.toml", include_str!("../../../sites/demo.toml")).unwrap_or_else(|problems| panic!("{problems}"))
@@ -47,10 +52,10 @@ fn the_reserve_is_the_formula_of_the_worst_case() {
     assert_eq!(report.reserve.hall_at, [kw(1_400), kw(2_000), kw(2_800)]);
     let slow = &report.reserve.lines[2];
     assert_eq!((slow.response, slow.groups, slow.fleet), (Duration::from_secs(1), 12, Power::from_watts(294_720)));
-    // 2000 kW + 10 kW step + 420 kW/s x (50 ms + 100 ms + 1 s) + 40 kW house
-    assert_eq!(slow.rooms[1].firm, kw(2_000 + 10 + 483 + 40));
+    // 2000 kW + 10 kW step + 420 kW/s x (100 ms refresh + 50 ms poll + 100 ms tick + 1 s) + 40 kW house
+    assert_eq!(slow.rooms[1].firm, kw(2_000 + 10 + 525 + 40));
     let fast = &report.reserve.lines[0];
-    assert_eq!(fast.rooms[1].firm, kw(2_000 + 10 + 105 + 40));
+    assert_eq!(fast.rooms[1].firm, kw(2_000 + 10 + 147 + 40));
     assert_eq!((fast.rooms[0].miners, fast.rooms[2].miners), (fast.fleet, kw(1_160)));
     assert_eq!(report.reserve.all[2], kw(1_160));
 }
@@ -58,7 +63,7 @@ fn the_reserve_is_the_formula_of_the_worst_case() {
 #[test]
 fn a_slow_class_is_bounded_by_what_the_hall_can_take_back_in_its_time() {
     let report = changed(|site| site.hall.slew = Slew::from_watts_per_second(2_000_000));
-    // At half load: 1400 + 10 + 2000 x 0.25 + 40 kW leaves room for all; a second later the hall is at its nameplate.
+    // At half load: 1400 + 10 + 2000 x 0.35 + 40 kW leaves room for all; a second later the hall is at its nameplate.
     assert_eq!(report.reserve.lines[2].rooms[0].firm, kw(2_840));
     // The bound of the slow class is its own: the fast ones fill beside it, up to theirs.
     assert_eq!(report.reserve.all[0], report.sums.fleet);
@@ -79,7 +84,7 @@ fn a_hall_without_a_meter_counts_as_its_nameplate() {
 #[test]
 fn a_path_slower_than_the_limit_allows_is_refused_with_the_numbers() {
     let report = changed(|site| {
-        for group in &mut site.groups[48..] {
+        for group in &mut site.groups[52..] {
             group.paths[0].response = Duration::from_millis(1_500);
         }
     });
@@ -108,15 +113,19 @@ fn firm_loads_that_break_the_limit_alone_are_refused() {
 #[test]
 fn a_feeder_may_be_oversubscribed_by_miners_and_never_by_firm_load() {
     let report = changed(|site| site.feeders[0].rating = kw(600));
-    assert_eq!(only_warning(&report), "feeder `north` is rated 600 kW, and 672 kW hang on it");
+    assert_eq!(only_warning(&report), "feeder `north` is rated 600 kW, and 728 kW hang on it");
     let report = changed(|site| site.hall.feeder = Some(2));
     assert_eq!(only_error(&report), "feeder `east` is rated 330 kW, and its firm load alone is 2.80 MW");
 }
 
 #[test]
 fn a_device_file_that_does_not_exist_is_told_once_for_all_its_devices() {
-    let report = check(&demo(), &["acuvim-ii", "gude-expert-pdu", "schneider-pm5xxx", "netio-powerpd"], None);
-    assert_eq!(only_error(&report), "there is no device file `netio-powerpdu` for `north-01` to `east-12` (36)");
+    let report = check(
+        &demo(),
+        &["acuvim-ii", "gude-expert-pdu", "schneider-pm5xxx", "netio-powerpd"].map(|name| (name, Duration::ZERO)),
+        None,
+    );
+    assert_eq!(only_error(&report), "there is no device file `netio-powerpdu` for `north-01` to `east-12` (38)");
     assert!(report.errors[0].help.starts_with("did you mean `netio-powerpd`?"));
 }
 
@@ -126,8 +135,8 @@ fn a_relay_bounds_the_excess_by_what_can_rise_before_it_trips() {
     // 10 + 2 kW steps, (420 + 5) kW/s x 0.5 s
     assert_eq!((dead.excess, dead.ends), (Power::from_watts(224_500), Ends::Within(Duration::from_millis(500))));
     let dead = changed(|site| site.poi.guard = Guard::Relay { trips_within: Duration::from_secs(2) }).dead;
-    // No more than hall, house and all miners at their nameplates: 2800 + 40 + 1627.2 - 4000 kW
-    assert_eq!(dead.excess, Power::from_watts(467_200));
+    // No more than hall, house and all miners at their nameplates: 2800 + 40 + 1738.24 - 4000 kW
+    assert_eq!(dead.excess, Power::from_watts(578_240));
     let slow = changed(|site| site.poi.guard = Guard::Relay { trips_within: Duration::from_secs(3) });
     assert_eq!(only_error(&slow), "the guard trips within 3 s, and the limit allows 2 s");
 }
@@ -135,7 +144,7 @@ fn a_relay_bounds_the_excess_by_what_can_rise_before_it_trips() {
 #[test]
 fn miners_that_hold_their_state_and_no_relay_are_refused() {
     let report = changed(|site| site.poi.guard = Guard::Tolerance);
-    let wanted = "nothing ends an excess of 467 kW while the controller is dead: 1.63 MW of miners keep their state";
+    let wanted = "nothing ends an excess of 578 kW while the controller is dead: 1.74 MW of miners keep their state";
     assert_eq!(only_error(&report), wanted);
 }
 
@@ -147,10 +156,10 @@ fn watchdogs_end_an_excess_when_enough_has_fallen_taking_those_on_that_fall_last
             group.paths[0].comms_loss = CommsLoss::Reverts(Duration::from_secs(15 + nth as u64));
         }
     });
-    // 467.2 kW must go; the seventeenth of the 28 kW groups is one of the first to fall: 15 + 16 s, and its response.
-    assert_eq!(report.dead.ends, Ends::Within(Duration::from_millis(31_100)));
+    // 578.24 kW must go; the twenty-first of the 28 kW groups is one of the first to fall: 15 + 20 s, and its response.
+    assert_eq!(report.dead.ends, Ends::Within(Duration::from_millis(35_100)));
     assert_eq!(report.dead.held, Power::ZERO);
-    assert!(only_warning(&report).contains("exceeded by 467 kW for 31.1 s"), "{:?}", report.warnings);
+    assert!(only_warning(&report).contains("exceeded by 578 kW for 35.1 s"), "{:?}", report.warnings);
 }
 
 #[test]
@@ -195,9 +204,22 @@ fn load_never_comes_back_faster_than_the_grid_may_see() {
 #[test]
 fn readings_and_budgets_that_contradict_each_other_are_told() {
     let report = changed(|site| site.devices[1].poll = Duration::from_millis(600));
-    assert_eq!(only_error(&report), "`hall-meter` is read every 600 ms, and a reading is stale after 500 ms");
-    let report = changed(|site| site.devices[1].poll = Duration::from_millis(300));
-    assert_eq!(only_warning(&report), "`hall-meter` is read every 300 ms, and a reading is stale after 500 ms");
+    assert_eq!(
+        only_error(&report),
+        "`hall-meter` is read every 600 ms and measures every 100 ms, and a reading is stale after 500 ms"
+    );
+    let report = changed(|site| {
+        site.devices[1].poll = Duration::from_millis(300);
+        site.budgets.sense = Duration::from_millis(400);
+    });
+    let wanted = "`hall-meter` is read every 300 ms and measures every 100 ms, and a reading is stale after 500 ms";
+    assert_eq!(only_warning(&report), wanted);
+    let report = changed(|site| site.devices[1].profile = "schneider-pm5xxx".into());
+    let wanted = "`hall-meter` is read every 50 ms and measures every 1 s, and a reading is stale after 500 ms";
+    assert_eq!(only_error(&report), wanted);
+    let report = changed(|site| site.budgets.sense = Duration::from_millis(149));
+    let wanted = "the sense budget of 149 ms is below the age of a healthy reading, 150 ms";
+    assert_eq!(only_warning(&report), wanted);
     let report = changed(|site| site.devices[9].poll = Duration::from_secs(5));
     assert_eq!(only_error(&report), "`north-07` is read every 5 s, and is silent after 3 s");
     let report = changed(|site| site.budgets.proof = Duration::from_millis(900));

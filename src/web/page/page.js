@@ -166,9 +166,10 @@ async function refusal() {
 }
 
 async function start() {
-  const fetched = await Promise.allSettled(["causes", "history"].map(async (what) => (await fetch(what)).json()));
+  const fetched = await Promise.allSettled(["causes", "history", "view"].map(async (what) => (await fetch(what)).json()));
   if (fetched[0].status === "fulfilled") causes = fetched[0].value;
   if (fetched[1].status === "fulfilled") strip.load(fetched[1].value);
+  if (fetched[2].status === "fulfilled" && fetched[2].value.unix_ms) show(fetched[2].value);
   follow();
 }
 

@@ -165,9 +165,9 @@ export function facts(view) {
     ["Switches a unit", (score.switches_mean_milli / 1_000).toFixed(1)],
     ["Static reservation", `would have taken ${share(score.static_share_ppm)}`],
     ["Journal", `${count(journal.records)} records · ${journal.durable_lag ? `${count(journal.durable_lag)} not yet durable` : "all durable"}`],
-    ["Root", journal.root_prefix ? `${journal.root_prefix}…` : "–"],
+    ...(journal.root_prefix ? [["Root", `${journal.root_prefix}…`]] : []),
   ];
   const place = one("facts");
-  if (!place.children.length) place.append(...rows.flatMap(([name]) => [make("dt", "", name), make("dd")]));
+  if (place.children.length !== rows.length * 2) place.replaceChildren(...rows.flatMap(([name]) => [make("dt", "", name), make("dd")]));
   rows.forEach(([, text], ix) => put(place.children[ix * 2 + 1], text));
 }
