@@ -23,6 +23,8 @@ use crate::time::{Clock, Mono};
 /// For so many polls a device that was silent keeps what it has off. It may have lost power: then its units are to be restored
 /// as the loop says, on a ramp, and not all at once by a command from before. The loop speaks long before.
 const RETURNING: u8 = 2;
+/// So often a write is read back, each time after one refresh of the device's meter.
+const READ_BACKS: u32 = 2;
 
 /// The task of one connection.
 pub(super) struct Task {
@@ -45,6 +47,8 @@ pub(super) struct Task {
     fruitful: bool,
     /// The command from while the device was silent, and for how many polls it switches nothing on.
     returning: Option<(u64, u8)>,
+    /// When the newest write is to be read back, and how often still.
+    read_back: Option<(Mono, u32)>,
 }
 
 /// What is still to be read in this turn.
@@ -66,9 +70,9 @@ impl Task {
         let (address, unit_id) = (device.address, device.unit_id);
         let poll = device.poll.max(Duration::from_millis(1));
         let backoff = Backoff::new(&device.name);
-        let (doubt, known, astray, fruitful, returning) = (None, None, false, false, None);
+        let (doubt, known, astray, fruitful, returning, read_back) = (None, None, false, false, None, None);
         #[rustfmt::skip]
-        let task = Self { slot, profile, address, unit_id, poll, outlets, clock, on_fresh, backoff, doubt, known, astray, fruitful, returning };
+        let task = Self { slot, profile, address, unit_id, poll, outlets, clock, on_fresh, backoff, doubt, known, astray, fruitful, returning, read_back };
         task
     }
 
@@ -105,7 +109,7 @@ impl Task {
 
     /// On one connection, until it fails, or rightly ends.
     async fn converse(&mut self, mut line: Line) -> Result<(), Fault> {
-        self.known = None;
+        (self.known, self.read_back) = (None, None);
         self.returning = self.slot.while_silent().map(|serial| (serial, RETURNING));
         self.identify(&mut line).await?;
         let mut to_read = self.everything();
@@ -119,6 +123,10 @@ impl Task {
                 biased;
                 () = self.slot.woken() => {}
                 () = self.lapse() => {}
+                () = self.reading_back() => {
+                    self.read_back = self.read_back.and_then(|(at, left)| self.read_back_after(at, left));
+                    to_read = self.everything();
+                }
                 _ = polls.tick() => {
                     self.returning = self.returning.and_then(|(serial, polls)| Some((serial, polls.checked_sub(1)?)));
                     if std::mem::take(&mut self.astray) {
@@ -162,6 +170,21 @@ impl Task {
         }
     }
 
+    async fn reading_back(&self) {
+        match self.read_back {
+            Some((at, _)) => tokio::time::sleep_until(self.clock.instant(at).into()).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A write is read back when that can prove it: until the device's meter has refreshed it shows what was before. A read
+    /// at once would prove nothing, and stand in the way of the writes to other devices. Each device has a moment of its own.
+    fn read_back_after(&self, at: Mono, left: u32) -> Option<(Mono, u32)> {
+        let refresh = self.profile.power.as_ref().map_or(Duration::ZERO, |power| power.refresh);
+        let spread = self.backoff.part_of(refresh / 4, left);
+        Some((at.after(refresh).after(spread), left.checked_sub(1)?))
+    }
+
     /// Writes what is due, then reads what is to be read; what becomes due meanwhile goes first.
     async fn catch_up(&mut self, line: &mut Line, to_read: &mut ToRead) -> Result<(), Fault> {
         loop {
@@ -169,7 +192,6 @@ impl Task {
             let due = self.slot.due().filter(|due| self.doubt != Some(due.on) && !self.holds_back(due));
             if let Some(due) = due {
                 self.write(line, due).await?;
-                *to_read = self.everything();
             } else if std::mem::take(&mut to_read.outlets) {
                 self.read_outlets(line).await?;
             } else if std::mem::take(&mut to_read.power) {
@@ -210,7 +232,9 @@ impl Task {
             }
         }
         (self.doubt, self.astray, self.fruitful) = (None, false, true);
-        self.slot.written(due, self.clock.mono());
+        let now = self.clock.mono();
+        self.slot.written(due, now);
+        self.read_back = self.read_back_after(now, READ_BACKS);
         Ok(())
     }
 
