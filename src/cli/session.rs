@@ -39,9 +39,12 @@ pub(super) struct Session {
     pub(super) shadow: bool,
 }
 
-/// The async runtime of a session; the exit code where there is none.
+/// The async runtime of a session; the exit code where there is none. What the loop wakes, which is commands, comes from outside
+/// the runtime and is looked at before every other task: reads that are answered meanwhile can wait.
 pub(super) fn runtime() -> Result<Runtime, u8> {
-    Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build().map_err(|error| refuse(&error.to_string()))
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(WORKERS).global_queue_interval(1).enable_all();
+    builder.build().map_err(|error| refuse(&error.to_string()))
 }
 
 /// Opens the journal where it was asked for, or in a new folder of the system's place for such.
