@@ -113,6 +113,9 @@ pub fn start(setup: Setup) -> std::io::Result<JoinHandle<Ended>> {
     std::thread::Builder::new().name("loop".into()).spawn(move || Loop::new(setup).run())
 }
 
+/// Two ticks are at least this part of a period apart: a meter that shows a new value at every read does not make the loop
+/// spin, and a fresh sample waits no longer than that.
+const REST: u32 = 10;
 /// How often the view is made.
 const VIEW_EVERY: Duration = Duration::from_millis(200);
 /// How often what must be remembered is stored, where it changed.
@@ -188,7 +191,7 @@ impl Loop {
     }
 
     fn run(mut self) -> Ended {
-        let (period, rest) = (self.standing.site.tick.period, self.standing.site.tick.period / 4);
+        let (period, rest) = (self.standing.site.tick.period, self.standing.site.tick.period / REST);
         let (mut last, mut viewed, mut kept) = (self.clock.mono(), Mono::START, Mono::START);
         loop {
             let woken = self.waker.wait(&self.clock, last.after(rest), last.after(period));
