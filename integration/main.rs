@@ -6,6 +6,7 @@ mod emulate;
 mod journal;
 mod peers;
 mod plant;
+mod scenes;
 mod sites;
 mod stories;
 mod tidy;

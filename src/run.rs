@@ -24,9 +24,10 @@ use crate::site::Site;
 use crate::snapshot::{Orders, PriceSeen, Snapshot};
 use crate::time::{Clock, Mono, Now, Wall};
 use crate::units::{Power, Price};
-use crate::web::{Action, Hub};
+use crate::web::{Action, Actor, Hub};
 
 mod again;
+mod asked;
 mod kept;
 mod panel;
 mod sight;
@@ -37,6 +38,7 @@ pub use again::Again;
 pub use kept::{Begun, begin, last_good_site};
 pub use stages::{Measured, Missed, Stage};
 
+use asked::{Acted, Ordered};
 use panel::Panel;
 use sight::Sight;
 use stages::Stages;
@@ -70,7 +72,7 @@ pub struct Setup {
     /// Where the view goes.
     pub hub: Hub,
     /// Where a person's wishes come from.
-    pub actions: Receiver<Action>,
+    pub actions: Receiver<(Action, Actor)>,
     /// The emulated site, where it is one.
     pub emulated: Option<Box<dyn Emulated>>,
     /// A remark for the screen.
@@ -141,7 +143,7 @@ struct Loop {
     clock: Clock,
     folder: PathBuf,
     prices: Prices,
-    actions: Receiver<Action>,
+    actions: Receiver<(Action, Actor)>,
     emulated: Option<Box<dyn Emulated>>,
     hub: Hub,
     shadow: bool,
@@ -153,15 +155,15 @@ impl Loop {
     fn new(setup: Setup) -> Self {
         let clock = setup.begun.clock;
         let waker = Arc::new(Waker::default());
-        let wires = wires(&setup, &waker, clock);
+        let wires = sight::wires(&setup, &waker, clock);
         let now = clock.now();
         Self {
-            sight: Sight::new(&setup.site),
+            sight: Sight::new(&setup.site, now.mono),
             stages: Stages::new(setup.site.budgets.clone()),
             panel: Panel::new(&setup.site, setup.note, setup.emulated.is_some()),
             standing: Standing::new(setup.site),
             memory: setup.begun.memory,
-            orders: Orders::default(),
+            orders: setup.begun.orders,
             wires,
             waker,
             journal: setup.begun.journal,
@@ -228,30 +230,36 @@ impl Loop {
 
     /// Takes what people want. Each order is a record: who asked for what.
     fn hear(&mut self, now: Now) {
-        if self.stop.load(Ordering::Relaxed) || self.ends.is_some_and(|ends| now.mono.since(self.began) >= ends) {
-            self.orders.drain = true;
+        let over = self.ends.is_some_and(|ends| now.mono.since(self.began) >= ends);
+        for (asked, by) in [(self.stop.load(Ordering::Relaxed), Actor::Signal), (over, Actor::Schedule)] {
+            self.order(now, Orders { drain: self.orders.drain || asked, ..self.orders }, by);
         }
-        let before = self.orders;
-        while let Ok(action) = self.actions.try_recv() {
+        while let Ok((action, by)) = self.actions.try_recv() {
             match action {
-                Action::Cap(cap) => self.orders.cap = cap,
-                Action::EStop(pressed) => self.orders.e_stop = pressed,
-                Action::Quit => self.orders.drain = true,
+                Action::Cap(cap) => self.order(now, Orders { cap, ..self.orders }, by),
+                Action::EStop(e_stop) => self.order(now, Orders { e_stop, ..self.orders }, by),
+                Action::Quit => self.order(now, Orders { drain: true, ..self.orders }, by),
                 Action::HallJump | Action::UnplugMeter(_) | Action::UnplugPdu(_) => {
                     if let Some(emulated) = &mut self.emulated {
                         emulated.act(action);
-                        let _ = self.journal.note(now.wall, "demo.act", None, &action);
+                        let _ = self.journal.note(now.wall, "demo.act", None, &Acted { action, actor: by });
                     }
                 }
             }
-        }
-        if self.orders != before {
-            let _ = self.journal.note(now.wall, "orders", None, &self.orders);
         }
         if self.orders.drain && self.drain_until.is_none() {
             let ramp = self.standing.site.poi.ramp.time_for(self.told_power());
             self.drain_until = Some(now.mono.after(ramp).after(DRAIN_GRACE));
             self.before_drain = self.emulated.as_ref().and_then(|emulated| emulated.score().1);
+        }
+    }
+
+    /// Orders that differ from those in force: a record, and remembered over a restart.
+    fn order(&mut self, now: Now, orders: Orders, actor: Actor) {
+        if orders != self.orders {
+            self.orders = orders;
+            self.kept.ordered(&orders);
+            let _ = self.journal.note(now.wall, "orders", None, &Ordered { orders: &orders, actor });
         }
     }
 
@@ -366,23 +374,6 @@ impl Loop {
             bound: self.bound,
         }
     }
-}
-
-/// One connection per device; the hall's meter wakes the loop, or the POI's where the hall has none.
-fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire> {
-    let site = &setup.site;
-    let wakes = site.hall.meter.unwrap_or(site.poi.meter);
-    let outlets = |device: usize| {
-        let owner = site.groups.iter().find(|group| group.paths.iter().any(|path| path.device == device));
-        owner.map_or(0, |group| group.units)
-    };
-    let spawn = |(ix, (device, profile)): (usize, (&crate::site::Device, &Arc<Profile>))| {
-        let waker = Arc::clone(waker);
-        let fresh: Option<Arc<dyn Fn() + Send + Sync>> =
-            if ix == wakes { Some(Arc::new(move || waker.wake(clock.mono()))) } else { None };
-        Wire::spawn(&setup.runtime, Arc::clone(profile), device, outlets(ix), clock, fresh)
-    };
-    site.devices.iter().zip(&setup.profiles).enumerate().map(spawn).collect()
 }
 
 fn offset(now: Now) -> i64 {

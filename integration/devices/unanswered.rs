@@ -3,8 +3,12 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use ballast::devices::Wire;
+use ballast::snapshot::Link;
+use ballast::time::Clock;
+
 use super::peer::{Act, Asked, Peer};
-use super::{NEVER, hasty, profile, until, wire};
+use super::{NEVER, device, hasty, profile, until, wire};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -108,4 +112,41 @@ async fn a_newer_command_is_written_at_once_on_the_new_connection() {
     wire.command(0b10, NEVER);
     until(&wire, "the newer one", |seen| seen.written.is_some_and(|(on, _)| on == 0b10)).await;
     assert_eq!(on_second(&peer)[0], 15);
+}
+
+/// A NETIO that takes a write, falls silent for some connections, and comes back with every outlet off.
+async fn without_power_for_a_while(silent: std::ops::Range<usize>) -> Peer {
+    let state = AtomicU8::new(0);
+    Peer::start(move |asked| match asked.function() {
+        _ if silent.contains(&asked.connection) => vec![],
+        _ if asked.connection == silent.end && asked.function() == 1 => {
+            state.store(0, Ordering::Relaxed);
+            vec![Act::Send(asked.answer(&[1, 1, 0]))]
+        }
+        1 => vec![Act::Send(asked.answer(&[1, 1, state.load(Ordering::Relaxed)]))],
+        4 if asked.connection < silent.start => vec![Act::Close],
+        4 => vec![Act::Send(asked.registers(|_| 0))],
+        _ => {
+            state.store(asked.frame[13], Ordering::Relaxed);
+            vec![Act::Send(asked.answer(&asked.frame[7..12]))]
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_command_from_before_a_silence_switches_nothing_on_that_went_off_in_it() {
+    let peer = without_power_for_a_while(1..3).await;
+    let profile = hasty("netio-powerpdu", SHORT);
+    // Long between two polls, so that whoever decides has all the time it needs to speak.
+    let device = ballast::site::Device { poll: Duration::from_secs(2), ..device(&profile, peer.address) };
+    let runtime = tokio::runtime::Handle::current();
+    let wire = Wire::spawn(&runtime, std::sync::Arc::clone(&profile), &device, 8, Clock::start(), None);
+    wire.command(0b1111, NEVER);
+    until(&wire, "the silence", |seen| seen.link == Link::Silent).await;
+    until(&wire, "its return", |seen| seen.link == Link::Up && seen.on.is_some_and(|(on, _)| on == 0)).await;
+    wire.command(0b0001, NEVER);
+    until(&wire, "the new command", |seen| seen.written.is_some_and(|(on, _)| on == 0b0001)).await;
+    let written = peer.asked().into_iter().filter(|asked| asked.connection >= 3 && asked.function() == 15);
+    assert_eq!(written.map(|asked| asked.frame[13]).collect::<Vec<_>>(), [0b0001]);
 }

@@ -56,7 +56,7 @@ async fn show(mut scene: Scene, seconds: i64, port: u16) {
     let mut gait = tokio::time::interval(Duration::from_millis(100));
     for _ in 0..seconds * 10 {
         gait.tick().await;
-        for action in actions.try_iter() {
+        for (action, _) in actions.try_iter() {
             if screen.is_none() {
                 println!("{action:?}");
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ballast::plan::Cause;
 use ballast::units::Power;
-use ballast::web::{Action, Error, Hub, Page, View, serve};
+use ballast::web::{Action, Actor, Error, Hub, Page, View, serve};
 use tokio::runtime::Runtime;
 
 use super::views::{START, Scene, view};
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Site {
     hub: Hub,
-    actions: Receiver<Action>,
+    actions: Receiver<(Action, Actor)>,
     page: Page,
     _runtime: Runtime,
 }
@@ -237,7 +237,7 @@ fn buttons_reach_the_loop() {
         (r#"{"act":"quit"}"#, Action::Quit),
     ] {
         assert_eq!(site.press(body).code, 202, "{body}");
-        assert_eq!(site.actions.try_recv(), Ok(action), "{body}");
+        assert_eq!(site.actions.try_recv(), Ok((action, Actor::Page)), "{body}");
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
 use super::session::{self, Session};
 use super::world::{self, Known};
 use super::{Watch, World};
@@ -17,23 +20,47 @@ pub fn run(site: &Path, watch: Watch, prices: Option<&Path>, shadow: bool) -> u8
 fn control(site: &Path, mut watch: Watch, prices: Option<&Path>, shadow: bool) -> Result<u8, u8> {
     // A journal in a temporary folder would forget dwell, margins and the last good file at every reboot.
     watch.journal.get_or_insert_with(|| site.with_extension("journal"));
-    let known = known(site, &watch)?;
+    let (known, rejected) = known(site, &watch)?;
     let prices = recorded(prices)?;
     let runtime = session::runtime()?;
-    let begun = session::begin(&known, "run", watch.journal.clone())?;
-    let note = if shadow { "shadow: everything is decided and journaled, nothing is commanded" } else { "" };
-    let session = Session { known, prices, emulated: None, note: note.to_owned(), shadow };
+    let mut begun = session::begin(&known, "run", watch.journal.clone())?;
+    let mut notes = Vec::new();
+    if shadow {
+        notes.push("shadow: everything is decided and journaled, nothing is commanded".to_owned());
+    }
+    if let Some(rejected) = rejected {
+        let _ = begun.journal.note(begun.clock.now().wall, "config.rejected", None, &rejected);
+        notes.push(format!("{} was refused: RUNNING ON THE LAST GOOD FILE", rejected.name));
+    }
+    let session = Session { known, prices, emulated: None, note: notes.join("; "), shadow };
     session::run(&runtime, session, begun, &watch)
 }
 
 /// The site file; where it is bad, the last good one of this journal, and loudly: after a reboot at night somebody must
 /// hold the limit, whatever was edited in the evening.
-fn known(site: &Path, watch: &Watch) -> Result<Known, u8> {
-    world::known(Some(site)).or_else(|code| {
-        let last = watch.journal.as_deref().and_then(crate::run::last_good_site).ok_or(code)?;
-        eprintln!("{}: refused, see above: RUNNING ON THE LAST GOOD FILE of this journal", site.display());
-        world::known_text(&format!("{} (last good)", site.display()), last, site.parent())
-    })
+fn known(site: &Path, watch: &Watch) -> Result<(Known, Option<Rejected>), u8> {
+    let code = match world::known(Some(site)) {
+        Ok(known) => return Ok((known, None)),
+        Err(code) => code,
+    };
+    let last = watch.journal.as_deref().and_then(crate::run::last_good_site).ok_or(code)?;
+    eprintln!("{}: refused, see above: RUNNING ON THE LAST GOOD FILE of this journal", site.display());
+    let name = site.display().to_string();
+    let sha256 = std::fs::read(site).ok().map(|bytes| hex(&Sha256::digest(bytes)));
+    let known = world::known_text(&format!("{name} (last good)"), last, site.parent())?;
+    Ok((known, Some(Rejected { name, sha256 })))
+}
+
+/// A site file that was refused, as it stands in the journal.
+#[derive(Serialize)]
+struct Rejected {
+    name: String,
+    /// Of its bytes, in hex; none where it could not be read.
+    sha256: Option<String>,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Recorded prices in real time from their first interval on; without a file the price is lost and the fall-back holds.

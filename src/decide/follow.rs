@@ -23,7 +23,11 @@ impl Following<'_> {
     /// Brings the memory of the group up to what is seen, and tells what changed.
     pub(super) fn update(&self, memory: &mut GroupMemory, events: &mut Vec<Event>) {
         match self.seen.link {
-            Link::Up => self.heard(memory, events),
+            Link::Up if memory.silent && !self.shows_itself(memory) => self.silent(memory, events),
+            Link::Up => {
+                self.notice(memory);
+                self.heard(memory, events);
+            }
             Link::New => memory.counted = self.group.nameplate(),
             Link::Silent => self.silent(memory, events),
         }
@@ -36,8 +40,28 @@ impl Following<'_> {
             (_, Some(told)) => memory.counted.max(self.group.power_of(told)).max(self.measured()),
         };
         if !memory.silent {
-            memory.silent = true;
+            (memory.silent, memory.silent_at) = (true, self.now);
             events.push(Event::DeviceLost { group: self.ix, assumed_w: memory.counted });
+        }
+    }
+
+    /// Whether a device that had fallen silent has said since what it has on. Until then it counts as silent.
+    fn shows_itself(&self, memory: &GroupMemory) -> bool {
+        self.seen.on.is_some_and(|(_, at)| at >= memory.silent_at)
+    }
+
+    /// What changed while nobody looked. A device that lost power comes back with units off that we told on: they come back
+    /// as any other, on the ramp and after their dwell. Units off after a controller that ended without a word are taken to
+    /// have gone off just now: nobody knows what it did last.
+    fn notice(&self, memory: &mut GroupMemory) {
+        let Some((on, _)) = self.seen.on else { return };
+        let on = on & self.group.all_on();
+        if std::mem::take(&mut memory.unwatched) {
+            switch::touch(memory, self.group.all_on() & !on, self.now);
+        }
+        if let Some(told) = memory.told.filter(|told| memory.silent && told & !on != 0) {
+            memory.told = Some(told & on);
+            switch::touch(memory, told & !on, self.now);
         }
     }
 

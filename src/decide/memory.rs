@@ -65,6 +65,10 @@ pub struct GroupMemory {
     pub not_following: bool,
     /// Its device is silent.
     pub silent: bool,
+    /// When it fell silent.
+    pub silent_at: Mono,
+    /// The controller before this one ended without a word: what is found off may have gone off in its last moment.
+    pub unwatched: bool,
     /// When each unit last changed, for dwell and for taking turns.
     pub changed: Vec<Mono>,
 }

@@ -22,6 +22,10 @@ use super::disk;
 pub const DWELL: &str = "dwell";
 /// Key of the learnt margins.
 pub const MARGINS: &str = "margins";
+/// Key of whether the last controller ended in order.
+pub const ENDED: &str = "ended";
+/// Key of the operator's orders.
+pub const ORDERS: &str = "orders";
 /// Key of the last good site file.
 pub const LAST_GOOD_SITE: &str = "site.last_good";
 

@@ -1,15 +1,18 @@
 //! What outlives a run: the journal, and in the store the learnt margin, the dwell of every unit and the last good site
-//! file. Opened before the loop starts, written off it.
+//! file, the operator's orders. Opened before the loop starts, written off it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::Ordered;
 use crate::decide::{Margin, Memory, Remembered};
 use crate::journal::{Beginning, Boot, Journal, Keeper, Opened, Store, store};
 use crate::site::Site;
+use crate::snapshot::Orders;
 use crate::time::{Clock, Mono, Wall};
+use crate::web::Actor;
 
 /// A clock without a past starts here: whatever happened before the first run, dwell from it has passed.
 const NO_PAST: Mono = Mono::from_millis(3_600_000);
@@ -22,6 +25,8 @@ pub struct Begun {
     pub folder: PathBuf,
     /// The memory from which the first tick is decided.
     pub memory: Memory,
+    /// What the operator ordered and did not take back.
+    pub orders: Orders,
     /// The clock whose past the memory speaks of.
     pub clock: Clock,
     /// Where what must be remembered goes.
@@ -35,6 +40,36 @@ pub struct Begun {
 struct Dwell {
     wall_us: i64,
     units: Vec<(String, Vec<u64>)>,
+}
+
+/// How the run before this one ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// There was none.
+    None,
+    /// In order: all it did is known.
+    Ended,
+    /// Without a word: what it did in its last moments is not known.
+    Crashed,
+}
+
+impl Before {
+    fn of(store: Option<&Store>, is_bad: bool) -> Self {
+        match store.map(|store| store.get::<bool>(store::ENDED)) {
+            Some(Ok(Some(true))) => Self::Ended,
+            Some(Ok(None)) if !is_bad => Self::None,
+            _ => Self::Crashed,
+        }
+    }
+
+    /// As it stands in the journal as the reason of the start.
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "first_start",
+            Self::Ended => "start",
+            Self::Crashed => "start_after_crash",
+        }
+    }
 }
 
 /// Stores what must be remembered, where it changed.
@@ -51,7 +86,10 @@ pub struct Keeping {
 pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path) -> Result<Begun, String> {
     let mut remarks = Vec::new();
     let store = open_store(&folder.join("state"), &mut remarks);
-    let (memory, start) = recall(site, store.as_ref());
+    let (mut memory, start) = recall(site, store.as_ref());
+    let before = Before::of(store.as_ref(), !remarks.is_empty());
+    memory.groups.iter_mut().for_each(|group| group.unwatched = before == Before::Crashed);
+    let orders = standing_orders(store.as_ref(), &mut remarks);
     let clock = Clock::start_at(start);
     let mut journal =
         Journal::open(folder, &format!("{}.ballast/journal", site.name), clock).map_err(|error| error.to_string())?;
@@ -59,14 +97,17 @@ pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path) -> Result
     let boot = Boot {
         boot: format!("{:x}-{:x}", now.wall.micros(), std::process::id()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        reason: "start".to_owned(),
+        reason: before.name().to_owned(),
     };
     let bytes: Vec<_> = files.iter().map(|(role, name, text)| (*role, *name, text.as_bytes())).collect();
     let groups: Vec<String> = site.groups.iter().map(|group| group.name.clone()).collect();
     let json = serde_json::to_string(&memory).map_err(|error| format!("memory cannot be written: {error}"))?;
     let _ = journal.begin(now, &Beginning { boot: &boot, files: &bytes, groups: &groups, memory: &json });
+    if orders != Orders::default() {
+        let _ = journal.note(now.wall, "orders", None, &Ordered { orders: &orders, actor: Actor::Restart });
+    }
     let keeping = Keeping::start(store, files, &mut remarks);
-    Ok(Begun { journal, folder: folder.to_owned(), memory, clock, keeping, remarks })
+    Ok(Begun { journal, folder: folder.to_owned(), memory, orders, clock, keeping, remarks })
 }
 
 /// The last good site file of a journal's folder, where there is one.
@@ -89,6 +130,27 @@ fn open_store(path: &Path, remarks: &mut Vec<String>) -> Option<Store> {
             None
         }
     }
+}
+
+/// What the operator ordered lasts until it is taken back, whoever ended in between. An order that cannot be read is not known
+/// to be none: it counts as e-stop.
+fn standing_orders(store: Option<&Store>, remarks: &mut Vec<String>) -> Orders {
+    let Some(store) = store else { return Orders::default() };
+    let orders = match store.get::<Orders>(store::ORDERS) {
+        Ok(orders) => Orders { drain: false, ..orders.unwrap_or_default() },
+        Err(error) => {
+            remarks.push(format!("the operator's orders cannot be read: {error}; e-stop holds until it is released"));
+            return Orders { e_stop: true, ..Orders::default() };
+        }
+    };
+    if orders.e_stop {
+        remarks.push("e-stop is still pressed from the run before: release it on the page or with Shift+E".into());
+    }
+    if let Some(cap) = orders.cap {
+        remarks
+            .push(format!("import is still capped at {cap} from the run before: lift it on the page or with Shift+C"));
+    }
+    orders
 }
 
 /// The memory of the run before. Without one, all dwell has passed; with one that cannot be read, none has.
@@ -114,6 +176,9 @@ impl Keeping {
         if let (Some(keeper), Some((_, _, text))) = (&keeper, files.iter().find(|(role, _, _)| *role == "site")) {
             keeper.put(store::LAST_GOOD_SITE, text);
         }
+        if let Some(keeper) = &keeper {
+            keeper.put(store::ENDED, &false);
+        }
         Self { keeper, changed: vec![], margin: Margin::default() }
     }
 
@@ -133,9 +198,17 @@ impl Keeping {
         }
     }
 
+    /// Leaves what the operator ordered to be stored, at once.
+    pub(super) fn ordered(&self, orders: &Orders) {
+        if let Some(keeper) = &self.keeper {
+            keeper.put(store::ORDERS, &Orders { drain: false, ..*orders });
+        }
+    }
+
     /// Stores what waits.
     pub(super) fn close(&mut self) {
         if let Some(keeper) = self.keeper.take() {
+            keeper.put(store::ENDED, &true);
             drop(keeper.close());
         }
     }

@@ -4,15 +4,21 @@
 //! when the last entry is growing old. A quiet site of a thousand PDUs then costs the journal next to nothing, and what is
 //! pending is always as fresh as the wire has it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::Setup;
 use super::stages::Stage;
+use super::waker::Waker;
+use crate::devices::Profile;
 use crate::devices::wire::{Seen, Wire};
 use crate::site::{DeviceIx, Site};
 use crate::snapshot::{GroupSeen, NoData, Reading, Snapshot};
-use crate::time::Mono;
+use crate::time::{Clock, Mono};
 use crate::units::Power;
 
+/// How long a start waits for the meters before it takes groups on without them.
+const METERS_FIRST: Duration = Duration::from_secs(1);
 /// A group's power is entered again at least this often.
 const REFRESH: Duration = Duration::from_secs(10);
 
@@ -50,10 +56,13 @@ pub(super) struct Sight {
     told: Vec<Told>,
     /// Writes whose answer or proof is still to come: group, when sent, whether answered.
     sent: Vec<(usize, Mono, bool)>,
+    /// Until then no group enters before the meters: a start among running miners would shed them for a hall that is merely
+    /// not read yet.
+    meters_first: Mono,
 }
 
 impl Sight {
-    pub(super) fn new(site: &Site) -> Self {
+    pub(super) fn new(site: &Site, now: Mono) -> Self {
         let groups: Vec<_> = site
             .groups
             .iter()
@@ -72,6 +81,7 @@ impl Sight {
             news: None,
             told: vec![],
             sent: vec![],
+            meters_first: now.after(METERS_FIRST),
         }
     }
 
@@ -82,14 +92,12 @@ impl Sight {
                 *seen = wire.seen();
             }
         }
-        self.enter(lowering, known.now.mono);
-        Snapshot {
-            poi: meter(wires, Some(self.poi)),
-            hall: meter(wires, self.hall),
-            house: meter(wires, self.house),
-            groups: self.entered.clone(),
-            ..known
+        let (poi, hall, house) = (meter(wires, Some(self.poi)), meter(wires, self.hall), meter(wires, self.house));
+        let is_in = |reading: Reading| reading.known().is_some() || reading == Reading::NoData(NoData::NoMeter);
+        if known.now.mono >= self.meters_first || [poi, hall, house].into_iter().all(is_in) {
+            self.enter(lowering, known.now.mono);
         }
+        Snapshot { poi, hall, house, groups: self.entered.clone(), ..known }
     }
 
     /// Whether the meter that wakes the loop shows another value than in the last picture. A meter is read more often than it
@@ -167,6 +175,23 @@ impl Sight {
     }
 }
 
+/// One connection per device; the hall's meter wakes the loop, or the POI's where the hall has none.
+pub(super) fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire> {
+    let site = &setup.site;
+    let wakes = site.hall.meter.unwrap_or(site.poi.meter);
+    let outlets = |device: usize| {
+        let owner = site.groups.iter().find(|group| group.paths.iter().any(|path| path.device == device));
+        owner.map_or(0, |group| group.units)
+    };
+    let spawn = |(ix, (device, profile)): (usize, (&crate::site::Device, &Arc<Profile>))| {
+        let waker = Arc::clone(waker);
+        let fresh: Option<Arc<dyn Fn() + Send + Sync>> =
+            if ix == wakes { Some(Arc::new(move || waker.wake(clock.mono()))) } else { None };
+        Wire::spawn(&setup.runtime, Arc::clone(profile), device, outlets(ix), clock, fresh)
+    };
+    site.devices.iter().zip(&setup.profiles).enumerate().map(spawn).collect()
+}
+
 fn meter(wires: &[Wire], device: Option<DeviceIx>) -> Reading {
     match device.and_then(|device| wires.get(device)) {
         None => Reading::NoData(NoData::NoMeter),
@@ -197,11 +222,12 @@ mod tests {
             house: None,
             groups: vec![(0, Power::ZERO); 3],
             entered: vec![all, all, GroupSeen::default()],
-            news: None,
             seen: vec![Seen::default(); 3],
             commanded: vec![None; 3],
+            news: None,
             told: vec![],
             sent: vec![],
+            meters_first: Mono::START,
         };
         assert_eq!(sight.tell(0, 0b1111), Tell::Found);
         assert_eq!(sight.tell(1, 0b0011), Tell::New, "shed in the tick that adopted it");

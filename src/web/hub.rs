@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{Action, History, Point, View};
+use super::{Action, Actor, History, Point, View};
 
 /// How many actions may wait for the loop; more are refused.
 const WAITING_ACTIONS: usize = 32;
@@ -23,12 +23,12 @@ pub struct Busy;
 pub struct Hub {
     view: watch::Sender<Arc<View>>,
     history: Arc<Mutex<History>>,
-    actions: SyncSender<Action>,
+    actions: SyncSender<(Action, Actor)>,
 }
 
 impl Hub {
     /// A hub, and where the loop takes its actions from.
-    pub fn new() -> (Self, Receiver<Action>) {
+    pub fn new() -> (Self, Receiver<(Action, Actor)>) {
         let (actions, taken) = sync_channel(WAITING_ACTIONS);
         let (view, _) = watch::channel(Arc::new(View::default()));
         (Self { view, history: Arc::default(), actions }, taken)
@@ -52,12 +52,12 @@ impl Hub {
         self.history.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Hands a person's wish to the loop.
+    /// Hands a person's wish to the loop, and where it came from.
     ///
     /// # Errors
     /// [`Busy`] where the loop takes no more.
-    pub fn act(&self, action: Action) -> Result<(), Busy> {
-        self.actions.try_send(action).map_err(|_| Busy)
+    pub fn act(&self, action: Action, by: Actor) -> Result<(), Busy> {
+        self.actions.try_send((action, by)).map_err(|_| Busy)
     }
 
     /// Tells of every new view; who is late gets the newest alone.
@@ -83,9 +83,9 @@ mod tests {
     #[test]
     fn a_loop_that_takes_nothing_is_not_flooded() {
         let (hub, taken) = Hub::new();
-        let accepted = (0..100).filter(|_| hub.act(Action::HallJump).is_ok()).count();
+        let accepted = (0..100).filter(|_| hub.act(Action::HallJump, Actor::Page).is_ok()).count();
         assert_eq!(accepted, WAITING_ACTIONS);
         drop(taken);
-        assert_eq!(hub.act(Action::Quit), Err(Busy));
+        assert_eq!(hub.act(Action::Quit, Actor::Terminal), Err(Busy));
     }
 }

@@ -15,6 +15,6 @@ pub use history::{History, POINTS, Point};
 pub use hub::{Busy, Hub};
 pub use page::{Error, Page, serve};
 pub use view::{
-    Action, EventView, Faults, GroupView, JournalView, MAX_CAP, MAX_EVENTS, OrdersView, ScoreView, Severity, StageView,
-    View,
+    Action, Actor, EventView, Faults, GroupView, JournalView, MAX_CAP, MAX_EVENTS, OrdersView, ScoreView, Severity,
+    StageView, View,
 };

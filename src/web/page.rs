@@ -25,7 +25,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::guard::{Seats, guard};
 use super::words::{CAUSES, meaning, name};
-use super::{Action, Hub, MAX_CAP, Point, View};
+use super::{Action, Actor, Hub, MAX_CAP, Point, View};
 use crate::units::Power;
 
 /// The largest body of an action, in bytes.
@@ -176,7 +176,7 @@ async fn act(State(shared): State<Shared>, asked: Result<Json<Action>, JsonRejec
     if let Some(reason) = senseless(action, &shared.hub.view()) {
         return (StatusCode::BAD_REQUEST, reason).into_response();
     }
-    match shared.hub.act(action) {
+    match shared.hub.act(action, Actor::Page) {
         Ok(()) => (StatusCode::ACCEPTED, "taken").into_response(),
         Err(busy) => (StatusCode::SERVICE_UNAVAILABLE, busy.to_string()).into_response(),
     }

@@ -221,6 +221,22 @@ pub enum Action {
     Quit,
 }
 
+/// Where a wish came from. There is no login yet: who sits at the page or the terminal is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Actor {
+    /// A button of the page, or whoever posts to it.
+    Page,
+    /// A key in the terminal.
+    Terminal,
+    /// The system asked the program to end: Ctrl-C, SIGTERM.
+    Signal,
+    /// The time that the run was given is over.
+    Schedule,
+    /// It stood when the controller before this one ended, and was not taken back.
+    Restart,
+}
+
 /// A cap is lifted by saying `null`, never by leaving something out.
 fn said<'de, D: Deserializer<'de>>(cap: D) -> Result<Option<Power>, D::Error> {
     Option::deserialize(cap)

@@ -18,7 +18,7 @@ use crossterm::{execute, queue};
 use super::draw::draw;
 use super::keys::Keys;
 use super::line::{Ink, Line};
-use crate::web::{Hub, View};
+use crate::web::{Actor, Hub, View};
 
 /// The time between two frames; a key is answered at once.
 const FRAME: Duration = Duration::from_millis(200);
@@ -45,7 +45,7 @@ pub fn watch(hub: &Hub, page: &str, ended: &AtomicBool) -> io::Result<()> {
             Event::Key(key) => {
                 if let Some(action) = keys.press(key, &view) {
                     // A loop that takes no more has enough to do already; the person sees that nothing changed.
-                    let _refused = hub.act(action);
+                    let _refused = hub.act(action, Actor::Terminal);
                 }
             }
             Event::Resize(..) => screen.forget(),

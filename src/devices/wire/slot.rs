@@ -136,6 +136,13 @@ impl Slot {
         self.board().order.filter(|order| !order.void).map(|order| order.lapses)
     }
 
+    /// Number of the command in force, where the device has been silent so far.
+    pub(super) fn while_silent(&self) -> Option<u64> {
+        let board = self.board();
+        let silent = board.heard.link(self.clock.mono()) == Link::Silent;
+        board.order.filter(|_| silent).map(|order| order.serial)
+    }
+
     /// The command, or the outlets-off after it, is to be written again.
     pub(super) fn again(&self) {
         if let Some(order) = &mut self.board().order {

@@ -20,6 +20,10 @@ use crate::site;
 use crate::snapshot::{NoData, Reading};
 use crate::time::{Clock, Mono};
 
+/// For so many polls a device that was silent keeps what it has off. It may have lost power: then its units are to be restored
+/// as the loop says, on a ramp, and not all at once by a command from before. The loop speaks long before.
+const RETURNING: u8 = 2;
+
 /// The task of one connection.
 pub(super) struct Task {
     slot: Arc<Slot>,
@@ -39,6 +43,8 @@ pub(super) struct Task {
     astray: bool,
     /// This connection brought at least one reading or took one write.
     fruitful: bool,
+    /// The command from while the device was silent, and for how many polls it switches nothing on.
+    returning: Option<(u64, u8)>,
 }
 
 /// What is still to be read in this turn.
@@ -60,9 +66,9 @@ impl Task {
         let (address, unit_id) = (device.address, device.unit_id);
         let poll = device.poll.max(Duration::from_millis(1));
         let backoff = Backoff::new(&device.name);
-        let (doubt, known, astray, fruitful) = (None, None, false, false);
+        let (doubt, known, astray, fruitful, returning) = (None, None, false, false, None);
         #[rustfmt::skip]
-        let task = Self { slot, profile, address, unit_id, poll, outlets, clock, on_fresh, backoff, doubt, known, astray, fruitful };
+        let task = Self { slot, profile, address, unit_id, poll, outlets, clock, on_fresh, backoff, doubt, known, astray, fruitful, returning };
         task
     }
 
@@ -100,6 +106,7 @@ impl Task {
     /// On one connection, until it fails, or rightly ends.
     async fn converse(&mut self, mut line: Line) -> Result<(), Fault> {
         self.known = None;
+        self.returning = self.slot.while_silent().map(|serial| (serial, RETURNING));
         self.identify(&mut line).await?;
         let mut to_read = self.everything();
         let mut polls = self.polls();
@@ -113,6 +120,7 @@ impl Task {
                 () = self.slot.woken() => {}
                 () = self.lapse() => {}
                 _ = polls.tick() => {
+                    self.returning = self.returning.and_then(|(serial, polls)| Some((serial, polls.checked_sub(1)?)));
                     if std::mem::take(&mut self.astray) {
                         self.slot.again();
                     }
@@ -158,7 +166,7 @@ impl Task {
     async fn catch_up(&mut self, line: &mut Line, to_read: &mut ToRead) -> Result<(), Fault> {
         loop {
             line.ready().await;
-            let due = self.slot.due().filter(|due| self.doubt != Some(due.on));
+            let due = self.slot.due().filter(|due| self.doubt != Some(due.on) && !self.holds_back(due));
             if let Some(due) = due {
                 self.write(line, due).await?;
                 *to_read = self.everything();
@@ -170,6 +178,12 @@ impl Task {
                 return Ok(());
             }
         }
+    }
+
+    /// A command from while the device was silent may lower at once, and raise nothing yet.
+    fn holds_back(&self, due: &Due) -> bool {
+        let raises = due.on & !self.known.unwrap_or(0) != 0;
+        raises && self.returning.is_some_and(|(serial, _)| serial == due.serial)
     }
 
     /// Writes a command, unless a newer one comes between two of its requests.

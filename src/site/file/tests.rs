@@ -11,9 +11,9 @@ const DEMO: &str = include_str!("../../../sites/demo.toml");
 fn the_demo_site_is_read_with_the_agreed_numbers() {
     let site = load("demo.toml", DEMO).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(site.poi.import_limit, Power::from_kilowatts(4_000));
-    assert_eq!(site.groups.len(), 60);
-    assert_eq!(site.devices.len(), 63);
-    let south = &site.groups[24];
+    assert_eq!(site.groups.len(), 64);
+    assert_eq!(site.devices.len(), 67);
+    let south = &site.groups[26];
     assert_eq!((south.name.as_str(), south.units, south.unit), ("south-01", 8, Power::from_watts(3_440)));
     assert_eq!(south.response(), Duration::from_millis(250));
     let pdu = &site.devices[south.paths[0].device];
@@ -88,7 +88,7 @@ fn values_that_do_not_go_together_are_told_at_their_line() {
     assert_eq!(told("proof = \"2.5 s\"", "proof = \"50 ms\""), "proof: 50 ms is before the response of 100 ms is over");
     assert_eq!(told("step = \"10 kW\"", "step = \"10 MW\""), "step: 10.00 MW is more than the nameplate of 2.80 MW");
     assert_eq!(told("\"hall-meter\"   ", "\"poi-meter\"   "), "meter: `poi-meter` already measures [poi]");
-    assert_eq!(told("repeat = \"1..24\"", "# none"), "name: there is no `repeat` that says what n is");
+    assert_eq!(told("repeat = \"1..26\"", "# none"), "name: there is no `repeat` that says what n is");
     assert_eq!(told("north-{n:02}", "north"), "name: all groups of this row would have this name");
     assert_eq!(told("127.66.1.{n}", "127.66.1.{m}"), "address: `{m}` is not a placeholder");
     assert_eq!(told("127.66.1.{n}", "127.66.{n}"), "address: `127.66.1:5020` is not an IP address with a port");

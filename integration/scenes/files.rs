@@ -1,0 +1,71 @@
+//! A bad site file at the start: refused with all its problems, unless this journal knows a good one.
+
+use std::fs;
+
+use super::controller::Controller;
+use super::lost::{controlled, filled};
+use super::stage::{Numbers, Stage};
+use super::world::World;
+use super::{pass, until};
+
+/// Three mistakes of an evening: a unit forgotten, a key misspelt, a slew that no path can answer in time.
+fn spoil(stage: &Stage) {
+    let good = fs::read_to_string(stage.file()).unwrap();
+    let bad = good
+        .replace("import_limit = \"350 kW\"", "import_limit = 350")
+        .replace("trips_within", "trips_whithin")
+        .replace("confidence = \"99.9 %\"", "confidence = \"99.9 kW\"");
+    fs::write(stage.file(), bad).unwrap();
+}
+
+#[test]
+fn a_bad_site_file_is_refused_with_all_its_problems() {
+    let stage = Stage::new(&Numbers::default());
+    spoil(&stage);
+    let ended = controlled(&stage).ends();
+    assert_eq!(ended.code, Some(1), "{}", ended.told);
+    for part in ["import_limit = 350", "trips_whithin", "99.9 kW"] {
+        assert!(ended.told.contains(part), "nothing about `{part}` in:\n{}", ended.told);
+    }
+    assert!(!ended.told.contains("page http://"), "{}", ended.told);
+}
+
+#[test]
+fn a_site_that_cannot_hold_its_promise_is_not_run() {
+    let stage = Stage::new(&Numbers::default());
+    let good = fs::read_to_string(stage.file()).unwrap();
+    fs::write(stage.file(), good.replace("within = \"2 s\"", "within = \"200 ms\"")).unwrap();
+    let ended = controlled(&stage).ends();
+    assert_eq!(ended.code, Some(1), "{}", ended.told);
+    assert!(ended.told.contains("within"), "{}", ended.told);
+}
+
+#[test]
+fn after_a_bad_edit_the_last_good_file_of_the_journal_runs_and_says_so_loudly() {
+    let stage = Stage::new(&Numbers::default());
+    let world = World::new(&stage, 50);
+    let controller = controlled(&stage);
+    filled(&world);
+    controller.kill();
+    spoil(&stage);
+    let mut controller = controlled(&stage);
+    let view = controller.shows("it runs", |view| view.miners_w > 0);
+    assert_eq!(view.import_limit_w, 350_000);
+    let told = controller.told();
+    assert!(told.contains("RUNNING ON THE LAST GOOD FILE"), "{told}");
+    assert!(told.contains("trips_whithin"), "the problems are told as well:\n{told}");
+    assert!(view.note.contains("LAST GOOD FILE"), "who looks at the page sees it too: `{}`", view.note);
+    filled(&world);
+    controller.kill();
+    // And again: the bad one has not become the last good one.
+    let mut controller = controlled(&stage);
+    controller.shows("it runs", |view| view.miners_w > 0);
+    assert!(controller.told().contains("RUNNING ON THE LAST GOOD FILE"));
+    pass(std::time::Duration::from_millis(500));
+    drop(controller);
+    // A journal of its own knows no good file.
+    let other = Controller::watched(stage.folder(), "run", &stage.file(), &stage.path("other"), &[]).ends();
+    assert_eq!(other.code, Some(1), "{}", other.told);
+    until("nothing is left of it", || Some(()));
+    world.held_the_limit();
+}
