@@ -319,7 +319,10 @@ impl Loop {
         let now = snapshot.now;
         let mut missed = Vec::new();
         if let Some((_, at)) = snapshot.hall.known().or(snapshot.poi.known()) {
-            missed.extend(self.stages.take(Stage::Sense, now.mono.since(at)));
+            // A lost meter is an event of its own: its growing age says nothing about the loop.
+            let age = now.mono.since(at);
+            missed
+                .extend((age <= self.standing.site.ages.meter).then(|| self.stages.take(Stage::Sense, age)).flatten());
         }
         missed.extend(self.stages.take(Stage::Decide, took));
         self.sight.told(sample, now.mono, changed);

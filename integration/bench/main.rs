@@ -1,11 +1,30 @@
-//! Benches: they measure, tests never time. `cargo bench -- sweep` reads 1,000 devices; anything else is divan's.
+//! Benches: they measure, tests never time. `cargo bench -- decide|sweep|loop`; without a part, all of them one after the
+//! other. What came out, and against what, stands in `docs/latency.md`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod decide;
+mod site;
 mod sweep;
+mod whole;
+
+/// Counts allocations of the decision. The other parts pay a few nanoseconds an allocation for it.
+#[global_allocator]
+static COUNTED: divan::AllocProfiler = divan::AllocProfiler::system();
+
+/// The parts; `decide::quiet` names one bench of the first.
+const PARTS: [&str; 3] = ["decide", "sweep", "loop"];
 
 fn main() {
-    if std::env::args().any(|argument| argument == "sweep") {
-        return sweep::run();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let named = |part: &str| arguments.iter().any(|argument| argument.starts_with(part));
+    let all = named("--bench") && !PARTS.into_iter().any(named);
+    if all || !(named("sweep") || named("loop")) {
+        divan::main();
     }
-    divan::main();
+    if all || named("sweep") {
+        sweep::run();
+    }
+    if all || named("loop") {
+        whole::run();
+    }
 }

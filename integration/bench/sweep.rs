@@ -157,7 +157,7 @@ fn pin(core: usize) {
 }
 
 /// Both ends of every connection are in this process.
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     let wanted = 4 * DEVICES as u64;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_some_and(|current| current < wanted) {

@@ -34,7 +34,7 @@ pub(super) fn known(path: Option<&Path>) -> Result<Known, u8> {
 /// The same from the text of a file; register maps are looked for `beside` it first.
 pub(super) fn known_text(name: &str, text: String, beside: Option<&Path>) -> Result<Known, u8> {
     let (site, places) = site::file::load_placed(name, &text).map_err(|problems| {
-        eprint!("{}", problems.render(colour()));
+        eprintln!("{}\n", problems.render(colour()));
         PROBLEMS
     })?;
     let mut known = Known { site, profiles: vec![], files: vec![] };
@@ -52,7 +52,7 @@ fn promise(known: &Known, name: &str, text: &str, places: &site::file::Places) -
     if report.errors.is_empty() {
         return Ok(());
     }
-    eprint!("{}", super::check::problems(name, text, places, &report).render(colour()));
+    eprintln!("{}\n", super::check::problems(name, text, places, &report).render(colour()));
     Err(PROBLEMS)
 }
 
@@ -76,7 +76,7 @@ fn read_profiles(known: &mut Known, beside: Option<&Path>) -> Result<(), u8> {
             ))
         })?;
         let profile = Profile::parse(&file, &text).map_err(|problems| {
-            eprint!("{}", problems.render(colour()));
+            eprintln!("{}\n", problems.render(colour()));
             PROBLEMS
         })?;
         known.files.push(("device", file, text));

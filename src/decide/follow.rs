@@ -91,11 +91,13 @@ impl Following<'_> {
     /// Units that went off by themselves, long after they were told to be on: their PDU was without power, a breaker
     /// tripped. They are told off, so that nothing asserts them all at once when it is back, and come back by restore.
     fn dropped(&self, memory: &mut GroupMemory, told: u64) -> u64 {
-        let settled = memory.changed.iter().copied().max().unwrap_or_default().after(self.fixed.proof);
-        let off = self.seen.on.filter(|(_, at)| *at >= settled).map_or(0, |(on, _)| told & !on);
-        if off == 0 || memory.lowering.is_some() {
+        let Some((on, at)) = self.seen.on.filter(|(on, _)| told & !on != 0 && memory.lowering.is_none()) else {
+            return told;
+        };
+        if at < changed(memory).after(self.fixed.proof) {
             return told;
         }
+        let off = told & !on;
         switch::touch(memory, off, self.now);
         memory.told = Some(told & !off);
         told & !off
@@ -104,8 +106,8 @@ impl Following<'_> {
     /// Nothing is pending: the group draws what it was told, or more where the device or the meter says so. What is beyond
     /// follows a meter up at once, and down only when it falls by more than the meter errs.
     fn settled(&self, memory: &mut GroupMemory, told: u64) {
-        let changed = memory.changed.iter().copied().max().unwrap_or_default();
-        let on = self.seen.on.filter(|(_, at)| *at >= changed).map_or(told, |(on, _)| on | told);
+        let more = self.seen.on.filter(|(on, at)| on & !told != 0 && *at >= changed(memory));
+        let on = more.map_or(told, |(on, _)| on | told);
         let (target, measured) = (self.group.power_of(on), self.measured());
         let draws = if measured > target + self.tolerance() { measured } else { target };
         let beyond = draws - self.group.power_of(told);
@@ -153,4 +155,9 @@ impl Following<'_> {
     fn tolerance(&self) -> Power {
         Power::from_watts(self.group.unit.watts() / 4)
     }
+}
+
+/// When any of its units last changed.
+fn changed(memory: &GroupMemory) -> Mono {
+    memory.changed.iter().copied().max().unwrap_or_default()
 }

@@ -83,6 +83,9 @@ const NOTHING: Bound = Bound { scope: crate::plan::Scope::Site, at_most: Power::
 /// a loop that stood still goes on where it was.
 fn lapse(standing: &Standing, memory: &mut Memory, now: Mono) {
     let unrenewed = now.since(memory.before).saturating_add(standing.site.tick.period);
+    if unrenewed < standing.site.tick.lapse {
+        return;
+    }
     let all = standing.site.groups.iter().zip(&standing.groups).zip(&mut memory.groups);
     for ((group, _), kept) in all.filter(|((_, fixed), _)| unrenewed >= fixed.lapse) {
         switch::lower(group, kept, i64::from(group.units), now);
@@ -144,8 +147,7 @@ fn act(facts: &Facts<'_>, memory: &mut Memory, events: &mut Vec<Event>) {
         memory.intends.clear();
         return;
     }
-    let (site, feeders) = shed::rooms(facts, memory);
-    let (by_site, by_feeder) = shed::for_limits(standing, memory, now, site, feeders);
+    let (by_site, by_feeder) = shed::for_limits(standing, memory, now, shed::rooms(facts, memory));
     let shed = [by_site.event(limit_cause(facts)), by_feeder.event(Cause::FeederRating)];
     if shed.iter().any(Option::is_some) {
         memory.shed_at = Some(now);

@@ -2,7 +2,7 @@
 //! the firm load was in the window, dwell, the ramp, the stagger of its feeder, and a durable record that announced it.
 
 use super::memory::Memory;
-use super::room::Room;
+use super::room::{Room, Rooms};
 use super::rules::{Facts, earns, feeder_bound, import_bound};
 use super::shed::controllable;
 use super::switch;
@@ -17,13 +17,12 @@ pub(super) fn restore(facts: &Facts<'_>, memory: &mut Memory, events: &mut Vec<E
         memory.intends.clear();
         return;
     }
-    if !memory.intends.is_empty() {
-        if facts.snapshot.durable < memory.announced {
-            return;
-        }
-        send(facts, memory, events);
+    if !memory.intends.is_empty() && facts.snapshot.durable < memory.announced {
+        return;
     }
-    memory.intends = next_batch(facts, memory);
+    let mut rooms = rooms(facts, memory);
+    send(facts, memory, &mut rooms, events);
+    memory.intends = next_batch(facts, memory, rooms);
     memory.announced = facts.snapshot.tick;
 }
 
@@ -40,7 +39,7 @@ fn allowed(facts: &Facts<'_>, memory: &Memory) -> bool {
 
 /// The room that may be filled: under the envelope and the larger of the declared reserve and the learnt margin, less all
 /// that is counted as drawing.
-fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
+fn rooms(facts: &Facts<'_>, memory: &Memory) -> Rooms {
     let (standing, firm) = (facts.standing, facts.firm);
     let site = &standing.site;
     let highest = memory.envelope.highest().max(firm.now);
@@ -52,31 +51,25 @@ fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
         reserved.max(firm.worst.get(class).copied().unwrap_or(firm.nameplate))
     };
     let bound = import_bound(facts);
-    let mut room = Room::new((0..standing.classes.len()).map(|class| bound - expected(class)).collect());
+    let room = Room::new((0..standing.classes.len()).map(|class| bound - expected(class)).collect());
     let mut feeders: Vec<Room> = (0..site.feeders.len())
         .map(|feeder| Room::new((0..standing.classes.len()).map(|class| feeder_bound(facts, feeder, class)).collect()))
         .collect();
     feeders.push(Room::unbounded(standing.classes.len()));
-    for (ix, group) in memory.groups.iter().enumerate() {
-        let (class, beyond) = match controllable(memory, ix) {
-            true => (standing.groups.get(ix).map_or(usize::MAX, |fixed| fixed.class), group.beyond),
-            false => (usize::MAX, Power::ZERO),
-        };
-        let take = |room: &mut Room| {
-            room.take(class, (group.counted - beyond).or_zero());
-            room.take(usize::MAX, beyond);
-        };
-        take(&mut room);
-        feeders.iter_mut().skip(standing.feeder_of(ix)).take(1).for_each(take);
+    let mut rooms = Rooms { site: room, feeders };
+    for (ix, (kept, fixed)) in memory.groups.iter().zip(&standing.groups).enumerate() {
+        let (class, beyond) =
+            if controllable(memory, ix) { (fixed.class, kept.beyond) } else { (usize::MAX, Power::ZERO) };
+        rooms.take(fixed.feeder, class, (kept.counted - beyond).or_zero());
+        rooms.take_beyond(fixed.feeder, beyond);
     }
-    (room, feeders)
+    rooms
 }
 
 /// The units that could come on next, best efficiency first, within ramp, stagger and batch.
-fn next_batch(facts: &Facts<'_>, memory: &Memory) -> Vec<(GroupIx, u64)> {
+fn next_batch(facts: &Facts<'_>, memory: &Memory, mut rooms: Rooms) -> Vec<(GroupIx, u64)> {
     let (standing, now) = (facts.standing, facts.snapshot.now.mono);
     let site = &standing.site;
-    let (mut room, mut feeders) = rooms(facts, memory);
     let rests = |at: &Option<crate::time::Mono>| at.is_some_and(|at| now.since(at) < site.restore.stagger);
     let mut batches: Vec<Power> =
         memory.batch_at.iter().map(|at| if rests(at) { Power::ZERO } else { site.restore.batch }).collect();
@@ -88,18 +81,19 @@ fn next_batch(facts: &Facts<'_>, memory: &Memory) -> Vec<(GroupIx, u64)> {
         else {
             continue;
         };
-        let feeder = standing.feeder_of(ix);
-        let batch = batches.get(feeder).copied().unwrap_or(Power::ZERO);
-        let behind = feeders.get(feeder).map_or(Power::ZERO, |room| room.left(fixed.class));
-        let most = room.left(fixed.class).min(behind).min(batch).min(credit);
+        let feeder = fixed.feeder;
+        let most = batches.get(feeder).copied().unwrap_or(Power::ZERO).min(credit);
+        if most < group.unit {
+            continue;
+        }
+        let most = most.min(rooms.left(feeder, fixed.class));
         let off = group.all_on() & !kept.told.unwrap_or(0);
         let units = switch::longest(off, kept, most.whole_units(group.unit), now, group.dwell_off);
         if units == 0 {
             continue;
         }
         let power = group.power_of(units);
-        room.take(fixed.class, power);
-        feeders.iter_mut().skip(feeder).take(1).for_each(|room| room.take(fixed.class, power));
+        rooms.take(feeder, fixed.class, power);
         batches.iter_mut().skip(feeder).take(1).for_each(|batch| *batch -= power);
         credit -= power;
         chosen.push((ix, units));
@@ -109,33 +103,25 @@ fn next_batch(facts: &Facts<'_>, memory: &Memory) -> Vec<(GroupIx, u64)> {
 
 /// Whether this group may be given more at all.
 fn may_rise(facts: &Facts<'_>, memory: &Memory, ix: GroupIx) -> bool {
-    let off = facts
-        .standing
-        .site
-        .groups
-        .get(ix)
-        .zip(memory.groups.get(ix))
-        .is_some_and(|(group, kept)| kept.lowering.is_none() && kept.told.unwrap_or(0) != group.all_on());
-    let earning = facts.standing.groups.get(ix).is_some_and(|fixed| earns(facts.price, fixed.break_even));
-    let up = facts.snapshot.groups.get(ix).is_some_and(|seen| seen.link == Link::Up);
-    off && earning && up && controllable(memory, ix)
+    let (Some(group), Some(kept)) = (facts.standing.site.groups.get(ix), memory.groups.get(ix)) else { return false };
+    let off = || kept.lowering.is_none() && kept.told.unwrap_or(0) != group.all_on();
+    let earning = || facts.standing.groups.get(ix).is_some_and(|fixed| earns(facts.price, fixed.break_even));
+    let up = || facts.snapshot.groups.get(ix).is_some_and(|seen| seen.link == Link::Up);
+    off() && earning() && up() && controllable(memory, ix)
 }
 
 /// Sends an announced batch, as far as it still fits: the world may have moved since it was announced.
-fn send(facts: &Facts<'_>, memory: &mut Memory, events: &mut Vec<Event>) {
+fn send(facts: &Facts<'_>, memory: &mut Memory, rooms: &mut Rooms, events: &mut Vec<Event>) {
     let (standing, now) = (facts.standing, facts.snapshot.now.mono);
-    let (mut room, mut feeders) = rooms(facts, memory);
     let (mut raised, mut groups) = (Power::ZERO, 0);
     for (ix, units) in std::mem::take(&mut memory.intends) {
         let (Some(group), Some(fixed)) = (standing.site.groups.get(ix), standing.groups.get(ix)) else { continue };
-        let feeder = standing.feeder_of(ix);
-        let behind = feeders.get(feeder).map_or(Power::ZERO, |room| room.left(fixed.class));
+        let feeder = fixed.feeder;
         let power = group.power_of(units);
-        if !may_rise(facts, memory, ix) || power > room.left(fixed.class).min(behind) {
+        if !may_rise(facts, memory, ix) || power > rooms.left(feeder, fixed.class) {
             continue;
         }
-        room.take(fixed.class, power);
-        feeders.iter_mut().skip(feeder).take(1).for_each(|room| room.take(fixed.class, power));
+        rooms.take(feeder, fixed.class, power);
         if let Some(kept) = memory.groups.get_mut(ix) {
             switch::raise(group, kept, units, now);
         }

@@ -1,7 +1,7 @@
 //! Shedding: at once and in parallel for a limit, on the site's ramp where the grid would see it.
 
 use super::memory::Memory;
-use super::room::Room;
+use super::room::{Room, Rooms};
 use super::rules::{Facts, earns, feeder_bound, import_bound};
 use super::standing::Standing;
 use super::switch;
@@ -34,34 +34,30 @@ impl Shed {
 /// The room under the limits when every group draws what it was told: a group that was told to lower counts as drawing for
 /// each class by whose time it is not gone yet. One that cannot be controlled counts as drawing for all, and so does what a
 /// group draws beyond what it was told.
-pub(super) fn rooms(facts: &Facts<'_>, memory: &Memory) -> (Room, Vec<Room>) {
+pub(super) fn rooms(facts: &Facts<'_>, memory: &Memory) -> Rooms {
     let standing = facts.standing;
     let bound = import_bound(facts);
-    let mut site = Room::new(facts.firm.worst.iter().map(|worst| bound - *worst).collect());
+    let site = Room::new(facts.firm.worst.iter().map(|worst| bound - *worst).collect());
     let classes = 0..standing.classes.len();
-    let mut feeders: Vec<Room> = (0..standing.site.feeders.len())
+    let feeders = (0..standing.site.feeders.len())
         .map(|feeder| Room::new(classes.clone().map(|class| feeder_bound(facts, feeder, class)).collect()))
         .collect();
-    for (ix, group) in memory.groups.iter().enumerate() {
-        let Some(fixed) = standing.groups.get(ix) else { continue };
-        let take = |room: &mut Room| match controllable(memory, ix) {
-            false => room.take(standing.classes.len(), group.counted),
-            true => {
-                let told = told_power(standing, memory, ix);
-                room.take(fixed.class, told);
-                room.take(standing.classes.len(), group.beyond);
-                if let Some(since) = group.lowering {
-                    late(standing, fixed.class, since, facts.snapshot.now.mono)
-                        .for_each(|class| room.take_at(class, (group.counted - group.beyond - told).or_zero()));
-                }
-            }
-        };
-        take(&mut site);
-        if let Some(room) = feeders.get_mut(standing.feeder_of(ix)) {
-            take(room);
+    let mut rooms = Rooms { site, feeders };
+    for (ix, (kept, fixed)) in memory.groups.iter().zip(&standing.groups).enumerate() {
+        if !controllable(memory, ix) {
+            rooms.take_beyond(fixed.feeder, kept.counted);
+            continue;
+        }
+        let told = told_power(standing, memory, ix);
+        rooms.take(fixed.feeder, fixed.class, told);
+        rooms.take_beyond(fixed.feeder, kept.beyond);
+        if let Some(since) = kept.lowering {
+            let going = late(standing, fixed.class, since, facts.snapshot.now.mono);
+            let rest = (kept.counted - kept.beyond - told).or_zero();
+            going.for_each(|class| rooms.take_at(fixed.feeder, class, rest));
         }
     }
-    (site, feeders)
+    rooms
 }
 
 /// The faster classes by whose time a group of this class, told to lower then, is not gone yet.
@@ -88,24 +84,17 @@ pub(super) fn told_power(standing: &Standing, memory: &Memory, ix: GroupIx) -> P
 
 /// Sheds what no longer fits, at once: within each class, fastest first, the worst efficiency first. Only the class whose
 /// bound is overdrawn can help in its time; what it cannot give is overdrawn in the next class too, and found there.
-pub(super) fn for_limits(
-    standing: &Standing,
-    memory: &mut Memory,
-    now: Mono,
-    site: Room,
-    feeders: Vec<Room>,
-) -> (Shed, Shed) {
+pub(super) fn for_limits(standing: &Standing, memory: &mut Memory, now: Mono, rooms: Rooms) -> (Shed, Shed) {
     let mut by_feeder = Shed::default();
-    let mut site = site;
-    for (feeder, mut room) in feeders.into_iter().enumerate() {
-        for class in 0..standing.classes.len() {
-            for ix in standing.shed_order.get(class).into_iter().flatten().copied() {
-                if standing.feeder_of(ix) == feeder {
-                    let shed = lower_by(standing, memory, ix, room.overdrawn(class), now);
-                    give_back(standing, &mut room, class, shed, now);
-                    give_back(standing, &mut site, class, shed, now);
-                    by_feeder.add(shed);
-                }
+    let mut site = rooms.site;
+    for (order, mut room) in standing.shed_behind.iter().zip(rooms.feeders).filter(|(_, room)| room.is_overdrawn()) {
+        for ix in order.iter().copied() {
+            let class = standing.groups.get(ix).map_or(usize::MAX, |fixed| fixed.class);
+            let shed = lower_by(standing, memory, ix, room.overdrawn(class), now);
+            if shed > Power::ZERO {
+                give_back(standing, &mut room, class, shed, now);
+                give_back(standing, &mut site, class, shed, now);
+                by_feeder.add(shed);
             }
         }
     }
@@ -126,15 +115,14 @@ pub(super) fn for_limits(
 
 /// Lowers a group by at least this much, or all it has, in whole units; says by how much.
 fn lower_by(standing: &Standing, memory: &mut Memory, ix: GroupIx, over: Power, now: Mono) -> Power {
-    let before = told_power(standing, memory, ix);
-    if over <= Power::ZERO || before <= Power::ZERO || !controllable(memory, ix) {
+    if over <= Power::ZERO || !controllable(memory, ix) {
         return Power::ZERO;
     }
-    if let (Some(group), Some(memory)) = (standing.site.groups.get(ix), memory.groups.get_mut(ix)) {
-        let units = (over + group.unit - Power::from_watts(1)).whole_units(group.unit);
-        switch::lower(group, memory, units, now);
-    }
-    before - told_power(standing, memory, ix)
+    let (Some(group), Some(kept)) = (standing.site.groups.get(ix), memory.groups.get_mut(ix)) else {
+        return Power::ZERO;
+    };
+    let units = (over + group.unit - Power::from_watts(1)).whole_units(group.unit);
+    group.power_of(switch::lower(group, kept, units, now))
 }
 
 /// Power lowered now is gone for its own class and the faster ones whose time is not over before it.
@@ -146,15 +134,12 @@ fn give_back(standing: &Standing, room: &mut Room, class: usize, shed: Power, no
 /// E-stop: everything off, at once; also what never said what it has on.
 pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) -> Shed {
     let mut shed = Shed::default();
-    for ix in 0..standing.groups.len() {
-        shed.add(told_power(standing, memory, ix));
-        if let (Some(group), Some(memory)) = (standing.site.groups.get(ix), memory.groups.get_mut(ix)) {
-            memory.told = memory.told.or_else(|| {
-                memory.lowering = Some(now);
-                Some(0)
-            });
-            switch::lower(group, memory, i64::from(group.units), now);
-        }
+    for (group, kept) in standing.site.groups.iter().zip(&mut memory.groups) {
+        kept.told = kept.told.or_else(|| {
+            kept.lowering = Some(now);
+            Some(0)
+        });
+        shed.add(group.power_of(switch::lower(group, kept, i64::from(group.units), now)));
     }
     shed
 }
@@ -178,8 +163,7 @@ pub(super) fn on_the_ramp(facts: &Facts<'_>, memory: &mut Memory) -> (Shed, Caus
         let Some(remembered) = memory.groups.get_mut(ix) else { continue };
         let dwell = if drain { std::time::Duration::ZERO } else { group.dwell_on };
         let ready = switch::longest(remembered.told.unwrap_or(0), remembered, allowed, now, dwell);
-        switch::lower(group, remembered, i64::from(ready.count_ones()), now);
-        let lowered = before - told_power(standing, memory, ix);
+        let lowered = group.power_of(switch::lower(group, remembered, i64::from(ready.count_ones()), now));
         memory.descent -= lowered;
         shed.add(lowered);
     }

@@ -22,6 +22,8 @@ pub struct Standing {
     pub merit: Vec<GroupIx>,
     /// Per class, the groups of just that class from the worst efficiency to the best: the order in which power is shed.
     pub shed_order: Vec<Vec<GroupIx>>,
+    /// Per feeder, the groups behind it in the same order, class after class; the last entry is for groups on none.
+    pub shed_behind: Vec<Vec<GroupIx>>,
     /// Nameplate of all miners behind each feeder; the last entry is for groups on none.
     pub behind: Vec<Power>,
 }
@@ -29,6 +31,8 @@ pub struct Standing {
 /// What the tick needs of a group and the file already decides.
 #[derive(Clone, Copy, Debug)]
 pub struct Fixed {
+    /// The index of its feeder in everything that is kept per feeder; one past the last for none.
+    pub feeder: usize,
     /// Its response class.
     pub class: ClassIx,
     /// Its response.
@@ -55,6 +59,7 @@ impl Standing {
             .iter()
             .zip(lapses)
             .map(|(group, lapse)| Fixed {
+                feeder: group.feeder.unwrap_or(site.feeders.len()),
                 class: classes.binary_search(&group.response()).unwrap_or_else(|after| after),
                 response: group.response(),
                 proof: group.paths.first().map_or(group.response(), |path| path.proof.max(path.response)),
@@ -69,17 +74,15 @@ impl Standing {
             }
         }
         let mut behind = vec![Power::ZERO; site.feeders.len() + 1];
-        for group in &site.groups {
-            if let Some(sum) = behind.get_mut(group.feeder.unwrap_or(site.feeders.len())) {
+        let mut shed_behind = vec![Vec::new(); behind.len()];
+        for ix in shed_order.iter().flatten() {
+            let (Some(group), Some(fixed)) = (site.groups.get(*ix), groups.get(*ix)) else { continue };
+            if let (Some(sum), Some(order)) = (behind.get_mut(fixed.feeder), shed_behind.get_mut(fixed.feeder)) {
                 *sum += group.nameplate();
+                order.push(*ix);
             }
         }
-        Self { site, classes, groups, merit, shed_order, behind }
-    }
-
-    /// The index of a group's feeder in everything that is kept per feeder; one past the last for none.
-    pub(super) fn feeder_of(&self, group: GroupIx) -> usize {
-        self.site.groups.get(group).and_then(|group| group.feeder).unwrap_or(self.site.feeders.len())
+        Self { site, classes, groups, merit, shed_order, shed_behind, behind }
     }
 }
 

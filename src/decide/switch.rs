@@ -6,17 +6,17 @@ use super::memory::GroupMemory;
 use crate::site::Group;
 use crate::time::Mono;
 
-/// Takes this many units off, the longest-on first, whatever their dwell.
-pub(super) fn lower(group: &Group, memory: &mut GroupMemory, units: i64, now: Mono) {
+/// Takes this many units off, the longest-on first, whatever their dwell; says which.
+pub(super) fn lower(group: &Group, memory: &mut GroupMemory, units: i64, now: Mono) -> u64 {
     let told = memory.told.unwrap_or(0);
     let off = longest(told, memory, units, now, Duration::ZERO);
-    if off == 0 {
-        return;
+    if off != 0 {
+        memory.told = Some(told & !off);
+        memory.counted = memory.counted.max(group.power_of(told));
+        memory.lowering = Some(now);
+        touch(memory, off, now);
     }
-    memory.told = Some(told & !off);
-    memory.counted = memory.counted.max(group.power_of(told));
-    memory.lowering = Some(now);
-    touch(memory, off, now);
+    off
 }
 
 /// Puts these units on.
@@ -29,19 +29,28 @@ pub(super) fn raise(group: &Group, memory: &mut GroupMemory, on: u64, now: Mono)
 
 /// Up to this many of these units, the longest unchanged first, none that changed less than `dwell` ago.
 pub(super) fn longest(of: u64, memory: &GroupMemory, units: i64, now: Mono, dwell: Duration) -> u64 {
-    let mut ready: Vec<(Mono, u64)> = (memory.changed.iter().enumerate())
-        .map(|(unit, changed)| (*changed, 1_u64 << (unit & 63)))
-        .filter(|(changed, bit)| of & bit != 0 && now.since(*changed) >= dwell)
-        .collect();
-    ready.sort_unstable();
-    let some = usize::try_from(units.max(0)).unwrap_or(usize::MAX);
-    ready.iter().take(some).fold(0, |set, (_, bit)| set | bit)
+    let some = usize::try_from(units).unwrap_or(0);
+    if of == 0 || some == 0 {
+        return 0;
+    }
+    let units = || memory.changed.iter().enumerate().map(|(unit, changed)| (*changed, 1_u64 << (unit & 63)));
+    let ready = match (dwell.is_zero(), now.since(Mono::START) >= dwell, now.before(dwell)) {
+        (true, ..) => of,
+        (_, false, _) => 0,
+        (_, true, since) => of & units().filter(|(at, _)| *at <= since).fold(0, |set, (_, bit)| set | bit),
+    };
+    if ready.count_ones() as usize <= some {
+        return ready;
+    }
+    let mut order: Vec<(Mono, u64)> = units().filter(|(_, bit)| ready & bit != 0).collect();
+    order.sort_unstable();
+    order.iter().take(some).fold(0, |set, (_, bit)| set | bit)
 }
 
 /// Notes that these units change now.
 pub(super) fn touch(memory: &mut GroupMemory, units: u64, now: Mono) {
     for (unit, changed) in memory.changed.iter_mut().enumerate() {
-        if units & (1_u64 << (unit & 63)) != 0 {
+        if units >> (unit & 63) & 1 == 1 {
             *changed = now;
         }
     }

@@ -30,9 +30,10 @@ impl PriceMix {
         Self { negative: 400, tight: 150, scarce: 1_000 }
     }
 
-    /// For shows: every kind within the hour at 60 times speed. The prices are as measured, their odds are not.
+    /// For shows: every kind within the hour at 60 times speed, and mostly a price at which miners run. The prices are as
+    /// measured, their odds are not.
     pub const fn lively() -> Self {
-        Self { negative: 20, tight: 10, scarce: 30 }
+        Self { negative: 15, tight: 30, scarce: 60 }
     }
 }
 

@@ -1,0 +1,122 @@
+//! The decision alone, for sites of 20, 200 and 2,000 groups of eight units: allocations, and time with caches as a tick finds
+//! them that comes after a hundred milliseconds of other work.
+
+use ballast::decide::{Memory, Standing, decide};
+use ballast::site::file::load;
+use ballast::snapshot::{GroupSeen, Link, Reading, Snapshot};
+use ballast::time::{Mono, Now, Wall};
+use ballast::units::Power;
+use divan::{Bencher, black_box};
+
+use crate::site;
+
+const SIZES: [usize; 3] = [20, 200, 2_000];
+/// The hall beside which all miners fit, in parts of a hundred of its nameplate.
+const LOW: i64 = 25;
+
+/// Nothing changes.
+#[divan::bench(args = SIZES)]
+fn quiet(bencher: Bencher<'_, '_>, groups: usize) {
+    let mut site = Site::running(groups);
+    site.pass(LOW);
+    site.measure(bencher, LOW);
+}
+
+/// The hall takes a tenth of the miners' power in one step.
+#[divan::bench(args = SIZES)]
+fn sheds_a_tenth(bencher: Bencher<'_, '_>, groups: usize) {
+    let mut site = Site::running(groups);
+    site.pass(LOW);
+    site.measure(bencher, 55);
+}
+
+/// The hall takes all of it.
+#[divan::bench(args = SIZES)]
+fn sheds_all(bencher: Bencher<'_, '_>, groups: usize) {
+    let mut site = Site::running(groups);
+    site.pass(LOW);
+    site.measure(bencher, 100);
+}
+
+/// All of it may come back, and is announced.
+#[divan::bench(args = SIZES)]
+fn announces_all(bencher: Bencher<'_, '_>, groups: usize) {
+    Site::returning(groups).measure(bencher, LOW);
+}
+
+/// What was announced is durable, and is sent.
+#[divan::bench(args = SIZES)]
+fn restores_all(bencher: Bencher<'_, '_>, groups: usize) {
+    let mut site = Site::returning(groups);
+    site.pass(LOW);
+    assert!(site.memory.intends.len() * 10 > groups * 8, "most were announced");
+    site.measure(bencher, LOW);
+}
+
+/// A site on which every command is carried out and proved before the next tick, half a second later.
+struct Site {
+    standing: Standing,
+    memory: Memory,
+    on: Vec<u64>,
+    tick: u64,
+}
+
+impl Site {
+    /// Every miner is on, and known to be.
+    fn running(groups: usize) -> Self {
+        let site = load("bench.toml", &site::file(groups)).expect("the file is whole");
+        let on = site.groups.iter().map(|group| group.all_on()).collect();
+        Self { memory: Memory::new(&site), standing: Standing::new(site), on, tick: 10_000 }
+    }
+
+    /// Nearly every miner is off since the hall was high, and the hall is low again for longer than it is remembered.
+    fn returning(groups: usize) -> Self {
+        let mut site = Self::running(groups);
+        [LOW, 100, LOW].into_iter().for_each(|hall| site.pass(hall));
+        site
+    }
+
+    fn now(&self) -> Mono {
+        Mono::from_millis(self.tick * 500)
+    }
+
+    fn snapshot(&self, hall_percent: i64) -> Snapshot {
+        let (now, site) = (self.now(), &self.standing.site);
+        let hall = Power::from_watts(site.hall.nameplate.watts() * hall_percent / 100);
+        let draws = |(group, on): (&ballast::site::Group, &u64)| group.power_of(*on);
+        let powers: Vec<Power> = site.groups.iter().zip(&self.on).map(draws).collect();
+        let seen = |(power, on): (&Power, &u64)| GroupSeen {
+            link: Link::Up,
+            power: Reading::Known(*power, now),
+            on: Some((*on, now)),
+            written: None,
+        };
+        Snapshot {
+            tick: self.tick,
+            now: Now { mono: now, wall: Wall::from_micros(0) },
+            poi: Reading::Known(hall + powers.iter().copied().sum(), now),
+            hall: Reading::Known(hall, now),
+            house: Reading::Known(Power::ZERO, now),
+            durable: self.tick - 1,
+            groups: powers.iter().zip(&self.on).map(seen).collect(),
+            ..Snapshot::default()
+        }
+    }
+
+    /// One tick with the hall at this part of its nameplate.
+    fn pass(&mut self, hall_percent: i64) {
+        let snapshot = self.snapshot(hall_percent);
+        let (plan, memory) = decide(&self.standing, std::mem::take(&mut self.memory), &snapshot);
+        self.memory = memory;
+        self.on = plan.commands.iter().map(|command| command.on).collect();
+        self.tick += 1;
+    }
+
+    /// Decides the next tick over and over, each time from a memory of its own.
+    fn measure(&self, bencher: Bencher<'_, '_>, hall_percent: i64) {
+        let snapshot = self.snapshot(hall_percent);
+        bencher
+            .with_inputs(|| self.memory.clone())
+            .bench_local_values(|memory| decide(&self.standing, memory, black_box(&snapshot)));
+    }
+}
