@@ -170,6 +170,9 @@ struct Simulate {
 struct Latency {
     /// Site file
     site: PathBuf,
+    /// The hall: `inference`, `training`, `day`, or a recorded file (`time_s,pu` CSV, may be .gz)
+    #[arg(long, value_name = "KIND|FILE", default_value = "inference")]
+    hall: String,
     /// How long each point runs, in virtual time
     #[arg(long = "for", value_name = "TIME", value_parser = span, default_value = "20min")]
     span: Duration,
@@ -234,7 +237,7 @@ fn main() -> ExitCode {
         Verb::Simulate(it) => {
             cli::simulate::run(&it.site, world(it.hall, Some(it.prices)), it.span, it.start_up, it.json)
         }
-        Verb::Latency(it) => cli::latency::run(&it.site, it.span, it.seeds, it.svg.as_deref(), it.json),
+        Verb::Latency(it) => cli::latency::run(&it.site, &it.hall, it.span, it.seeds, it.svg.as_deref(), it.json),
         Verb::Replay(replay) => cli::replay_journal(&replay.journal, replay.json),
         Verb::Audit(Audit { verb: AuditVerb::Verify(verify) }) => cli::audit::run(&verify.journal, verify.json),
     };

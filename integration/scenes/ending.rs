@@ -25,9 +25,9 @@ fn ends_on_the_ramp(signal: Signal) {
 
     let story = Story::read(&stage.journal());
     let drain: Vec<&Tick> = story.ticks.iter().filter(|tick| tick.snapshot.orders.drain).collect();
-    assert!(drain[0].told(&stage.site) >= super::lost::FILLED, "it was full when it began to end");
+    assert!(drain[0].told(&stage.site) >= Power::from_kilowatts(100), "much was on when it began to end");
     assert_eq!(drain.last().unwrap().lit(), 0);
-    falls_on_the_ramp(&drain, &stage.site, Power::ZERO);
+    falls_on_the_ramp(&drain, &stage.site, |tick| tick.told(&stage.site), Power::ZERO);
     let orders = story.notes("orders");
     assert_eq!((&orders[0]["drain"], &orders[0]["actor"]["type"]), (&Value::Bool(true), &Value::from("signal")));
     world.held_the_limit();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ballast::plan::{Cause, Event};
 use ballast::snapshot::Link;
 use ballast::units::Power;
+use ballast::web::EventView;
 
 use super::controller::Controller;
 use super::stage::{Numbers, Stage};
@@ -35,7 +36,8 @@ fn without_the_poi_meter_nothing_is_restored_until_it_is_back() {
     let unplugged = world.wall();
     world.unplug(stage.site.poi.meter, true);
     controller.shows("the meter is silent for a while", |view| {
-        view.events.iter().any(|event| event.text.contains("POI meter is silent"))
+        let since = |event: &&EventView| event.unix_ms >= unplugged.micros() / 1_000;
+        view.events.iter().filter(since).any(|event| event.text.contains("POI meter is silent"))
     });
     let silent = world.now();
     assert!(silent.miners < FILLED, "there is still something to restore: {silent:?}");
@@ -156,6 +158,33 @@ fn a_silent_pdu_counts_as_drawing_while_the_others_make_room_for_the_hall() {
         assert_eq!(tick.plan.commands[lost].on, on_of(&story, lost_at, lost), "a silent PDU is told nothing new");
     }
     world.held_the_limit();
+    replays_and_verifies(&stage.journal());
+}
+
+#[test]
+fn a_pdu_that_dies_while_the_hall_rises_costs_no_more_time_than_the_limit_allows() {
+    let stage = Stage::new(&Numbers::default());
+    let site = &stage.site;
+    let world = World::new(&stage, 50);
+    let mut controller = controlled(&stage);
+    filled(&world);
+    // The one of the fast row that is asked first to make room for the hall, within 100 ms.
+    let dies = site.groups.iter().position(|group| group.name == "north-3").unwrap();
+    let dying = world.wall();
+    world.unplug(site.groups[dies].paths[0].device, true);
+    world.jump(70);
+    controller.shows("the PDU is silent", |view| view.groups[dies].link == Link::Silent);
+    until("the others made room", || (world.now().miners <= Power::from_kilowatts(125)).then_some(()));
+    world.unplug(site.groups[dies].paths[0].device, false);
+    filled(&world);
+    drop(controller);
+
+    world.was_back_under_the_limit_within(site.poi.within);
+    let story = Story::read(&stage.journal());
+    assert!(lost_group(&story, dying, dies).1 >= Power::ZERO);
+    if let Some((at, _)) = story.first(dying, |event| matches!(event, Event::Excursion { .. })) {
+        story.first(at, |event| matches!(event, Event::Cleared { .. })).expect("the end of an excess is told as well");
+    }
     replays_and_verifies(&stage.journal());
 }
 

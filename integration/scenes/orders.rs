@@ -64,9 +64,10 @@ fn a_cap_is_reached_on_the_ramp_and_held_until_it_is_lifted() {
     drop(controller);
 
     let story = Story::read(&stage.journal());
-    // Under a cap the hall counts as its worst case, and that moves with the age of its reading.
-    let hall = stage.site.hall.slew.over(Duration::from_millis(300));
-    falls_on_the_ramp(&story.between(ordered, lifted), &stage.site, hall);
+    // What goes down under a cap is import: the hall's worst case and the miners, in whole units of each class (10 kW). A reading
+    // that comes late makes the hall larger for a moment, and what is shed for it comes back later (10 kW).
+    let import = |tick: &Tick| tick.told(&stage.site) + tick.plan.firm;
+    falls_on_the_ramp(&story.between(ordered, lifted), &stage.site, import, Power::from_kilowatts(20));
     let up: Vec<&Tick> = story.ticks.iter().filter(|tick| tick.wall >= lifted).collect();
     rises_on_the_ramp(&up, &stage.site);
     let orders = story.notes("orders");

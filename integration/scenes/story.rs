@@ -117,27 +117,26 @@ pub(super) fn nothing_is_raised(ticks: &[&Tick]) {
     }
 }
 
-/// Over any span the commands fall by no more than the ramp gives, one unit or a moment of the ramp, and this much.
+/// Over any span this power falls by no more than the ramp gives, one unit or a moment of the ramp, and `besides`.
 #[track_caller]
-pub(super) fn falls_on_the_ramp(ticks: &[&Tick], site: &Site, besides: Power) {
-    moves_on_the_ramp(ticks, site, site.poi.ramp, besides, |before, after| before - after);
+pub(super) fn falls_on_the_ramp(ticks: &[&Tick], site: &Site, power: impl Fn(&Tick) -> Power, besides: Power) {
+    moves_on_the_ramp(ticks, site, site.poi.ramp, besides, |tick| -power(tick));
 }
 
-/// The same upward, on the restore ramp.
+/// What is told rises by no more than the restore ramp gives, and one unit or a moment of it.
 #[track_caller]
 pub(super) fn rises_on_the_ramp(ticks: &[&Tick], site: &Site) {
-    moves_on_the_ramp(ticks, site, site.restore.ramp, Power::ZERO, |before, after| after - before);
+    moves_on_the_ramp(ticks, site, site.restore.ramp, Power::ZERO, |tick| tick.told(site));
 }
 
 #[track_caller]
-fn moves_on_the_ramp(ticks: &[&Tick], site: &Site, ramp: Slew, besides: Power, moved: impl Fn(Power, Power) -> Power) {
+fn moves_on_the_ramp(ticks: &[&Tick], site: &Site, ramp: Slew, besides: Power, power: impl Fn(&Tick) -> Power) {
     let lead = ramp.over(std::time::Duration::from_millis(200));
     let at_once = site.groups.iter().map(|group| group.unit).max().unwrap().max(lead) + besides;
-    let told: Vec<_> = ticks.iter().map(|tick| (tick.snapshot.now.mono, tick.told(site))).collect();
-    for (ix, (at, power)) in told.iter().enumerate() {
-        for (later, then) in &told[ix..] {
-            let most = at_once + ramp.over(later.since(*at));
-            let moved = moved(*power, *then);
+    let moments: Vec<_> = ticks.iter().map(|tick| (tick.snapshot.now.mono, power(tick))).collect();
+    for (ix, (at, before)) in moments.iter().enumerate() {
+        for (later, after) in &moments[ix..] {
+            let (moved, most) = (*after - *before, at_once + ramp.over(later.since(*at)));
             assert!(moved <= most, "{moved} within {:?}, and the ramp allows {most}", later.since(*at));
         }
     }

@@ -123,7 +123,15 @@ impl World {
         self.plant.lock().unwrap_or_else(PoisonError::into_inner).score()
     }
 
-    /// Import never stayed above the limit for longer than the limit allows; says what was seen where it was above at all.
+    /// Import was above the limit for no longer than this, all excursions together.
+    #[track_caller]
+    pub(super) fn was_back_under_the_limit_within(&self, within: Duration) {
+        let score = self.score();
+        println!("above the limit by {} for {:?}, {} times", score.worst_excess, score.above, score.excursions);
+        assert!(score.above <= within, "above the limit by {} for {:?}", score.worst_excess, score.above);
+    }
+
+    /// Import was never above the limit.
     #[track_caller]
     pub(super) fn held_the_limit(&self) {
         let score = self.score();

@@ -37,7 +37,7 @@ async fn show(mut scene: Scene, seconds: i64, port: u16) {
     println!("http://{}", page.address());
     let ended = Arc::new(AtomicBool::new(false));
     let (seen, stop) = (hub.clone(), Arc::clone(&ended));
-    let screen = std::env::var_os("WATCH_SCREEN").map(|_| std::thread::spawn(move || screen::watch(&seen, &stop)));
+    let screen = std::env::var_os("WATCH_SCREEN").map(|_| std::thread::spawn(move || screen::watch(&seen, "", &stop)));
     let clock = Clock::start();
     let begun = clock.now().wall.micros() / 1_000;
     let shown = |ms: i64, scene| {

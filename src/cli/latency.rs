@@ -29,25 +29,29 @@ struct Point {
 }
 
 /// Runs `ballast latency`.
-pub fn run(path: &Path, length: Duration, seeds: u64, svg: Option<&Path>, as_json: bool) -> u8 {
+pub fn run(path: &Path, hall: &str, length: Duration, seeds: u64, svg: Option<&Path>, as_json: bool) -> u8 {
     let known = match world::known(Some(path)) {
         Ok(known) => known,
         Err(code) => return code,
     };
     let refresh = world::refresh(&known.profiles);
     let told = std::io::stderr().is_terminal();
-    let points: Vec<Point> = (1..)
+    let points: Result<Vec<Point>, u8> = (1..)
         .zip(RESPONSES_MS.map(Duration::from_millis))
         .map(|(nth, response)| {
             if told {
                 eprint!("\r{:<40}", format!("point {nth} of {}: response {}", RESPONSES_MS.len(), span(response)));
             }
-            point(&known.site, &refresh, response, length, seeds.max(1))
+            point(&known.site, hall, &refresh, response, length, seeds.max(1))
         })
         .collect();
     if told {
         eprint!("\r{:<40}\r", "");
     }
+    let points = match points {
+        Ok(points) => points,
+        Err(code) => return code,
+    };
     let floor = reserved(&known.site);
     if as_json {
         let of = |point: &Point| json!({"response_ms": point.response.as_millis() as u64, "miners_w": point.miners.watts(), "spare_w": point.spare.watts(), "worst_excess_w": point.worst.watts()});
@@ -56,7 +60,7 @@ pub fn run(path: &Path, length: Duration, seeds: u64, svg: Option<&Path>, as_jso
             json!({"site": known.site.name, "static_w": floor.watts(), "points": points.iter().map(of).collect::<Vec<_>>()})
         );
     } else {
-        print!("{}", table(&known.site, &points, floor));
+        print!("{}", table(&known.site, hall, &points, floor));
     }
     svg.map_or(FINE, |file| draw(file, &known.site, &points, floor))
 }
@@ -72,7 +76,14 @@ fn draw(file: &Path, site: &Site, points: &[Point], floor: Power) -> u8 {
 }
 
 /// The site with every path this fast, over all seeds.
-fn point(site: &Site, refresh: &[Duration], response: Duration, length: Duration, seeds: u64) -> Point {
+fn point(
+    site: &Site,
+    hall: &str,
+    refresh: &[Duration],
+    response: Duration,
+    length: Duration,
+    seeds: u64,
+) -> Result<Point, u8> {
     let mut site = site.clone();
     for path in site.groups.iter_mut().flat_map(|group| &mut group.paths) {
         path.response = response;
@@ -81,8 +92,8 @@ fn point(site: &Site, refresh: &[Duration], response: Duration, length: Duration
     let (mut joules, mut spare, mut worst) = (0_i64, 0_i64, Power::ZERO);
     let mut millis = 0_i64;
     for seed in 1..=seeds {
-        let world = World { hall: "inference".into(), prices: None, prices_from: None, price_speed: None, seed };
-        let Ok((hall, _)) = world::hall(&site, &world, AtEnd::Hold, false) else { continue };
+        let world = World { hall: hall.to_owned(), prices: None, prices_from: None, price_speed: None, seed };
+        let (hall, _) = world::hall(&site, &world, AtEnd::Repeat, false)?;
         let plant = Plant::with(&site, seed, hall, Curves::brisk());
         let scenario =
             Scenario { plant, prices: None, span: length + START_UP, start_up: START_UP, refresh: refresh.to_vec() };
@@ -94,7 +105,7 @@ fn point(site: &Site, refresh: &[Duration], response: Duration, length: Duration
         worst = worst.max(score.worst_excess);
     }
     let mean = |joules: i64| Power::from_watts(joules.saturating_mul(1_000) / millis.max(1));
-    Point { response, miners: mean(joules), spare: mean(spare), worst }
+    Ok(Point { response, miners: mean(joules), spare: mean(spare), worst })
 }
 
 /// What is left without any control: the limit less both nameplates.
@@ -103,9 +114,9 @@ fn reserved(site: &Site) -> Power {
     (site.poi.import_limit - site.hall.nameplate - site.house.nameplate).or_zero().min(fleet)
 }
 
-fn table(site: &Site, points: &[Point], floor: Power) -> String {
+fn table(site: &Site, hall: &str, points: &[Point], floor: Power) -> String {
     let most = points.iter().map(|point| point.miners).max().unwrap_or(Power::ZERO).watts().max(1);
-    let mut text = format!("{}: average miner power by path response (simulated, chat inference)\n\n", site.name);
+    let mut text = format!("{}: average miner power by path response (simulated, hall {hall})\n\n", site.name);
     for point in points {
         let bar = "█".repeat(usize::try_from(point.miners.watts() * 40 / most).unwrap_or(0));
         let worst =

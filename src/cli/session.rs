@@ -83,7 +83,7 @@ pub(super) fn run(runtime: &Runtime, session: Session, begun: Begun, watch: &Wat
     let joined = join(handle, Arc::clone(&ended)).map_err(|error| refuse(&error.to_string()))?;
     if watch.headless || !std::io::stdout().is_terminal() {
         progress(&hub, &ended);
-    } else if let Err(error) = screen::watch(&hub, &ended) {
+    } else if let Err(error) = screen::watch(&hub, &format!("http://{}", page.address()), &ended) {
         say(&format!("no screen: {error}; the page shows the same"));
         progress(&hub, &ended);
     }

@@ -46,7 +46,7 @@ pub struct Memory {
     /// The highest that all groups counted together, in each tenth of the last second, newest last.
     pub counted: Vec<(Mono, Power)>,
     /// What was told as an event and still holds.
-    pub told: Told,
+    pub lasting: Lasting,
 }
 
 /// What is remembered of a group.
@@ -75,7 +75,7 @@ pub struct GroupMemory {
 
 /// What was told as an event and still holds, so that it is told once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct Lasting {
     /// The binding rule.
     pub cause: Cause,
     /// When the binding rule was last told.

@@ -20,7 +20,7 @@ mod switch;
 mod tell;
 
 pub use envelope::{Envelope, Margin};
-pub use memory::{GroupMemory, Memory, Remembered, Told};
+pub use memory::{GroupMemory, Lasting, Memory, Remembered};
 pub use room::{Ask, Room, fill};
 pub use standing::{ClassIx, Fixed, Standing};
 

@@ -93,8 +93,7 @@ impl Sight {
             }
         }
         let (poi, hall, house) = (meter(wires, Some(self.poi)), meter(wires, self.hall), meter(wires, self.house));
-        let is_in = |reading: Reading| reading.known().is_some() || reading == Reading::NoData(NoData::NoMeter);
-        if known.now.mono >= self.meters_first || [poi, hall, house].into_iter().all(is_in) {
+        if known.now.mono >= self.meters_first || are_in([poi, hall, house]) {
             self.enter(lowering, known.now.mono);
         }
         Snapshot { poi, hall, house, groups: self.entered.clone(), ..known }
@@ -199,6 +198,11 @@ fn meter(wires: &[Wire], device: Option<DeviceIx>) -> Reading {
     }
 }
 
+/// Whether every meter that there is was read.
+fn are_in(meters: [Reading; 3]) -> bool {
+    meters.iter().all(|meter| meter.known().is_some() || *meter == Reading::NoData(NoData::NoMeter))
+}
+
 /// Whether a reading is worth entering: it moved, came or went, or the one entered is growing old.
 fn moved(entered: Reading, fresh: Reading, step: Power, now: Mono) -> bool {
     match (entered.known(), fresh.known()) {
@@ -232,6 +236,15 @@ mod tests {
         assert_eq!(sight.tell(0, 0b1111), Tell::Found);
         assert_eq!(sight.tell(1, 0b0011), Tell::New, "shed in the tick that adopted it");
         assert_eq!(sight.tell(2, 0), Tell::New, "e-stop: it never said what it has on");
+    }
+
+    #[test]
+    fn a_start_waits_for_meters_that_were_not_read_yet_and_not_for_those_that_are_not_there() {
+        let read = Reading::Known(Power::ZERO, Mono::START);
+        let no = Reading::NoData;
+        assert!(are_in([read, read, no(NoData::NoMeter)]));
+        assert!(!are_in([read, no(NoData::NeverRead), read]));
+        assert!(!are_in([read, read, no(NoData::NoAnswer)]), "a meter may refuse at first");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crossterm::{execute, queue};
 use super::draw::draw;
 use super::keys::Keys;
 use super::line::{Ink, Line};
-use crate::web::{Actor, Hub};
+use crate::web::{Actor, Hub, View};
 
 /// The time between two frames; a key is answered at once.
 const FRAME: Duration = Duration::from_millis(200);
@@ -26,15 +26,16 @@ const FRAME: Duration = Duration::from_millis(200);
 /// Whether the terminal is ours. One process has one terminal.
 static OURS: AtomicBool = AtomicBool::new(false);
 
-/// Shows the hub's views and hands keys to it, until `ended`.
+/// Shows the hub's views and hands keys to it, until `ended`. `page` says where the same can be seen in a browser.
 ///
 /// # Errors
 /// Where the terminal cannot be had or is gone.
-pub fn watch(hub: &Hub, ended: &AtomicBool) -> io::Result<()> {
+pub fn watch(hub: &Hub, page: &str, ended: &AtomicBool) -> io::Result<()> {
     let mut screen = Screen::open()?;
     let mut keys = Keys::default();
     while !ended.load(Ordering::Relaxed) {
-        let view = hub.view();
+        let seen = hub.view();
+        let view = View { note: format!("{page}  {}", seen.note), ..View::clone(&seen) };
         let (width, height) = size()?;
         screen.paint(draw(&view, &hub.history(), keys.asked(), usize::from(width), usize::from(height)))?;
         if !event::poll(FRAME)? {
