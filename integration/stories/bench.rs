@@ -217,7 +217,7 @@ impl Bench {
         let (plan, memory) = decide(&self.standing, std::mem::take(&mut self.memory), &snapshot);
         self.memory = memory;
         for ix in 0..self.miners.len() {
-            let (command, response) = (plan.commands[ix], self.standing.groups[ix].response);
+            let (command, response) = (plan.commands[ix], self.standing.site.groups[ix].response());
             if self.links[ix] != Link::Up || self.memory.groups[ix].told.is_none() {
                 continue;
             }

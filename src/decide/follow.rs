@@ -5,7 +5,7 @@ use super::memory::GroupMemory;
 use super::standing::Fixed;
 use super::switch;
 use crate::plan::Event;
-use crate::site::{CommsLoss, Group, GroupIx};
+use crate::site::GroupIx;
 use crate::snapshot::{GroupSeen, Link};
 use crate::time::Mono;
 use crate::units::Power;
@@ -13,7 +13,6 @@ use crate::units::Power;
 /// One group with all that the tick knows of it.
 pub(super) struct Following<'a> {
     pub(super) ix: GroupIx,
-    pub(super) group: &'a Group,
     pub(super) fixed: &'a Fixed,
     pub(super) seen: &'a GroupSeen,
     pub(super) now: Mono,
@@ -28,16 +27,15 @@ impl Following<'_> {
                 self.notice(memory);
                 self.heard(memory, events);
             }
-            Link::New => memory.counted = self.group.nameplate(),
+            Link::New => memory.counted = self.fixed.power_of(u64::MAX),
             Link::Silent => self.silent(memory, events),
         }
     }
 
     fn silent(&self, memory: &mut GroupMemory, events: &mut Vec<Event>) {
-        let loss = self.group.paths.first().map_or(CommsLoss::Unknown, |path| path.comms_loss);
-        memory.counted = match (loss, memory.told) {
-            (CommsLoss::UnsafeOn | CommsLoss::Unknown, _) | (_, None) => self.group.nameplate(),
-            (_, Some(told)) => memory.counted.max(self.group.power_of(told)).max(self.measured()),
+        memory.counted = match memory.told.filter(|_| !self.fixed.may_switch_on) {
+            None => self.fixed.power_of(u64::MAX),
+            Some(told) => memory.counted.max(self.fixed.power_of(told)).max(self.measured()),
         };
         if !memory.silent {
             (memory.silent, memory.silent_at) = (true, self.now);
@@ -55,9 +53,9 @@ impl Following<'_> {
     /// have gone off just now: nobody knows what it did last.
     fn notice(&self, memory: &mut GroupMemory) {
         let Some((on, _)) = self.seen.on else { return };
-        let on = on & self.group.all_on();
+        let on = on & self.fixed.all_on;
         if std::mem::take(&mut memory.unwatched) {
-            switch::touch(memory, self.group.all_on() & !on, self.now);
+            switch::touch(memory, self.fixed.all_on & !on, self.now);
         }
         if let Some(told) = memory.told.filter(|told| memory.silent && told & !on != 0) {
             memory.told = Some(told & on);
@@ -80,9 +78,9 @@ impl Following<'_> {
 
     /// A device heard for the first time: what it has on was told by somebody, and is ours to lower.
     fn adopt(&self, memory: &mut GroupMemory) {
-        memory.counted = self.group.nameplate();
+        memory.counted = self.fixed.power_of(u64::MAX);
         if let Some((on, _)) = self.seen.on {
-            let told = on & self.group.all_on();
+            let told = on & self.fixed.all_on;
             memory.told = Some(told);
             self.settled(memory, told);
         }
@@ -94,7 +92,7 @@ impl Following<'_> {
         let Some((on, at)) = self.seen.on.filter(|(on, _)| told & !on != 0 && memory.lowering.is_none()) else {
             return told;
         };
-        if at < changed(memory).after(self.fixed.proof) {
+        if at < memory.touched.after(self.fixed.proof) {
             return told;
         }
         let off = told & !on;
@@ -106,21 +104,22 @@ impl Following<'_> {
     /// Nothing is pending: the group draws what it was told, or more where the device or the meter says so. What is beyond
     /// follows a meter up at once, and down only when it falls by more than the meter errs.
     fn settled(&self, memory: &mut GroupMemory, told: u64) {
-        let more = self.seen.on.filter(|(on, at)| on & !told != 0 && *at >= changed(memory));
-        let on = more.map_or(told, |(on, _)| on | told);
-        let (target, measured) = (self.group.power_of(on), self.measured());
-        let draws = if measured > target + self.tolerance() { measured } else { target };
-        let beyond = draws - self.group.power_of(told);
+        let more = self.seen.on.filter(|(on, at)| on & !told != 0 && *at >= memory.touched);
+        let target = self.fixed.power_of(told);
+        let shown = more.map_or(target, |(on, _)| self.fixed.power_of(on | told));
+        let measured = self.measured();
+        let draws = if measured > shown + self.tolerance() { measured } else { shown };
+        let beyond = draws - target;
         if beyond > memory.beyond || beyond == Power::ZERO || beyond + self.tolerance() < memory.beyond {
             memory.beyond = beyond;
         }
-        memory.counted = self.group.power_of(told) + memory.beyond;
+        memory.counted = target + memory.beyond;
     }
 
     /// A lower command is under way: only a reading that began after the device had answered for it can prove it, by
     /// having fallen by all that it was told to. What it drew beyond what it was told before, it may draw still.
     fn lowering(&self, memory: &mut GroupMemory, told: u64, since: Mono, events: &mut Vec<Event>) {
-        let target = self.group.power_of(told);
+        let target = self.fixed.power_of(told);
         let measured =
             self.seen.power.known().filter(|(_, at)| self.obeyed(told, since).is_some_and(|obeyed| *at >= obeyed));
         if let Some((measured, _)) = measured {
@@ -153,11 +152,6 @@ impl Following<'_> {
 
     /// Meters err and miners hum; one miner more than told is a quarter of a unit away from being taken for it.
     fn tolerance(&self) -> Power {
-        Power::from_watts(self.group.unit.watts() / 4)
+        Power::from_watts(self.fixed.unit.watts() / 4)
     }
-}
-
-/// When any of its units last changed.
-fn changed(memory: &GroupMemory) -> Mono {
-    memory.changed.iter().copied().max().unwrap_or_default()
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, Margin};
+use super::standing::Standing;
 use crate::plan::Cause;
 use crate::site::{GroupIx, Site};
 use crate::snapshot::Snapshot;
 use crate::time::Mono;
-use crate::units::Power;
+use crate::units::{Power, Slew};
 
 /// What one tick hands to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +72,15 @@ pub struct GroupMemory {
     pub unwatched: bool,
     /// When each unit last changed, for dwell and for taking turns.
     pub changed: Vec<Mono>,
+    /// When any of them did.
+    pub touched: Mono,
+}
+
+impl GroupMemory {
+    /// Whether a command to it can be counted on.
+    pub(super) fn controllable(&self) -> bool {
+        !self.silent && !self.not_following && self.told.is_some()
+    }
 }
 
 /// What was told as an event and still holds, so that it is told once.
@@ -133,6 +143,7 @@ impl Memory {
             for (changed, age) in memory.changed.iter_mut().zip(ages) {
                 *changed = start.before(Duration::from_millis((*age).min(WEEK_MS)).saturating_add(down));
             }
+            memory.touched = memory.changed.iter().copied().max().unwrap_or_default();
         }
         (memory, start)
     }
@@ -143,23 +154,21 @@ impl Memory {
     }
 
     /// Advances everything that is a function of time alone.
-    pub(super) fn pass(&mut self, site: &Site, snapshot: &Snapshot) {
+    pub(super) fn pass(&mut self, standing: &Standing, snapshot: &Snapshot) {
+        let site = &standing.site;
         let passed = snapshot.now.mono.since(self.before).min(Duration::from_secs(1));
         self.before = snapshot.now.mono;
         self.passed = passed;
-        self.descent = (self.descent + site.poi.ramp.over(passed)).min(at_once(site, site.poi.ramp.over(LEAD)));
-        self.ascent = (self.ascent + site.restore.ramp.over(passed)).min(at_once(site, site.restore.ramp.over(LEAD)));
+        // A credit holds at least one unit of every group, else a ramp of small steps could never move a big one.
+        let most = |ramp: Slew| standing.largest_unit.max(ramp.over(LEAD));
+        self.descent = (self.descent + site.poi.ramp.over(passed)).min(most(site.poi.ramp));
+        self.ascent = (self.ascent + site.restore.ramp.over(passed)).min(most(site.restore.ramp));
     }
 }
 
 const WEEK_MS: u64 = 7 * 86_400_000;
 /// A ramp may run ahead by this much at most: units are whole, time comes in ticks.
 const LEAD: Duration = Duration::from_millis(200);
-
-/// A ramp's credit holds at least one unit of every group, else a ramp of small steps could never move a big one.
-fn at_once(site: &Site, lead: Power) -> Power {
-    site.groups.iter().map(|group| group.unit).max().unwrap_or(Power::ZERO).max(lead)
-}
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)

@@ -7,6 +7,7 @@
 //! changed ([`tell`]).
 #![deny(clippy::float_arithmetic)]
 
+mod drawn;
 mod envelope;
 mod firm;
 mod follow;
@@ -21,7 +22,7 @@ mod tell;
 
 pub use envelope::{Envelope, Margin};
 pub use memory::{GroupMemory, Lasting, Memory, Remembered};
-pub use room::{Ask, Room, fill};
+pub use room::{Rooms, Taken};
 pub use standing::{ClassIx, Fixed, Standing};
 
 use std::time::Duration;
@@ -30,6 +31,7 @@ use crate::plan::{Bound, Cause, Command, Event, Plan};
 use crate::snapshot::Snapshot;
 use crate::time::Mono;
 use crate::units::Power;
+use drawn::Drawn;
 use firm::Firm;
 use rules::Facts;
 
@@ -43,8 +45,8 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
     let now = snapshot.now.mono;
     let mut events = Vec::new();
     lapse(standing, &mut memory, now);
-    memory.pass(&standing.site, snapshot);
-    count(standing, &mut memory, snapshot, &mut events);
+    memory.pass(standing, snapshot);
+    let drawn = count(standing, &mut memory, snapshot, &mut events);
     let firm = Firm::read(standing, &memory, snapshot);
     if let Some(unmetered) = firm.unmetered {
         hold(&mut memory.unmetered, now, unmetered, Power::min);
@@ -56,20 +58,23 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
     let facts = Facts { standing, snapshot, firm: &firm, price, cap: memory.sliding_cap };
     let limits = rules::bounds(&facts);
     let binding = rules::tightest(&limits).unwrap_or(NOTHING);
-    act(&facts, &mut memory, &mut events);
+    act(&facts, &mut memory, drawn, &mut events);
     tell::tell(&facts, price_lost, binding, &mut memory, &mut events);
 
-    let commands = memory.groups.iter().zip(&standing.groups);
+    let mut counted = Power::ZERO;
+    let command = |(group, fixed): (&GroupMemory, &Fixed)| {
+        counted += group.counted;
+        Command { on: group.told.unwrap_or(0), lapses: now.after(fixed.lapse) }
+    };
+    let commands = memory.groups.iter().zip(&standing.groups).map(command).collect();
     let plan = Plan {
         ceiling: binding.at_most,
         floor: Power::ZERO,
         cause: binding.cause,
         limits,
-        commands: commands
-            .map(|(group, fixed)| Command { on: group.told.unwrap_or(0), lapses: now.after(fixed.lapse) })
-            .collect(),
+        commands,
         events,
-        counted: memory.groups.iter().map(|group| group.counted).sum(),
+        counted,
         firm: firm.worst.first().copied().unwrap_or(firm.nameplate),
         intends: memory.intends.clone(),
     };
@@ -86,21 +91,23 @@ fn lapse(standing: &Standing, memory: &mut Memory, now: Mono) {
     if unrenewed < standing.site.tick.lapse {
         return;
     }
-    let all = standing.site.groups.iter().zip(&standing.groups).zip(&mut memory.groups);
-    for ((group, _), kept) in all.filter(|((_, fixed), _)| unrenewed >= fixed.lapse) {
-        switch::lower(group, kept, i64::from(group.units), now);
+    let all = standing.groups.iter().zip(&mut memory.groups);
+    for (fixed, kept) in all.filter(|(fixed, _)| unrenewed >= fixed.lapse) {
+        switch::lower(fixed, kept, i64::MAX, now);
     }
 }
 
 /// What each group counts as drawing, and the highest all together counted in the last second.
-fn count(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, events: &mut Vec<Event>) {
-    let all = standing.site.groups.iter().zip(&standing.groups).zip(&snapshot.groups).zip(&mut memory.groups);
-    for (ix, (((group, fixed), seen), kept)) in all.enumerate() {
-        follow::Following { ix, group, fixed, seen, now: snapshot.now.mono }.update(kept, events);
-    }
+fn count(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, events: &mut Vec<Event>) -> Drawn {
     let now = snapshot.now.mono;
-    let counted: Power = memory.groups.iter().map(|group| group.counted).sum();
-    hold(&mut memory.counted, now, counted, Power::max);
+    let mut drawn = Drawn::new(standing);
+    let all = standing.groups.iter().zip(&snapshot.groups).zip(&mut memory.groups);
+    for (ix, ((fixed, seen), kept)) in all.enumerate() {
+        follow::Following { ix, fixed, seen, now }.update(kept, events);
+        drawn.add(standing, fixed, kept, now);
+    }
+    hold(&mut memory.counted, now, drawn.all, Power::max);
+    drawn
 }
 
 /// Takes a power into what is held of the last second: the one that `pick` picks in each step.
@@ -132,22 +139,23 @@ fn slide_cap(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, firm
         return;
     };
     let start = || {
-        let told = (0..standing.groups.len()).map(|ix| shed::told_power(standing, memory, ix)).sum::<Power>();
-        standing.site.poi.import_limit.min(firm.worst.last().copied().unwrap_or(firm.nameplate) + told)
+        let told =
+            standing.groups.iter().zip(&memory.groups).map(|(fixed, kept)| fixed.power_of(kept.told.unwrap_or(0)));
+        standing.site.poi.import_limit.min(firm.worst.last().copied().unwrap_or(firm.nameplate) + told.sum())
     };
     let slid = memory.sliding_cap.unwrap_or_else(start) - standing.site.poi.ramp.over(memory.passed);
     memory.sliding_cap = Some(slid.max(cap));
 }
 
 /// Sheds, lowers and restores.
-fn act(facts: &Facts<'_>, memory: &mut Memory, events: &mut Vec<Event>) {
+fn act(facts: &Facts<'_>, memory: &mut Memory, drawn: Drawn, events: &mut Vec<Event>) {
     let (standing, now) = (facts.standing, facts.snapshot.now.mono);
     if facts.snapshot.orders.e_stop {
         events.extend(shed::everything(standing, memory, now).event(Cause::EStop));
         memory.intends.clear();
         return;
     }
-    let (by_site, by_feeder) = shed::for_limits(standing, memory, now, shed::rooms(facts, memory));
+    let (by_site, by_feeder) = shed::for_limits(standing, memory, now, shed::rooms(facts, &drawn.told));
     let shed = [by_site.event(limit_cause(facts)), by_feeder.event(Cause::FeederRating)];
     if shed.iter().any(Option::is_some) {
         memory.shed_at = Some(now);
@@ -157,7 +165,7 @@ fn act(facts: &Facts<'_>, memory: &mut Memory, events: &mut Vec<Event>) {
         let (lowered, cause) = shed::on_the_ramp(facts, memory);
         events.extend(lowered.event(cause));
     }
-    restore::restore(facts, memory, events);
+    restore::restore(facts, memory, drawn.any_off.then_some(drawn.counted), events);
 }
 
 /// The rule behind the bound on import that is in force.

@@ -4,147 +4,155 @@
 //! the worst case of the firm load by then. The sets are nested, so giving each group in merit order all that the tightest
 //! bound it touches leaves is optimal for divisible power; groups that switch in units round down, and what remains is
 //! offered to the next that fits. Feeders hold the same chain over the groups behind them.
+//!
+//! A tick first sums what is drawn ([`Taken`]), which looks at each group once and needs no bound; then, under the bounds,
+//! that becomes what is left ([`Rooms`]), which is cheap to ask.
+
+use std::ops::Range;
 
 use super::standing::ClassIx;
+use crate::site::FeederIx;
 use crate::units::Power;
 
-/// What is left under each bound of a chain, fastest class first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Room {
-    levels: Vec<Level>,
-    /// Given to groups slower than every class: they touch every bound.
-    beyond: Power,
-}
-
-/// One bound, and what groups of just this class were given: a group also touches the bound of every faster class. Kept
-/// apart, because a tick gives to thousands of groups and asks for few.
+/// Which chain of bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Level {
-    bound: Power,
-    given: Power,
+pub(super) enum Chain {
+    Site,
+    Feeder(FeederIx),
 }
 
-impl Level {
-    /// What is left when this much was given to its class and slower ones.
-    fn left(self, given: Power) -> Power {
-        if self.bound == Power::MAX { Power::MAX } else { self.bound - given }
-    }
-}
-
-impl Room {
-    /// From the bound of each class: what all groups of that class or slower may draw together.
-    pub fn new(bounds: Vec<Power>) -> Self {
-        let levels = bounds.into_iter().map(|bound| Level { bound, given: Power::ZERO }).collect();
-        Self { levels, beyond: Power::ZERO }
-    }
-
-    /// Room without any bound, for this many classes.
-    pub fn unbounded(classes: usize) -> Self {
-        Self::new(vec![Power::MAX; classes])
-    }
-
-    /// What is left under each bound, slowest class first.
-    fn lefts(&self) -> impl Iterator<Item = (ClassIx, Power)> {
-        self.levels.iter().enumerate().rev().scan(self.beyond, |given, (class, level)| {
-            *given += level.given;
-            Some((class, level.left(*given)))
-        })
-    }
-
-    /// What a group of this class can still be given: it touches the bound of its own class and of every faster one.
-    pub fn left(&self, class: ClassIx) -> Power {
-        let touched = self.lefts().filter(|(of, _)| *of <= class);
-        touched.map(|(_, left)| left).min().unwrap_or(Power::ZERO).or_zero()
-    }
-
-    /// Gives power to a group of this class.
-    pub fn take(&mut self, class: ClassIx, power: Power) {
-        match self.levels.get_mut(class) {
-            Some(level) => level.given += power,
-            None => self.beyond += power,
-        }
-    }
-
-    /// How far a bound is overdrawn; zero where it holds.
-    pub fn overdrawn(&self, class: ClassIx) -> Power {
-        self.lefts().find(|(of, _)| *of == class).map_or(Power::ZERO, |(_, left)| (-left).or_zero())
-    }
-
-    /// Whether any bound is overdrawn.
-    pub fn is_overdrawn(&self) -> bool {
-        self.lefts().any(|(_, left)| left < Power::ZERO)
-    }
-
-    /// Takes power off one bound alone.
-    pub fn take_at(&mut self, class: ClassIx, power: Power) {
-        if let Some(level) = self.levels.get_mut(class).filter(|level| level.bound != Power::MAX) {
-            level.bound -= power;
+impl Chain {
+    /// Its place among all chains: the site's, then one per feeder, then one without any bound for groups on none.
+    fn place(self) -> usize {
+        match self {
+            Self::Site => 0,
+            Self::Feeder(ix) => ix.saturating_add(1),
         }
     }
 }
 
-/// Room of the site, and behind each feeder. Groups on no feeder have an entry past the last, or none where nothing of
-/// theirs is asked.
-#[derive(Clone, Debug)]
-pub(super) struct Rooms {
-    pub(super) site: Room,
-    pub(super) feeders: Vec<Room>,
+/// What the groups of each class draw, in the whole site and behind each feeder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    classes: usize,
+    feeders: usize,
+    /// Chain after chain; the last of each holds what is slower than every class.
+    sums: Vec<Sum>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    /// Of groups of just this class: it also counts against the bound of every faster class.
+    taken: Power,
+    /// What counts against the bound of this class alone: power that is on its way down, and not gone by its time.
+    late: Power,
+}
+
+impl Taken {
+    /// Nothing yet.
+    pub fn new(feeders: usize, classes: usize) -> Self {
+        Self { classes, feeders, sums: vec![Sum::default(); (feeders + 2) * (classes + 1)] }
+    }
+
+    /// Adds what a group of this class behind this feeder draws. Beyond the last class is power that no command is known to
+    /// lower: it counts against every bound.
+    pub fn add(&mut self, feeder: FeederIx, class: ClassIx, power: Power) {
+        for chain in [Chain::Site, Chain::Feeder(feeder)] {
+            if let Some(sum) = self.sum(chain, class) {
+                sum.taken += power;
+            }
+        }
+    }
+
+    /// Adds power that counts against the bound of this class alone.
+    pub(super) fn add_late(&mut self, feeder: FeederIx, class: ClassIx, power: Power) {
+        for chain in [Chain::Site, Chain::Feeder(feeder)] {
+            if let Some(sum) = self.sum(chain, class) {
+                sum.late += power;
+            }
+        }
+    }
+
+    fn sum(&mut self, chain: Chain, class: ClassIx) -> Option<&mut Sum> {
+        let start = chain.place().saturating_mul(self.classes + 1);
+        self.sums.get_mut(start.saturating_add(class.min(self.classes)))
+    }
+
+    /// What is left under the bounds of the site and of each feeder: what all groups of a class or slower may draw together.
+    pub fn under(&self, site: impl Fn(ClassIx) -> Power, feeder: impl Fn(FeederIx, ClassIx) -> Power) -> Rooms {
+        let mut left = vec![Power::MAX; (self.feeders + 2) * self.classes];
+        let chains = left.chunks_exact_mut(self.classes.max(1)).zip(self.sums.chunks_exact(self.classes + 1));
+        for (place, (left, sums)) in chains.enumerate().take(self.feeders + 1) {
+            let mut taken = sums.last().map_or(Power::ZERO, |sum| sum.taken);
+            for (class, (left, sum)) in left.iter_mut().zip(sums).enumerate().rev() {
+                taken += sum.taken;
+                let bound = place.checked_sub(1).map_or_else(|| site(class), |ix| feeder(ix, class));
+                *left = bound - taken - sum.late;
+            }
+        }
+        Rooms { classes: self.classes, left }
+    }
+}
+
+/// What is left under each bound, of the site and behind each feeder; less than nothing where a bound is overdrawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rooms {
+    classes: usize,
+    /// Chain after chain, fastest class first.
+    left: Vec<Power>,
 }
 
 impl Rooms {
-    /// What a group of this class behind this feeder can still be given; nothing where there is no such feeder.
-    pub(super) fn left(&self, feeder: usize, class: ClassIx) -> Power {
-        self.feeders.get(feeder).map_or(Power::ZERO, |room| room.left(class)).min(self.site.left(class))
+    /// What a group of this class behind this feeder can still be given: it touches the bound of its own class and of every
+    /// faster one. Nothing where there is no such feeder.
+    pub fn left(&self, feeder: FeederIx, class: ClassIx) -> Power {
+        self.left_in(Chain::Feeder(feeder), class).min(self.left_in(Chain::Site, class))
+    }
+
+    /// The same of one chain alone.
+    pub(super) fn left_in(&self, chain: Chain, class: ClassIx) -> Power {
+        let touched = self.left.get(self.touched(chain, class)).unwrap_or_default();
+        touched.iter().copied().min().unwrap_or_default().or_zero()
     }
 
     /// Gives power to a group of this class behind this feeder.
-    pub(super) fn take(&mut self, feeder: usize, class: ClassIx, power: Power) {
-        self.site.take(class, power);
-        if let Some(room) = self.feeders.get_mut(feeder) {
-            room.take(class, power);
-        }
+    pub fn give(&mut self, feeder: FeederIx, class: ClassIx, power: Power) {
+        self.give_in(Chain::Site, class, power);
+        self.give_in(Chain::Feeder(feeder), class, power);
     }
 
-    /// Takes power that no command is known to lower: off every bound of the site and of this feeder.
-    pub(super) fn take_beyond(&mut self, feeder: usize, power: Power) {
-        if power != Power::ZERO {
-            self.take(feeder, ClassIx::MAX, power);
-        }
+    /// Gives power in one chain alone.
+    pub(super) fn give_in(&mut self, chain: Chain, class: ClassIx, power: Power) {
+        let touched = self.touched(chain, class);
+        self.left.get_mut(touched).into_iter().flatten().for_each(|left| *left -= power);
     }
 
-    /// Takes power off one bound of the site and of this feeder.
-    pub(super) fn take_at(&mut self, feeder: usize, class: ClassIx, power: Power) {
-        self.site.take_at(class, power);
-        if let Some(room) = self.feeders.get_mut(feeder) {
-            room.take_at(class, power);
-        }
+    /// Counts power against the bound of this class alone.
+    pub(super) fn give_late(&mut self, chain: Chain, class: ClassIx, power: Power) {
+        let own = self.of(chain).nth(class).and_then(|place| self.left.get_mut(place));
+        own.into_iter().for_each(|left| *left -= power);
     }
-}
 
-/// A group that asks for power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// Its response class.
-    pub class: ClassIx,
-    /// Its feeder, or the last entry of the feeders' rooms for none.
-    pub feeder: usize,
-    /// Most it could draw.
-    pub most: Power,
-    /// Its smallest step; one watt where it can be set to any power.
-    pub unit: Power,
-}
+    /// How far a bound is overdrawn; zero where it holds.
+    pub(super) fn overdrawn(&self, chain: Chain, class: ClassIx) -> Power {
+        let own = self.of(chain).nth(class).and_then(|place| self.left.get(place));
+        own.map_or(Power::ZERO, |left| (-*left).or_zero())
+    }
 
-/// Gives each ask, in the order given, all that its bounds leave, in whole units.
-pub fn fill(site: &mut Room, feeders: &mut [Room], asks: &[Ask]) -> Vec<Power> {
-    asks.iter()
-        .map(|ask| {
-            let behind = feeders.get(ask.feeder).map_or(Power::MAX, |room| room.left(ask.class));
-            let given = ask.unit * site.left(ask.class).min(behind).min(ask.most).whole_units(ask.unit);
-            site.take(ask.class, given);
-            if let Some(room) = feeders.get_mut(ask.feeder) {
-                room.take(ask.class, given);
-            }
-            given
-        })
-        .collect()
+    /// Whether any bound of the chain is overdrawn.
+    pub(super) fn is_overdrawn(&self, chain: Chain) -> bool {
+        self.left.get(self.of(chain)).unwrap_or_default().iter().any(|left| *left < Power::ZERO)
+    }
+
+    /// The places of a chain.
+    fn of(&self, chain: Chain) -> Range<usize> {
+        let start = chain.place().saturating_mul(self.classes);
+        start..start.saturating_add(self.classes)
+    }
+
+    /// The places that a group of this class touches in a chain.
+    fn touched(&self, chain: Chain, class: ClassIx) -> Range<usize> {
+        let Range { start, end } = self.of(chain);
+        start..start.saturating_add(class).saturating_add(1).min(end)
+    }
 }

@@ -85,10 +85,9 @@ fn drain(facts: &Facts<'_>) -> Option<Power> {
 
 /// Power that costs more than it earns is not drawn.
 fn price(facts: &Facts<'_>) -> Option<Power> {
-    let mut curtailed = facts.standing.groups.iter().zip(&facts.standing.site.groups);
-    curtailed.any(|(fixed, _)| !earns(facts.price, fixed.break_even)).then(|| {
-        let earning = facts.standing.groups.iter().zip(&facts.standing.site.groups);
-        earning.filter(|(fixed, _)| earns(facts.price, fixed.break_even)).map(|(_, group)| group.nameplate()).sum()
+    (!earns(facts.price, facts.standing.lowest_break_even)).then(|| {
+        let earning = facts.standing.groups.iter().filter(|fixed| earns(facts.price, fixed.break_even));
+        earning.map(|fixed| fixed.power_of(fixed.all_on)).sum()
     })
 }
 

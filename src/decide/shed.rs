@@ -1,9 +1,9 @@
 //! Shedding: at once and in parallel for a limit, on the site's ramp where the grid would see it.
 
-use super::memory::Memory;
-use super::room::{Room, Rooms};
+use super::memory::{GroupMemory, Memory};
+use super::room::{Chain, Rooms, Taken};
 use super::rules::{Facts, earns, feeder_bound, import_bound};
-use super::standing::Standing;
+use super::standing::{ClassIx, Standing};
 use super::switch;
 use crate::plan::{Cause, Event};
 use crate::site::GroupIx;
@@ -31,84 +31,57 @@ impl Shed {
     }
 }
 
-/// The room under the limits when every group draws what it was told: a group that was told to lower counts as drawing for
-/// each class by whose time it is not gone yet. One that cannot be controlled counts as drawing for all, and so does what a
-/// group draws beyond what it was told.
-pub(super) fn rooms(facts: &Facts<'_>, memory: &Memory) -> Rooms {
-    let standing = facts.standing;
-    let bound = import_bound(facts);
-    let site = Room::new(facts.firm.worst.iter().map(|worst| bound - *worst).collect());
-    let classes = 0..standing.classes.len();
-    let feeders = (0..standing.site.feeders.len())
-        .map(|feeder| Room::new(classes.clone().map(|class| feeder_bound(facts, feeder, class)).collect()))
-        .collect();
-    let mut rooms = Rooms { site, feeders };
-    for (ix, (kept, fixed)) in memory.groups.iter().zip(&standing.groups).enumerate() {
-        if !controllable(memory, ix) {
-            rooms.take_beyond(fixed.feeder, kept.counted);
-            continue;
-        }
-        let told = told_power(standing, memory, ix);
-        rooms.take(fixed.feeder, fixed.class, told);
-        rooms.take_beyond(fixed.feeder, kept.beyond);
-        if let Some(since) = kept.lowering {
-            let going = late(standing, fixed.class, since, facts.snapshot.now.mono);
-            let rest = (kept.counted - kept.beyond - told).or_zero();
-            going.for_each(|class| rooms.take_at(fixed.feeder, class, rest));
-        }
-    }
-    rooms
-}
-
-/// The faster classes by whose time a group of this class, told to lower then, is not gone yet.
-fn late(standing: &Standing, class: usize, since: Mono, now: Mono) -> impl Iterator<Item = usize> + '_ {
-    let gone = since.after(standing.classes.get(class).copied().unwrap_or_default());
-    let period = standing.site.tick.period;
-    (standing.classes.iter().enumerate().take(class))
-        .filter(move |(_, response)| now.after(period).after(**response) < gone)
-        .map(|(class, _)| class)
+/// The room under the limits when every group draws what it was told.
+pub(super) fn rooms(facts: &Facts<'_>, told: &Taken) -> Rooms {
+    let (bound, firm) = (import_bound(facts), facts.firm);
+    let worst = |class: ClassIx| firm.worst.get(class).copied().unwrap_or(firm.nameplate);
+    told.under(|class| bound - worst(class), |feeder, class| feeder_bound(facts, feeder, class))
 }
 
 /// Whether a command to this group can be counted on.
 pub(super) fn controllable(memory: &Memory, ix: GroupIx) -> bool {
-    memory.groups.get(ix).is_some_and(|group| !group.silent && !group.not_following && group.told.is_some())
+    memory.groups.get(ix).is_some_and(GroupMemory::controllable)
 }
 
 /// The nameplate power of what a group was told.
 pub(super) fn told_power(standing: &Standing, memory: &Memory, ix: GroupIx) -> Power {
-    match (standing.site.groups.get(ix), memory.groups.get(ix)) {
-        (Some(group), Some(memory)) => group.power_of(memory.told.unwrap_or(0)),
+    match (standing.groups.get(ix), memory.groups.get(ix)) {
+        (Some(fixed), Some(memory)) => fixed.power_of(memory.told.unwrap_or(0)),
         _ => Power::ZERO,
     }
 }
 
 /// Sheds what no longer fits, at once: within each class, fastest first, the worst efficiency first. Only the class whose
 /// bound is overdrawn can help in its time; what it cannot give is overdrawn in the next class too, and found there.
-pub(super) fn for_limits(standing: &Standing, memory: &mut Memory, now: Mono, rooms: Rooms) -> (Shed, Shed) {
+pub(super) fn for_limits(standing: &Standing, memory: &mut Memory, now: Mono, mut rooms: Rooms) -> (Shed, Shed) {
     let mut by_feeder = Shed::default();
-    let mut site = rooms.site;
-    for (order, mut room) in standing.shed_behind.iter().zip(rooms.feeders).filter(|(_, room)| room.is_overdrawn()) {
+    for (feeder, order) in standing.shed_behind.iter().enumerate() {
+        let behind = Chain::Feeder(feeder);
+        if !rooms.is_overdrawn(behind) {
+            continue;
+        }
         for ix in order.iter().copied() {
             let class = standing.groups.get(ix).map_or(usize::MAX, |fixed| fixed.class);
-            let shed = lower_by(standing, memory, ix, room.overdrawn(class), now);
+            let shed = lower_by(standing, memory, ix, rooms.overdrawn(behind, class), now);
             if shed > Power::ZERO {
-                give_back(standing, &mut room, class, shed, now);
-                give_back(standing, &mut site, class, shed, now);
+                give_back(standing, &mut rooms, &[Chain::Site, behind], class, shed, now);
                 by_feeder.add(shed);
             }
         }
     }
     let mut by_site = Shed::default();
-    for class in 0..standing.classes.len() {
-        for ix in standing.shed_order.get(class).into_iter().flatten().copied() {
-            let over = site.overdrawn(class);
-            if over <= Power::ZERO {
+    for (class, order) in standing.shed_order.iter().enumerate() {
+        let over = rooms.overdrawn(Chain::Site, class);
+        let mut left = over;
+        for ix in order.iter().copied() {
+            if left <= Power::ZERO {
                 break;
             }
-            let shed = lower_by(standing, memory, ix, over, now);
-            give_back(standing, &mut site, class, shed, now);
+            let shed = lower_by(standing, memory, ix, left, now);
+            left -= shed;
             by_site.add(shed);
         }
+        give_back(standing, &mut rooms, &[Chain::Site], class, over - left, now);
     }
     (by_site, by_feeder)
 }
@@ -118,28 +91,30 @@ fn lower_by(standing: &Standing, memory: &mut Memory, ix: GroupIx, over: Power, 
     if over <= Power::ZERO || !controllable(memory, ix) {
         return Power::ZERO;
     }
-    let (Some(group), Some(kept)) = (standing.site.groups.get(ix), memory.groups.get_mut(ix)) else {
+    let (Some(fixed), Some(kept)) = (standing.groups.get(ix), memory.groups.get_mut(ix)) else {
         return Power::ZERO;
     };
-    let units = (over + group.unit - Power::from_watts(1)).whole_units(group.unit);
-    group.power_of(switch::lower(group, kept, units, now))
+    let units = (over + fixed.unit - Power::from_watts(1)).whole_units(fixed.unit);
+    fixed.power_of(switch::lower(fixed, kept, units, now))
 }
 
 /// Power lowered now is gone for its own class and the faster ones whose time is not over before it.
-fn give_back(standing: &Standing, room: &mut Room, class: usize, shed: Power, now: Mono) {
-    room.take(class, -shed);
-    late(standing, class, now, now).for_each(|class| room.take_at(class, shed));
+fn give_back(standing: &Standing, rooms: &mut Rooms, chains: &[Chain], class: ClassIx, shed: Power, now: Mono) {
+    for chain in chains.iter().copied() {
+        rooms.give_in(chain, class, -shed);
+        standing.late(class, now, now).for_each(|class| rooms.give_late(chain, class, shed));
+    }
 }
 
 /// E-stop: everything off, at once; also what never said what it has on.
 pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) -> Shed {
     let mut shed = Shed::default();
-    for (group, kept) in standing.site.groups.iter().zip(&mut memory.groups) {
+    for (fixed, kept) in standing.groups.iter().zip(&mut memory.groups) {
         kept.told = kept.told.or_else(|| {
             kept.lowering = Some(now);
             Some(0)
         });
-        shed.add(group.power_of(switch::lower(group, kept, i64::from(group.units), now)));
+        shed.add(fixed.power_of(switch::lower(fixed, kept, i64::MAX, now)));
     }
     shed
 }
@@ -156,14 +131,14 @@ pub(super) fn on_the_ramp(facts: &Facts<'_>, memory: &mut Memory) -> (Shed, Caus
         if before <= Power::ZERO || (!drain && earns(facts.price, fixed.break_even)) {
             continue;
         }
-        let allowed = memory.descent.whole_units(group.unit);
+        let allowed = memory.descent.whole_units(fixed.unit);
         if allowed <= 0 {
             break;
         }
         let Some(remembered) = memory.groups.get_mut(ix) else { continue };
         let dwell = if drain { std::time::Duration::ZERO } else { group.dwell_on };
         let ready = switch::longest(remembered.told.unwrap_or(0), remembered, allowed, now, dwell);
-        let lowered = group.power_of(switch::lower(group, remembered, i64::from(ready.count_ones()), now));
+        let lowered = fixed.power_of(switch::lower(fixed, remembered, i64::from(ready.count_ones()), now));
         memory.descent -= lowered;
         shed.add(lowered);
     }

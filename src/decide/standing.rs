@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::market::break_even;
-use crate::site::{GroupIx, Site};
+use crate::site::{CommsLoss, GroupIx, Site};
+use crate::time::Mono;
 use crate::units::{Power, Price};
 
 /// Index into [`Standing::classes`].
@@ -26,21 +27,34 @@ pub struct Standing {
     pub shed_behind: Vec<Vec<GroupIx>>,
     /// Nameplate of all miners behind each feeder; the last entry is for groups on none.
     pub behind: Vec<Power>,
+    /// The smallest unit of any group: less room than that is none.
+    pub smallest_unit: Power,
+    /// The largest unit of any group.
+    pub largest_unit: Power,
+    /// The lowest break-even of any group: below it every group earns.
+    pub lowest_break_even: Price,
 }
 
-/// What the tick needs of a group and the file already decides.
+/// What the tick needs of a group and the file already decides: little, and close together, because a tick goes through all
+/// of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Fixed {
+    /// Nameplate power of one unit.
+    pub unit: Power,
+    /// The bit set with every unit on.
+    pub all_on: u64,
     /// The index of its feeder in everything that is kept per feeder; one past the last for none.
     pub feeder: usize,
     /// Its response class.
     pub class: ClassIx,
-    /// Its response.
-    pub response: Duration,
+    /// When its device is silent it may switch on what it was not told.
+    pub may_switch_on: bool,
     /// By when a lower command must be proved.
     pub proof: Duration,
     /// The price above which it earns nothing.
     pub break_even: Price,
+    /// Shortest time a unit stays off.
+    pub dwell_off: Duration,
     /// How long after the tick its permit lapses: staggered, so that a dead loop never steps the site.
     pub lapse: Duration,
 }
@@ -59,11 +73,17 @@ impl Standing {
             .iter()
             .zip(lapses)
             .map(|(group, lapse)| Fixed {
+                unit: group.unit,
+                all_on: group.all_on(),
                 feeder: group.feeder.unwrap_or(site.feeders.len()),
                 class: classes.binary_search(&group.response()).unwrap_or_else(|after| after),
-                response: group.response(),
+                may_switch_on: group
+                    .paths
+                    .first()
+                    .is_none_or(|path| matches!(path.comms_loss, CommsLoss::UnsafeOn | CommsLoss::Unknown)),
                 proof: group.paths.first().map_or(group.response(), |path| path.proof.max(path.response)),
                 break_even: break_even(&site.economics, group.efficiency),
+                dwell_off: group.dwell_off,
                 lapse,
             })
             .collect();
@@ -82,7 +102,34 @@ impl Standing {
                 order.push(*ix);
             }
         }
-        Self { site, classes, groups, merit, shed_order, shed_behind, behind }
+        let units = || groups.iter().map(|fixed| fixed.unit);
+        Self {
+            smallest_unit: units().min().unwrap_or(Power::ZERO),
+            largest_unit: units().max().unwrap_or(Power::ZERO),
+            lowest_break_even: groups.iter().map(|fixed| fixed.break_even).min().unwrap_or(Price::MAX),
+            site,
+            classes,
+            groups,
+            merit,
+            shed_order,
+            shed_behind,
+            behind,
+        }
+    }
+
+    /// The faster classes by whose time a group of this class, told to lower then, is not gone yet.
+    pub(super) fn late(&self, class: ClassIx, since: Mono, now: Mono) -> impl Iterator<Item = ClassIx> + '_ {
+        let gone = since.after(self.classes.get(class).copied().unwrap_or_default());
+        let next = now.after(self.site.tick.period);
+        let faster = self.classes.iter().enumerate().take(class);
+        faster.filter(move |(_, response)| next.after(**response) < gone).map(|(class, _)| class)
+    }
+}
+
+impl Fixed {
+    /// Nameplate power of this set of units.
+    pub fn power_of(&self, on: u64) -> Power {
+        self.unit * i64::from((on & self.all_on).count_ones())
     }
 }
 

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use super::memory::GroupMemory;
-use crate::site::Group;
+use super::standing::Fixed;
 use crate::time::Mono;
 
 /// Takes this many units off, the longest-on first, whatever their dwell; says which.
-pub(super) fn lower(group: &Group, memory: &mut GroupMemory, units: i64, now: Mono) -> u64 {
+pub(super) fn lower(fixed: &Fixed, memory: &mut GroupMemory, units: i64, now: Mono) -> u64 {
     let told = memory.told.unwrap_or(0);
     let off = longest(told, memory, units, now, Duration::ZERO);
     if off != 0 {
         memory.told = Some(told & !off);
-        memory.counted = memory.counted.max(group.power_of(told));
+        memory.counted = memory.counted.max(fixed.power_of(told));
         memory.lowering = Some(now);
         touch(memory, off, now);
     }
@@ -20,10 +20,10 @@ pub(super) fn lower(group: &Group, memory: &mut GroupMemory, units: i64, now: Mo
 }
 
 /// Puts these units on.
-pub(super) fn raise(group: &Group, memory: &mut GroupMemory, on: u64, now: Mono) {
+pub(super) fn raise(fixed: &Fixed, memory: &mut GroupMemory, on: u64, now: Mono) {
     let told = memory.told.unwrap_or(0) | on;
     memory.told = Some(told);
-    memory.counted = memory.counted.max(group.power_of(told));
+    memory.counted = memory.counted.max(fixed.power_of(told));
     touch(memory, on, now);
 }
 
@@ -33,11 +33,12 @@ pub(super) fn longest(of: u64, memory: &GroupMemory, units: i64, now: Mono, dwel
     if of == 0 || some == 0 {
         return 0;
     }
+    let rested = |at: Mono| now.since(at) >= dwell;
     let units = || memory.changed.iter().enumerate().map(|(unit, changed)| (*changed, 1_u64 << (unit & 63)));
-    let ready = match (dwell.is_zero(), now.since(Mono::START) >= dwell, now.before(dwell)) {
-        (true, ..) => of,
-        (_, false, _) => 0,
-        (_, true, since) => of & units().filter(|(at, _)| *at <= since).fold(0, |set, (_, bit)| set | bit),
+    let ready = if dwell.is_zero() || rested(memory.touched) {
+        of
+    } else {
+        of & units().filter(|(at, _)| rested(*at)).fold(0, |set, (_, bit)| set | bit)
     };
     if ready.count_ones() as usize <= some {
         return ready;
@@ -49,6 +50,13 @@ pub(super) fn longest(of: u64, memory: &GroupMemory, units: i64, now: Mono, dwel
 
 /// Notes that these units change now.
 pub(super) fn touch(memory: &mut GroupMemory, units: u64, now: Mono) {
+    if units != 0 {
+        memory.touched = now;
+    }
+    if units.count_ones() as usize == memory.changed.len() {
+        memory.changed.fill(now);
+        return;
+    }
     for (unit, changed) in memory.changed.iter_mut().enumerate() {
         if units >> (unit & 63) & 1 == 1 {
             *changed = now;

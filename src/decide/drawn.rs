@@ -1,0 +1,53 @@
+//! What all groups draw, summed once a tick in the pass that counts each of them: as they were told, for the limits; as they
+//! are counted, for what may come back. Lowering a group later in the tick changes only the first.
+
+use super::memory::GroupMemory;
+use super::room::Taken;
+use super::standing::{ClassIx, Fixed, Standing};
+use crate::time::Mono;
+use crate::units::Power;
+
+/// What all groups draw.
+pub(super) struct Drawn {
+    /// When every group draws what it was told: one that was told to lower counts for each class by whose time it is not gone
+    /// yet, one that cannot be controlled counts for all as what it is counted, and so does what a group draws beyond
+    /// what it was told.
+    pub(super) told: Taken,
+    /// When every group draws what it is counted to draw.
+    pub(super) counted: Taken,
+    /// That, together.
+    pub(super) all: Power,
+    /// A group has a unit that it was not told on.
+    pub(super) any_off: bool,
+}
+
+impl Drawn {
+    /// Of no group yet.
+    pub(super) fn new(standing: &Standing) -> Self {
+        let nothing = Taken::new(standing.site.feeders.len(), standing.classes.len());
+        Self { told: nothing.clone(), counted: nothing, all: Power::ZERO, any_off: false }
+    }
+
+    /// Adds a group.
+    pub(super) fn add(&mut self, standing: &Standing, fixed: &Fixed, kept: &GroupMemory, now: Mono) {
+        self.all += kept.counted;
+        self.any_off |= kept.told != Some(fixed.all_on);
+        if !kept.controllable() {
+            self.told.add(fixed.feeder, ClassIx::MAX, kept.counted);
+            self.counted.add(fixed.feeder, ClassIx::MAX, kept.counted);
+            return;
+        }
+        let told = fixed.power_of(kept.told.unwrap_or(0));
+        let counted = (kept.counted - kept.beyond).or_zero();
+        self.told.add(fixed.feeder, fixed.class, told);
+        self.counted.add(fixed.feeder, fixed.class, counted);
+        if kept.beyond != Power::ZERO {
+            self.told.add(fixed.feeder, ClassIx::MAX, kept.beyond);
+            self.counted.add(fixed.feeder, ClassIx::MAX, kept.beyond);
+        }
+        if let Some(since) = kept.lowering {
+            let rest = (counted - told).or_zero();
+            standing.late(fixed.class, since, now).for_each(|class| self.told.add_late(fixed.feeder, class, rest));
+        }
+    }
+}
