@@ -23,7 +23,7 @@ pub(super) struct Firm {
     pub(super) nameplate: Power,
     /// What only the POI sees: its remainder beyond what the load meters say, where both are fresh.
     pub(super) unmetered: Option<Power>,
-    /// The hall's meter has no value.
+    /// The hall's meter has no value, or none that is fresh: what the hall draws is guessed.
     pub(super) hall_unknown: bool,
     /// Ages of the POI and hall readings, where there are any.
     pub(super) poi_age: Option<Duration>,
@@ -54,7 +54,7 @@ impl Firm {
             now: remainder.map_or(Power::ZERO, |(power, _)| power).max(metered + hidden),
             nameplate: site.hall.nameplate + site.house.nameplate,
             unmetered,
-            hall_unknown: hall.is_none(),
+            hall_unknown: fresh(hall).is_none(),
             poi_age: aged(snapshot.poi, snapshot).map(|(_, age)| age),
             hall_age: hall.map(|(_, age)| age),
             ..Self::default()

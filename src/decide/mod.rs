@@ -121,7 +121,7 @@ fn hold(held: &mut Vec<(Mono, Power)>, now: Mono, power: Power, pick: fn(Power, 
 
 /// Takes the firm load into the envelope, and learns how far it rises above it. A hall that nobody sees teaches nothing.
 fn learn(standing: &Standing, memory: &mut Memory, firm: &Firm, now: Mono) {
-    if firm.hall_unknown {
+    if firm.hall_age.is_none() {
         return;
     }
     memory.margin.learn(firm.now, &memory.envelope, firm.nameplate);
