@@ -36,7 +36,8 @@ fn report(report: &Report) -> Value {
         json!({
             "groups": line.groups, "age_ms": ms(line.age), "period_ms": ms(line.period),
             "response_ms": ms(line.response), "total_ms": ms(line.total), "within_ms": ms(line.within),
-            "holds": line.holds(),
+            "holds": line.holds(), "proof_ms": ms(line.proof), "next_ms": ms(line.next), "lying_ms": ms(line.lying),
+            "holds_a_lie": line.holds_a_lie(),
         })
     });
     let warnings = report.warnings.iter();

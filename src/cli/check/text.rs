@@ -1,4 +1,4 @@
-//! The report as plain text for people, at most 100 columns wide.
+//! The report as plain text for people, at most [`COLUMNS`] wide.
 
 use std::fmt::Write;
 
@@ -43,7 +43,8 @@ fn report(report: &Report) -> String {
     }
     dead(&mut text, &report.dead);
     for warning in &report.warnings {
-        line(&mut text, format!("\nwarning: {}\n  = help: {}", warning.message, warning.help));
+        line(&mut text, wrapped(&format!("\nwarning: {}", warning.message), "         "));
+        line(&mut text, wrapped(&format!("  = help: {}", warning.help), "          "));
     }
     text
 }
@@ -51,6 +52,25 @@ fn report(report: &Report) -> String {
 fn line(text: &mut String, add: impl AsRef<str>) {
     let trimmed: Vec<&str> = add.as_ref().split('\n').map(str::trim_end).collect();
     let _ = writeln!(text, "{}", trimmed.join("\n"));
+}
+
+/// The widest line.
+const COLUMNS: usize = 100;
+
+/// Words in lines no wider than the report; all but the first begin like this.
+fn wrapped(words: &str, indent: &str) -> String {
+    let mut lines = String::new();
+    let mut width = 0;
+    for word in words.split_inclusive(' ') {
+        let long = word.trim_end().chars().count();
+        if width > 0 && width + long > COLUMNS {
+            lines.push_str(&format!("\n{indent}"));
+            width = indent.len();
+        }
+        lines.push_str(word);
+        width += word.chars().count();
+    }
+    lines
 }
 
 fn sums(text: &mut String, report: &Report) {
@@ -91,16 +111,19 @@ fn reserve(text: &mut String, reserve: &Reserve) {
 fn reaction(text: &mut String, lines: &[ReactionLine]) {
     line(text, "\nReaction: from the oldest reading that is believed to the power being gone");
     let head = format!(
-        "{:>8}{:>10}{:>8}{:>12}{:>10}{:>10}{:>10}",
-        "groups", "reading", "tick", "response", "sum", "limit", "spare"
+        "{:>8}{:>10}{:>8}{:>12}{:>10}{:>10}{:>10}{:>10}{:>12}",
+        "groups", "reading", "tick", "response", "sum", "limit", "spare", "proof", "if it lies"
     );
     line(text, format!("  {head}"));
     for row in lines {
         let spare = if row.holds() { span(row.within - row.total) } else { "TOO SLOW".into() };
         let (age, period, response) = (span(row.age), span(row.period), span(row.response));
-        let (total, within) = (span(row.total), span(row.within));
-        line(text, format!("  {:>8}{age:>10}{period:>8}{response:>12}{total:>10}{within:>10}{spare:>10}", row.groups));
+        let (total, within, proof, lying) = (span(row.total), span(row.within), span(row.proof), span(row.lying));
+        let time =
+            format!("{age:>10}{period:>8}{response:>12}{total:>10}{within:>10}{spare:>10}{proof:>10}{lying:>12}");
+        line(text, format!("  {:>8}{time}", row.groups));
     }
+    line(text, "  if it lies: it answers and does not act, its proof is missed, and the next class acts for it");
 }
 
 fn feeders(text: &mut String, lines: &[FeederLine]) {
