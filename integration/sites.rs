@@ -6,17 +6,22 @@ use std::time::Duration;
 use ballast::cli::check::{Ask, run};
 use ballast::devices::profile::Profile;
 use ballast::document::{Code, Problems};
-use ballast::site::check::KnownProfile;
+use ballast::site::check::{KnownDevice, KnownProfile};
 use ballast::site::file::load;
 use expect_test::expect_file;
 use proptest::prelude::*;
 
+const fn measures(name: &str, every_ms: u64) -> KnownProfile<'_> {
+    let refresh = Some(Duration::from_millis(every_ms));
+    KnownProfile { name, says: Some(KnownDevice { refresh }) }
+}
+
 const PROFILES: &[KnownProfile<'_>] = &[
-    ("acuvim-ii", Duration::from_millis(100)),
-    ("gude-expert-pdu", Duration::from_millis(500)),
-    ("netio-powerpdu", Duration::from_millis(500)),
-    ("schneider-pm5xxx", Duration::from_secs(1)),
-    ("sunspec-203", Duration::from_secs(1)),
+    measures("acuvim-ii", 100),
+    measures("gude-expert-pdu", 500),
+    measures("netio-powerpdu", 500),
+    measures("schneider-pm5xxx", 1_000),
+    measures("sunspec-203", 1_000),
 ];
 const DEMO: &str = include_str!("../sites/demo.toml");
 
@@ -49,10 +54,10 @@ fn line_of(text: &str, what: &str) -> usize {
 
 #[test]
 fn every_shipped_site_holds_its_promise_and_is_warned_of_devices_that_lie_alone() {
-    for (name, refresh) in PROFILES {
-        let profile =
-            Profile::parse(name, Profile::builtin(name).unwrap()).unwrap_or_else(|problems| panic!("{problems}"));
-        assert_eq!(profile.power.unwrap().refresh, *refresh, "{name}");
+    for known in PROFILES {
+        let text = Profile::builtin(known.name).unwrap();
+        let profile = Profile::parse(known.name, text).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(profile.known(), *known);
     }
     let mut seen = 0;
     for entry in Path::new("sites").read_dir().unwrap() {

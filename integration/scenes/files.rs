@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use ballast::devices::Profile;
+
 use super::controller::Controller;
 use super::lost::{controlled, filled};
 use super::stage::{Numbers, Stage};
@@ -38,6 +40,30 @@ fn a_site_that_cannot_hold_its_promise_is_not_run() {
     let ended = controlled(&stage).ends();
     assert_eq!(ended.code, Some(1), "{}", ended.told);
     assert!(ended.told.contains("within"), "{}", ended.told);
+}
+
+/// A NETIO file beside the site file that says nothing of power.
+fn blind(stage: &Stage) {
+    let good = Profile::builtin("netio-powerpdu").unwrap();
+    let tables = good.split("\n\n").filter(|table| !table.contains("[power]") && !table.contains("point = \"power\""));
+    fs::create_dir(stage.path("devices")).unwrap();
+    fs::write(stage.path("devices/netio-powerpdu.toml"), tables.collect::<Vec<_>>().join("\n\n")).unwrap();
+}
+
+#[test]
+fn pdus_that_measure_no_power_are_refused_by_every_verb() {
+    let stage = Stage::new(&Numbers::default());
+    blind(&stage);
+    let site = stage.file().display().to_string();
+    for verb in ["check", "run", "demo", "emulate", "simulate"] {
+        let ended = Controller::start(stage.folder(), &[verb, &site]).ends();
+        let told = ended.said + &ended.told;
+        assert_eq!(ended.code, Some(1), "{verb}: {told}");
+        let wanted =
+            "error: `north-1` to `east-2` (5) can never be proved off: device file `netio-powerpdu` measures no power";
+        assert!(told.contains(wanted), "{verb}: {told}");
+        assert!(told.contains("profile = \"netio-powerpdu\""), "the line to change: {verb}: {told}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::devices::Profile;
 use crate::devices::profile::SHIPPED;
+use crate::site::check::KnownProfile;
 use crate::time::Wall;
 
 pub mod audit;
@@ -65,9 +66,13 @@ pub fn colour() -> bool {
 
 /// Runs `ballast check` with the register maps that ship and those that lie beside each site file.
 pub fn check_files(files: &[PathBuf], as_json: bool, hall: Option<crate::units::Power>) -> u8 {
-    let beside: Vec<_> = files.iter().filter_map(|file| file.parent()).flat_map(profiles_beside).collect();
-    let shipped = SHIPPED.iter().map(|(name, text)| (*name, refresh(name, text)));
-    let known: Vec<_> = beside.iter().map(|(name, refresh)| (name.as_str(), *refresh)).chain(shipped).collect();
+    let beside = files.iter().filter_map(|file| file.parent()).flat_map(profiles_beside);
+    let shipped = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let read: Vec<_> = beside.chain(shipped).map(|(name, text)| (Profile::parse(&name, &text).ok(), name)).collect();
+    let known: Vec<_> = read
+        .iter()
+        .map(|(profile, name)| profile.as_ref().map_or(KnownProfile { name, says: None }, Profile::known))
+        .collect();
     let device = |file: &str, text: &str| {
         Profile::parse(file, text)
             .map(|profile| format!("{}: {}; its golden words come out", profile.name, profile.title))
@@ -77,22 +82,12 @@ pub fn check_files(files: &[PathBuf], as_json: bool, hall: Option<crate::units::
     check::run(files, &ask, &mut std::io::stdout().lock()).unwrap_or(COULD_NOT)
 }
 
-/// The register maps in the folder `devices` beside a site file: name, and how often the device measures anew.
-fn profiles_beside(folder: &std::path::Path) -> Vec<(String, Duration)> {
+/// The register maps in the folder `devices` beside a site file: name and text.
+fn profiles_beside(folder: &std::path::Path) -> Vec<(String, String)> {
     let entries = std::fs::read_dir(folder.join("devices")).into_iter().flatten().flatten();
     let maps = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
-    maps.filter_map(|path| {
-        let name = path.file_stem()?.to_str()?.to_owned();
-        let refresh = refresh(&name, &std::fs::read_to_string(&path).ok()?);
-        Some((name, refresh))
-    })
-    .collect()
-}
-
-/// How often a device measures anew; no time for one that does not measure, or whose file is bad and told elsewhere.
-fn refresh(name: &str, text: &str) -> Duration {
-    let power = Profile::parse(name, text).ok().and_then(|profile| profile.power);
-    power.map_or(Duration::ZERO, |point| point.refresh)
+    maps.filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), std::fs::read_to_string(&path).ok()?)))
+        .collect()
 }
 
 fn stdout_is_terminal() -> bool {

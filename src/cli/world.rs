@@ -46,8 +46,7 @@ pub(super) fn known_text(name: &str, text: String, beside: Option<&Path>) -> Res
 
 /// A site that cannot hold its own promise is not run.
 fn promise(known: &Known, name: &str, text: &str, places: &site::file::Places) -> Result<(), u8> {
-    let refresh = refresh(&known.profiles);
-    let profiles: Vec<_> = known.profiles.iter().map(|profile| profile.name.as_str()).zip(refresh).collect();
+    let profiles: Vec<_> = known.profiles.iter().map(|profile| profile.known()).collect();
     let report = site::check::check(&known.site, &profiles, None);
     if report.errors.is_empty() {
         return Ok(());

@@ -7,11 +7,16 @@ use crate::site::file::load;
 use crate::site::{CommsLoss, Guard};
 use crate::units::Slew;
 
+const fn measures(name: &str, every_ms: u64) -> KnownProfile<'_> {
+    let refresh = Some(Duration::from_millis(every_ms));
+    KnownProfile { name, says: Some(KnownDevice { refresh }) }
+}
+
 const PROFILES: &[KnownProfile<'_>] = &[
-    ("acuvim-ii", Duration::from_millis(100)),
-    ("gude-expert-pdu", Duration::from_millis(500)),
-    ("netio-powerpdu", Duration::from_millis(500)),
-    ("schneider-pm5xxx", Duration::from_secs(1)),
+    measures("acuvim-ii", 100),
+    measures("gude-expert-pdu", 500),
+    measures("netio-powerpdu", 500),
+    measures("schneider-pm5xxx", 1_000),
 ];
 
 fn demo() -> Site {
@@ -162,11 +167,28 @@ fn a_feeder_may_be_oversubscribed_by_miners_and_never_by_firm_load() {
 fn a_device_file_that_does_not_exist_is_told_once_for_all_its_devices() {
     let report = check(
         &demo(),
-        &["acuvim-ii", "gude-expert-pdu", "schneider-pm5xxx", "netio-powerpd"].map(|name| (name, Duration::ZERO)),
+        &["acuvim-ii", "gude-expert-pdu", "schneider-pm5xxx", "netio-powerpd"].map(|name| measures(name, 0)),
         None,
     );
     assert_eq!(only_error(&report), "there is no device file `netio-powerpdu` for `north-01` to `east-12` (38)");
     assert!(report.errors[0].help.starts_with("did you mean `netio-powerpd`?"));
+}
+
+#[test]
+fn a_group_whose_pdu_measures_no_power_is_refused() {
+    let blind = |file: KnownProfile<'static>| match file.name {
+        "netio-powerpdu" => KnownProfile { says: Some(KnownDevice { refresh: None }), ..file },
+        _ => file,
+    };
+    let known: Vec<_> = PROFILES.iter().copied().map(blind).collect();
+    let report = check(&demo(), &known, None);
+    let wanted = "`north-01` to `east-12` (38) can never be proved off: device file `netio-powerpdu` measures no power";
+    assert_eq!(only_error(&report), wanted);
+    assert_eq!(report.errors[0].at, "device `north-01`.profile");
+    assert_eq!(report.errors[0].help, "add [power] to devices/netio-powerpdu.toml, or put a PDU there that measures");
+    // Of a file that cannot be read nothing is known, and that is told where it is read.
+    let broken: Vec<_> = PROFILES.iter().map(|file| KnownProfile { says: None, ..*file }).collect();
+    assert_eq!(check(&demo(), &broken, None).errors, []);
 }
 
 #[test]
