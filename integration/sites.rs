@@ -11,17 +11,17 @@ use ballast::site::file::load;
 use expect_test::expect_file;
 use proptest::prelude::*;
 
-const fn measures(name: &str, every_ms: u64) -> KnownProfile<'_> {
+const fn measures(name: &str, every_ms: u64, timeout_ms: u64) -> KnownProfile<'_> {
     let refresh = Some(Duration::from_millis(every_ms));
-    KnownProfile { name, says: Some(KnownDevice { refresh }) }
+    KnownProfile { name, says: Some(KnownDevice { refresh, timeout: Duration::from_millis(timeout_ms) }) }
 }
 
 const PROFILES: &[KnownProfile<'_>] = &[
-    measures("acuvim-ii", 100),
-    measures("gude-expert-pdu", 500),
-    measures("netio-powerpdu", 500),
-    measures("schneider-pm5xxx", 1_000),
-    measures("sunspec-203", 1_000),
+    measures("acuvim-ii", 100, 200),
+    measures("gude-expert-pdu", 500, 500),
+    measures("netio-powerpdu", 500, 500),
+    measures("schneider-pm5xxx", 1_000, 500),
+    measures("sunspec-203", 1_000, 500),
 ];
 const DEMO: &str = include_str!("../sites/demo.toml");
 

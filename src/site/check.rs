@@ -116,6 +116,8 @@ pub struct KnownProfile<'a> {
 pub struct KnownDevice {
     /// How often it measures its power anew; nothing where it measures none.
     pub refresh: Option<Duration>,
+    /// How long an answer may take.
+    pub timeout: Duration,
 }
 
 /// Works out what the numbers of a site amount to. `known` are the device files there are; `hall_at` is a power of the hall to show the reserve for, beside half its nameplate and its nameplate: what it
@@ -129,6 +131,7 @@ pub fn check(site: &Site, known: &[KnownProfile<'_>], hall_at: Option<Power>) ->
     devices::profiles(site, known, &mut found);
     devices::unmeasured(site, known, &mut found);
     devices::polls(site, known, &mut found);
+    devices::silence(site, known, &mut found);
     devices::budgets(site, known, &mut found);
     let dead = dead::dead(site, &mut found);
     dead::stagger(site, &mut found);

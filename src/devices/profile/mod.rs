@@ -263,7 +263,7 @@ impl Profile {
     /// What a site is judged by.
     pub fn known(&self) -> KnownProfile<'_> {
         let refresh = self.power.as_ref().map(|power| power.refresh);
-        KnownProfile { name: &self.name, says: Some(KnownDevice { refresh }) }
+        KnownProfile { name: &self.name, says: Some(KnownDevice { refresh, timeout: self.connection.timeout }) }
     }
 
     /// The text of a file that ships with Ballast.

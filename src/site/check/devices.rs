@@ -80,12 +80,36 @@ pub(super) fn polls(site: &Site, known: &[KnownProfile<'_>], found: &mut Finding
             found.warnings.push(Finding::new(at, message, "one lost answer makes it stale: lower poll"));
         }
     }
-    let silent = site.ages.device;
-    if let Some(slow) = site.devices.iter().find(|device| device.poll > silent) {
-        let message =
-            format!("`{}` is read every {}, and is silent after {}", slow.name, span(slow.poll), span(silent));
-        let at = format!("{}.poll", Places::device(&slow.name));
-        found.errors.push(Finding::new(at, message, "it would be silent between any two readings: lower poll"));
+}
+
+/// A device that answers is never silent: not before a slow answer has come, and better not at one that was lost.
+pub(super) fn silence(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
+    let limit = site.ages.device;
+    let mut quick: BTreeMap<(bool, Duration, Duration), Vec<&str>> = BTreeMap::new();
+    for device in &site.devices {
+        let timeout = says(device, known).map_or(Duration::ZERO, |says| says.timeout);
+        let answered = device.poll.saturating_add(timeout);
+        if limit < answered.saturating_add(timeout) || limit <= answered {
+            quick.entry((limit > answered, device.poll, timeout)).or_default().push(&device.name);
+        }
+    }
+    for ((warns, poll, timeout), names) in quick {
+        let at = format!("{}.poll", Places::device(names.first().copied().unwrap_or_default()));
+        let is = if names.len() > 1 { "are" } else { "is" };
+        let message = format!(
+            "{} {is} read every {} and may take {} to answer, and {is} silent after {}",
+            spoken(&names),
+            span(poll),
+            span(timeout),
+            span(limit)
+        );
+        let needed = span(poll.saturating_add(timeout).saturating_add(timeout));
+        let repair = format!("raise ages.device to {needed}, or lower poll");
+        if warns {
+            found.warnings.push(Finding::new(at, message, format!("one lost answer makes it silent: {repair}")));
+        } else {
+            found.errors.push(Finding::new(at, message, format!("a slow answer makes it silent: {repair}")));
+        }
     }
 }
 

@@ -7,16 +7,16 @@ use crate::site::file::load;
 use crate::site::{CommsLoss, Guard};
 use crate::units::Slew;
 
-const fn measures(name: &str, every_ms: u64) -> KnownProfile<'_> {
+const fn measures(name: &str, every_ms: u64, timeout_ms: u64) -> KnownProfile<'_> {
     let refresh = Some(Duration::from_millis(every_ms));
-    KnownProfile { name, says: Some(KnownDevice { refresh }) }
+    KnownProfile { name, says: Some(KnownDevice { refresh, timeout: Duration::from_millis(timeout_ms) }) }
 }
 
 const PROFILES: &[KnownProfile<'_>] = &[
-    measures("acuvim-ii", 100),
-    measures("gude-expert-pdu", 500),
-    measures("netio-powerpdu", 500),
-    measures("schneider-pm5xxx", 1_000),
+    measures("acuvim-ii", 100, 200),
+    measures("gude-expert-pdu", 500, 500),
+    measures("netio-powerpdu", 500, 500),
+    measures("schneider-pm5xxx", 1_000, 500),
 ];
 
 fn demo() -> Site {
@@ -167,7 +167,7 @@ fn a_feeder_may_be_oversubscribed_by_miners_and_never_by_firm_load() {
 fn a_device_file_that_does_not_exist_is_told_once_for_all_its_devices() {
     let report = check(
         &demo(),
-        &["acuvim-ii", "gude-expert-pdu", "schneider-pm5xxx", "netio-powerpd"].map(|name| measures(name, 0)),
+        &["acuvim-ii", "gude-expert-pdu", "schneider-pm5xxx", "netio-powerpd"].map(|name| measures(name, 0, 0)),
         None,
     );
     assert_eq!(only_error(&report), "there is no device file `netio-powerpdu` for `north-01` to `east-12` (38)");
@@ -175,9 +175,23 @@ fn a_device_file_that_does_not_exist_is_told_once_for_all_its_devices() {
 }
 
 #[test]
+fn a_device_is_not_silent_before_it_could_answer() {
+    let report = changed(|site| site.devices[9].poll = ms(1_500));
+    let wanted = "`north-07` is read every 1.5 s and may take 500 ms to answer, and is silent after 2 s";
+    assert_eq!(only_error(&report), wanted);
+    assert_eq!(report.errors[0].at, "device `north-07`.poll");
+    assert_eq!(report.errors[0].help, "a slow answer makes it silent: raise ages.device to 2.5 s, or lower poll");
+    let report = changed(|site| site.ages.device = ms(1_600));
+    let wanted =
+        "`north-01` to `east-12` (64) are read every 1 s and may take 500 ms to answer, and are silent after 1.6 s";
+    assert_eq!(only_warning(&report), wanted);
+    assert!(changed(|site| site.ages.device = ms(1_500)).errors.len() == 1);
+}
+
+#[test]
 fn a_group_whose_pdu_measures_no_power_is_refused() {
     let blind = |file: KnownProfile<'static>| match file.name {
-        "netio-powerpdu" => KnownProfile { says: Some(KnownDevice { refresh: None }), ..file },
+        "netio-powerpdu" => KnownProfile { says: file.says.map(|says| KnownDevice { refresh: None, ..says }), ..file },
         _ => file,
     };
     let known: Vec<_> = PROFILES.iter().copied().map(blind).collect();
@@ -282,8 +296,6 @@ fn readings_and_budgets_that_contradict_each_other_are_told() {
     let report = changed(|site| site.budgets.sense = Duration::from_millis(149));
     let wanted = "the sense budget of 149 ms is below the age of a healthy reading, 150 ms";
     assert_eq!(only_warning(&report), wanted);
-    let report = changed(|site| site.devices[9].poll = Duration::from_secs(5));
-    assert_eq!(only_error(&report), "`north-07` is read every 5 s, and is silent after 3 s");
     let report = changed(|site| site.budgets.proof = Duration::from_millis(900));
     assert_eq!(only_warning(&report), "the proof budget of 900 ms is below the slowest response of 1 s");
     let report = changed(|site| site.budgets.sense = Duration::from_millis(900));
