@@ -66,6 +66,66 @@ fn pdus_that_measure_no_power_are_refused_by_every_verb() {
     }
 }
 
+/// Two device files beside the site file, each with a mistake of its own.
+fn spoil_devices(stage: &Stage) {
+    fs::create_dir(stage.path("devices")).unwrap();
+    let spoilt = [("netio-powerpdu", "28 kW", "29 kW"), ("acuvim-ii", "base = ", "bse = ")];
+    for (name, good, bad) in spoilt {
+        let text = Profile::builtin(name).unwrap();
+        assert!(text.contains(good), "{name} has no `{good}`");
+        fs::write(stage.path(&format!("devices/{name}.toml")), text.replace(good, bad)).unwrap();
+    }
+}
+
+#[test]
+fn check_and_run_refuse_the_same_with_the_problems_of_site_and_device_files_together() {
+    let stage = Stage::new(&Numbers::default());
+    let site = stage.file().display().to_string();
+    let told = |verb: &str| {
+        let ended = Controller::start(stage.folder(), &[verb, &site]).ends();
+        let told = ended.said + &ended.told;
+        assert_eq!(ended.code, Some(1), "{verb}: {told}");
+        told
+    };
+    spoil_devices(&stage);
+    for verb in ["check", "run"] {
+        let told = told(verb);
+        for part in ["29000 W", "devices/netio-powerpdu.toml:", "did you mean `base`?", "devices/acuvim-ii.toml:"] {
+            assert!(told.contains(part), "{verb} says nothing of `{part}`: {told}");
+        }
+    }
+    let good = fs::read_to_string(stage.file()).unwrap();
+    fs::write(stage.file(), good.replace("within = \"2 s\"", "within = \"200 ms\"")).unwrap();
+    for verb in ["check", "run"] {
+        let told = told(verb);
+        for part in ["the import limit allows 200 ms", "29000 W", "did you mean `base`?"] {
+            assert!(told.contains(part), "{verb} says nothing of `{part}`: {told}");
+        }
+    }
+    // A site file that cannot be read names nobody: then all that lie beside it are looked at.
+    fs::write(stage.file(), good.replace("\"350 kW\"", "350")).unwrap();
+    for verb in ["check", "run"] {
+        let told = told(verb);
+        for part in ["import_limit = 350", "29000 W", "did you mean `base`?"] {
+            assert!(told.contains(part), "{verb} says nothing of `{part}`: {told}");
+        }
+    }
+}
+
+#[test]
+fn a_device_file_that_is_there_and_cannot_be_read_is_not_replaced_by_the_shipped_one() {
+    let stage = Stage::new(&Numbers::default());
+    fs::create_dir(stage.path("devices")).unwrap();
+    fs::write(stage.path("devices/acuvim-ii.toml"), [0xFF, 0xFE, 0x00]).unwrap();
+    let site = stage.file().display().to_string();
+    for verb in ["check", "run"] {
+        let ended = Controller::start(stage.folder(), &[verb, &site]).ends();
+        let told = ended.said + &ended.told;
+        assert_eq!(ended.code, Some(1), "{verb}: {told}");
+        assert!(told.contains("acuvim-ii.toml: is not text in UTF-8"), "{verb}: {told}");
+    }
+}
+
 #[test]
 fn after_a_bad_edit_the_last_good_file_of_the_journal_runs_and_says_so_loudly() {
     let stage = Stage::new(&Numbers::default());

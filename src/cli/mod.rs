@@ -4,9 +4,6 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::devices::Profile;
-use crate::devices::profile::SHIPPED;
-use crate::site::check::KnownProfile;
 use crate::time::Wall;
 
 pub mod audit;
@@ -14,6 +11,7 @@ pub mod check;
 pub mod demo;
 pub mod emulate;
 pub mod latency;
+mod maps;
 pub mod replay;
 pub mod run;
 pub mod screen;
@@ -64,30 +62,10 @@ pub fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
-/// Runs `ballast check` with the register maps that ship and those that lie beside each site file.
+/// Runs `ballast check`.
 pub fn check_files(files: &[PathBuf], as_json: bool, hall: Option<crate::units::Power>) -> u8 {
-    let beside = files.iter().filter_map(|file| file.parent()).flat_map(profiles_beside);
-    let shipped = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-    let read: Vec<_> = beside.chain(shipped).map(|(name, text)| (Profile::parse(&name, &text).ok(), name)).collect();
-    let known: Vec<_> = read
-        .iter()
-        .map(|(profile, name)| profile.as_ref().map_or(KnownProfile { name, says: None }, Profile::known))
-        .collect();
-    let device = |file: &str, text: &str| {
-        Profile::parse(file, text)
-            .map(|profile| format!("{}: {}; its golden words come out", profile.name, profile.title))
-    };
-    let ask =
-        check::Ask { json: as_json, color: colour() && stdout_is_terminal(), hall, profiles: &known, device: &device };
+    let ask = check::Ask { json: as_json, color: colour() && stdout_is_terminal(), hall };
     check::run(files, &ask, &mut std::io::stdout().lock()).unwrap_or(COULD_NOT)
-}
-
-/// The register maps in the folder `devices` beside a site file: name and text.
-fn profiles_beside(folder: &std::path::Path) -> Vec<(String, String)> {
-    let entries = std::fs::read_dir(folder.join("devices")).into_iter().flatten().flatten();
-    let maps = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
-    maps.filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), std::fs::read_to_string(&path).ok()?)))
-        .collect()
 }
 
 fn stdout_is_terminal() -> bool {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::Outcome;
+use super::{Outcome, render};
+use crate::document::Problems;
 use crate::site::Guard;
 use crate::site::check::{Dead, Ends, FeederLine, ReactionLine, Report, Reserve, Room};
 use crate::units::{Power, span};
@@ -10,7 +11,7 @@ use crate::units::{Power, span};
 pub(super) fn outcome(file: &str, outcome: &Outcome, color: bool) -> String {
     match outcome {
         Outcome::Unreadable(why) => format!("error: {why}\n"),
-        Outcome::Broken(problems) => format!("{}\n\n{file}: {}\n", problems.render(color), told(problems.all().len())),
+        Outcome::Broken(problems) => format!("{}\n\n{file}: {}\n", render(problems, color), told(problems)),
         Outcome::Device(what) => format!("{file}: {what}\n"),
         Outcome::Fine(site) => {
             let verdict = match site.warnings.len() {
@@ -21,15 +22,17 @@ pub(super) fn outcome(file: &str, outcome: &Outcome, color: bool) -> String {
             format!("{file}: site `{}` {verdict}\n{}", site.site, report(site))
         }
         Outcome::Refused(site, problems) => {
-            let verdict =
-                format!("{file}: site `{}` cannot hold its promise: {}", site.site, told(problems.all().len()));
-            format!("{verdict}\n{}\n{}\n\n{verdict}\n", report(site), problems.render(color))
+            let verdict = format!("{file}: site `{}` cannot hold its promise: {}", site.site, told(problems));
+            format!("{verdict}\n{}\n{}\n\n{verdict}\n", report(site), render(problems, color))
         }
     }
 }
 
-fn told(problems: usize) -> String {
-    if problems == 1 { "1 problem".into() } else { format!("{problems} problems") }
+fn told(problems: &[Problems]) -> String {
+    match problems.iter().map(|problems| problems.all().len()).sum() {
+        1 => "1 problem".into(),
+        many => format!("{many} problems"),
+    }
 }
 
 /// All tables of a site.
