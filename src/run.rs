@@ -163,7 +163,7 @@ impl Loop {
         Self {
             sight: Sight::new(&setup.site, now.mono),
             stages: Stages::new(setup.site.budgets.clone()),
-            panel: Panel::new(&setup.site, setup.note, setup.emulated.is_some()),
+            panel: Panel::new(&setup.site, sight::house_lasts(&setup), setup.note, setup.emulated.is_some()),
             standing: Standing::new(setup.site),
             memory: setup.begun.memory,
             orders: setup.begun.orders,

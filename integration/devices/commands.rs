@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio_modbus::{ExceptionCode, Request};
 
 use super::peer::{Honest, UNIT};
-use super::{NEVER, device, profile, until, wire, wire_on};
+use super::{NEVER, QUIET, device, profile, until, wire, wire_on};
 
 #[tokio::test]
 async fn every_shipped_meter_is_read() {
@@ -132,7 +132,8 @@ async fn a_write_is_read_back_when_that_can_prove_it() {
     let (_device, address) = Honest::start(&profile, 0b1111, 8).await;
     // Polled once an hour: after the first poll only the read-back is left.
     let seldom = Device { poll: Duration::from_secs(3_600), ..device(&profile, address) };
-    let wire = Wire::spawn(&Handle::current(), Arc::clone(&profile), &seldom, 8, Clock::start(), None);
+    let wire =
+        Wire::spawn(&Handle::current(), Arc::clone(&profile), &seldom, seldom.poll + QUIET, 8, Clock::start(), None);
     until(&wire, "the first poll", |seen| seen.power.known().is_some()).await;
     wire.command(0b11, NEVER);
     let seen = until(&wire, "a reading from after the write", |seen| {
@@ -257,7 +258,7 @@ async fn the_loop_is_told_of_every_new_reading() {
         count.fetch_add(1, Ordering::Relaxed);
     });
     let runtime = tokio::runtime::Handle::current();
-    let wire =
-        Wire::spawn(&runtime, Arc::clone(&profile), &device(&profile, address), 0, Clock::start(), Some(on_fresh));
+    let device = device(&profile, address);
+    let wire = Wire::spawn(&runtime, Arc::clone(&profile), &device, QUIET, 0, Clock::start(), Some(on_fresh));
     until(&wire, "three readings", |seen| seen.counts.requests >= 3 && told.load(Ordering::Relaxed) >= 3).await;
 }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ballast::devices::Wire;
 use ballast::snapshot::{Link, NoData, Reading};
+use ballast::time::Clock;
 use ballast::units::Power;
+use tokio::runtime::Handle;
 
 use super::peer::{Act, Asked, Peer};
-use super::{hasty, profile, until, wire};
+use super::{device, hasty, profile, until, wire};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -171,6 +174,20 @@ async fn a_peer_that_stops_answering_is_silent_and_its_last_reading_ages() {
     let seen = until(&wire, "silence", |seen| seen.link == Link::Silent).await;
     assert!(is_known(seen.power, 8));
     assert!(seen.counts.timeouts >= 1);
+}
+
+#[tokio::test]
+async fn how_long_a_device_may_be_quiet_is_for_the_site_to_say() {
+    let peer = Peer::start(|asked| match asked.number {
+        0 => vec![Act::Send(shows(asked, 8))],
+        _ => vec![],
+    })
+    .await;
+    let (profile, hour) = (hasty("acuvim-ii", SHORT / 4), Duration::from_secs(3_600));
+    let device = device(&profile, peer.address);
+    let wire = Wire::spawn(&Handle::current(), profile, &device, hour, 0, Clock::start(), None);
+    let seen = until(&wire, "many timeouts", |seen| seen.counts.timeouts >= 4).await;
+    assert_eq!(seen.link, Link::Up);
 }
 
 #[tokio::test]

@@ -40,6 +40,9 @@ fn examples() -> Vec<&'static str> {
         .collect()
 }
 
+/// Without an answer for this long a device is silent.
+const QUIET: Duration = Duration::from_secs(1);
+
 fn device(profile: &Profile, address: SocketAddr) -> Device {
     let poll = Duration::from_millis(20);
     Device { name: "north-01".into(), profile: profile.name.clone(), address, unit_id: 7, poll }
@@ -50,7 +53,8 @@ fn wire(profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
 }
 
 fn wire_on(clock: Clock, profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
-    Wire::spawn(&Handle::current(), Arc::clone(profile), &device(profile, address), outlets, clock, None)
+    let device = device(profile, address);
+    Wire::spawn(&Handle::current(), Arc::clone(profile), &device, device.poll + QUIET, outlets, clock, None)
 }
 
 /// A lapse that no test lives to see.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 mod fold;
 mod kill;
+mod orders;
 mod python;
 mod replay;
 mod size;

@@ -36,7 +36,7 @@ impl Wires {
             unit_id: 1,
             poll: Duration::from_millis(50),
         };
-        Wire::spawn(self.runtime.handle(), Arc::new(parsed), &device, OUTLETS, self.clock, None)
+        Wire::spawn(self.runtime.handle(), Arc::new(parsed), &device, Duration::from_secs(1), OUTLETS, self.clock, None)
     }
 
     #[track_caller]

@@ -99,7 +99,7 @@ fn dwell_survives_a_kill() {
 }
 
 #[test]
-fn an_e_stop_outlives_the_controller() {
+fn an_e_stop_outlives_the_controller_and_its_store() {
     let stage = Stage::new(&Numbers::default());
     let world = World::new(&stage, 50);
     let mut controller = controlled(&stage);
@@ -111,6 +111,10 @@ fn an_e_stop_outlives_the_controller() {
     let mut controller = controlled(&stage);
     controller.shows("e-stop still stands", |view| view.orders.e_stop);
     assert!(controller.told().contains("e-stop is still pressed"), "{}", controller.told());
+    controller.kill();
+    std::fs::remove_dir_all(stage.journal().join("state")).unwrap();
+    let mut controller = controlled(&stage);
+    controller.shows("e-stop stands without the store", |view| view.orders.e_stop);
     pass(Duration::from_secs(3));
     assert!(world.between(stopped, world.wall()).iter().all(|moment| moment.lit() == 0), "restored against an e-stop");
     controller.act(r#"{"act":"e_stop","to":false}"#);

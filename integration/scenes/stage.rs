@@ -98,7 +98,7 @@ fn text(net: &str, numbers: &Numbers) -> String {
          [fill]\nwindow = \"{window}\"\nconfidence = \"99.9 %\"\n\
          [restore]\nramp = \"{restore}\"\nstagger = \"100 ms\"\nbatch = \"28 kW\"\nsettle = \"500 ms\"\n\
          [economics]\nhashprice = \"45 USD/PH/day\"\npool_fee = \"2 %\"\nprice_lost = \"run\"\n\
-         [ages]\nmeter = \"500 ms\"\ndevice = \"3 s\"\nprice = \"30 min\"\n\
+         [ages]\nmeter = \"500 ms\"\ndevice = \"1500 ms\"\nprice = \"30 min\"\n\
          [[feeder]]\nname = \"north\"\nrating = \"90 kW\"\n\
          [[feeder]]\nname = \"south\"\nrating = \"90 kW\"\n\
          [[feeder]]\nname = \"east\"\nrating = \"60 kW\"\n"

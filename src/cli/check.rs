@@ -1,15 +1,18 @@
 //! `ballast check FILE...`: every problem of a file at once, or what its numbers amount to.
 //!
-//! Prints and returns an exit code; never touches a device. Which device files exist and how they are read is handed in.
+//! Prints and returns an exit code; never touches a device. A site is judged with the device files that `run` would take.
 
 use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::maps::Maps;
 use super::{COULD_NOT, FINE, PROBLEMS};
+use crate::devices::Profile;
 use crate::document::{Code, MAX_BYTES, Problem, Problems};
-use crate::site::check::{Finding, KnownProfile, Report, check};
+use crate::site::Site;
+use crate::site::check::{Finding, Report, check};
 use crate::site::file::{Places, load_placed};
 use crate::units::Power;
 
@@ -17,17 +20,13 @@ mod json;
 mod text;
 
 /// What `check` is to do, and what it cannot know by itself.
-pub struct Ask<'a> {
+pub struct Ask {
     /// Report as one JSON document.
     pub json: bool,
     /// Colour the problems; only on a terminal.
     pub color: bool,
     /// Show the reserve also for this reading of the hall.
     pub hall: Option<Power>,
-    /// The device files there are.
-    pub profiles: &'a [KnownProfile<'a>],
-    /// Reads a device file: one line that says what it describes, or its problems.
-    pub device: &'a dyn Fn(&str, &str) -> Result<String, Problems>,
 }
 
 /// What a file describes.
@@ -52,8 +51,8 @@ pub fn kind(path: &Path, text: &str) -> Kind {
 /// What came of one file.
 enum Outcome {
     Unreadable(String),
-    Broken(Problems),
-    Refused(Box<Report>, Problems),
+    Broken(Vec<Problems>),
+    Refused(Box<Report>, Vec<Problems>),
     Fine(Box<Report>),
     Device(String),
 }
@@ -72,7 +71,7 @@ impl Outcome {
 ///
 /// # Errors
 /// Where `out` cannot be written to.
-pub fn run(files: &[impl AsRef<Path>], ask: &Ask<'_>, out: &mut dyn Write) -> std::io::Result<u8> {
+pub fn run(files: &[impl AsRef<Path>], ask: &Ask, out: &mut dyn Write) -> std::io::Result<u8> {
     let mut worst = FINE;
     let mut all: Vec<Value> = Vec::new();
     for (at, path) in files.iter().map(AsRef::as_ref).enumerate() {
@@ -92,34 +91,59 @@ pub fn run(files: &[impl AsRef<Path>], ask: &Ask<'_>, out: &mut dyn Write) -> st
     Ok(worst)
 }
 
-fn look(path: &Path, ask: &Ask<'_>) -> Outcome {
+fn look(path: &Path, ask: &Ask) -> Outcome {
     let file = path.display().to_string();
     let text = match read(path) {
         Ok(text) => text,
         Err(why) => return Outcome::Unreadable(why),
     };
     match kind(path, &text) {
-        Kind::Device => (ask.device)(&file, &text).map_or_else(Outcome::Broken, Outcome::Device),
-        Kind::Site => look_at_site(&file, &text, ask),
+        Kind::Device => match Profile::parse(&file, &text) {
+            Ok(profile) => Outcome::Device(format!("{}: {}; its golden words come out", profile.name, profile.title)),
+            Err(problems) => Outcome::Broken(vec![problems]),
+        },
+        Kind::Site => match judge(&file, &text, path.parent(), ask.hall) {
+            Err(problems) => Outcome::Broken(problems),
+            Ok(Judged { report, problems, .. }) if problems.is_empty() => Outcome::Fine(report),
+            Ok(Judged { report, problems, .. }) => Outcome::Refused(report, problems),
+        },
     }
 }
 
-fn look_at_site(file: &str, text: &str, ask: &Ask<'_>) -> Outcome {
+/// A site with its device files, and what is wrong with either.
+pub(super) struct Judged {
+    pub(super) site: Site,
+    pub(super) maps: Maps,
+    report: Box<Report>,
+    /// File by file, the site's own first; empty where it may be run.
+    pub(super) problems: Vec<Problems>,
+}
+
+/// Reads a site and the device files that it names, which are looked for `beside` it first.
+///
+/// # Errors
+/// Every problem of the site file, where it cannot be read, and of the device files that lie beside it.
+pub(super) fn judge(
+    file: &str,
+    text: &str,
+    beside: Option<&Path>,
+    hall: Option<Power>,
+) -> Result<Judged, Vec<Problems>> {
     let (site, places) = match load_placed(file, text) {
         Ok(read) => read,
-        Err(problems) => return Outcome::Broken(problems),
+        Err(problems) => return Err([vec![problems], Maps::beside(beside).problems()].concat()),
     };
-    let report = Box::new(check(&site, ask.profiles, ask.hall));
-    if report.errors.is_empty() {
-        return Outcome::Fine(report);
-    }
-    let problems = problems(file, text, &places, &report);
-    Outcome::Refused(report, problems)
+    let maps = Maps::of(&site, beside);
+    let report = Box::new(check(&site, &maps.known(), hall));
+    let errors: Vec<Problem> = report.errors.iter().map(|error| placed(error, &places)).collect();
+    let own = (!errors.is_empty()).then(|| Problems::new(file, text, errors));
+    let problems = own.into_iter().chain(maps.problems()).collect();
+    Ok(Judged { site, maps, report, problems })
 }
 
-/// The errors of a report, each at the line that would have to change.
-pub(super) fn problems(file: &str, text: &str, places: &Places, report: &Report) -> Problems {
-    Problems::new(file, text, report.errors.iter().map(|error| placed(error, places)).collect())
+/// All of them as a compiler shows them.
+pub(super) fn render(problems: &[Problems], color: bool) -> String {
+    problems.iter().map(|problems| problems.render(color)).collect::<Vec<_>>().join("\n\n")
 }
 
 /// What the site as a whole cannot do, shown at the line that would have to change.
@@ -127,7 +151,7 @@ fn placed(error: &Finding, places: &Places) -> Problem {
     Problem::new(Code::Promise, places.of(&error.at), error.message.as_str()).help(error.help.as_str())
 }
 
-fn read(path: &Path) -> Result<String, String> {
+pub(super) fn read(path: &Path) -> Result<String, String> {
     let file = path.display();
     let size = std::fs::metadata(path)
         .map_err(|error| format!("{file}: {error}; give the path of a site or device file"))?

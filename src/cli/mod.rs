@@ -4,8 +4,6 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::devices::Profile;
-use crate::devices::profile::SHIPPED;
 use crate::time::Wall;
 
 pub mod audit;
@@ -13,6 +11,7 @@ pub mod check;
 pub mod demo;
 pub mod emulate;
 pub mod latency;
+mod maps;
 pub mod replay;
 pub mod run;
 pub mod screen;
@@ -63,36 +62,10 @@ pub fn colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
-/// Runs `ballast check` with the register maps that ship and those that lie beside each site file.
+/// Runs `ballast check`.
 pub fn check_files(files: &[PathBuf], as_json: bool, hall: Option<crate::units::Power>) -> u8 {
-    let beside: Vec<_> = files.iter().filter_map(|file| file.parent()).flat_map(profiles_beside).collect();
-    let shipped = SHIPPED.iter().map(|(name, text)| (*name, refresh(name, text)));
-    let known: Vec<_> = beside.iter().map(|(name, refresh)| (name.as_str(), *refresh)).chain(shipped).collect();
-    let device = |file: &str, text: &str| {
-        Profile::parse(file, text)
-            .map(|profile| format!("{}: {}; its golden words come out", profile.name, profile.title))
-    };
-    let ask =
-        check::Ask { json: as_json, color: colour() && stdout_is_terminal(), hall, profiles: &known, device: &device };
+    let ask = check::Ask { json: as_json, color: colour() && stdout_is_terminal(), hall };
     check::run(files, &ask, &mut std::io::stdout().lock()).unwrap_or(COULD_NOT)
-}
-
-/// The register maps in the folder `devices` beside a site file: name, and how often the device measures anew.
-fn profiles_beside(folder: &std::path::Path) -> Vec<(String, Duration)> {
-    let entries = std::fs::read_dir(folder.join("devices")).into_iter().flatten().flatten();
-    let maps = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
-    maps.filter_map(|path| {
-        let name = path.file_stem()?.to_str()?.to_owned();
-        let refresh = refresh(&name, &std::fs::read_to_string(&path).ok()?);
-        Some((name, refresh))
-    })
-    .collect()
-}
-
-/// How often a device measures anew; no time for one that does not measure, or whose file is bad and told elsewhere.
-fn refresh(name: &str, text: &str) -> Duration {
-    let power = Profile::parse(name, text).ok().and_then(|profile| profile.power);
-    power.map_or(Duration::ZERO, |point| point.refresh)
 }
 
 fn stdout_is_terminal() -> bool {

@@ -44,10 +44,10 @@ fn known(site: &Path, watch: &Watch) -> Result<(Known, Option<Rejected>), u8> {
         Err(code) => code,
     };
     let last = watch.journal.as_deref().and_then(crate::run::last_good_site).ok_or(code)?;
-    eprintln!("{}: refused, see above: RUNNING ON THE LAST GOOD FILE of this journal", site.display());
     let name = site.display().to_string();
     let sha256 = std::fs::read(site).ok().map(|bytes| hex(&Sha256::digest(bytes)));
     let known = world::known_text(&format!("{name} (last good)"), last, site.parent())?;
+    eprintln!("{name}: refused, see above: RUNNING ON THE LAST GOOD FILE of this journal");
     Ok((known, Some(Rejected { name, sha256 })))
 }
 

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::check::{self, Judged};
 use super::{COULD_NOT, PROBLEMS, World, colour};
 use crate::devices::Profile;
+use crate::document::Problems;
 use crate::feeds::recorded;
 use crate::plant::{AtEnd, HallLoad, PriceLoad, PriceMix};
-use crate::site::{self, Site};
+use crate::site::Site;
 
 /// A site with the register map of each of its devices, in the order of [`Site::devices`].
 pub(super) struct Known {
@@ -31,65 +33,24 @@ pub(super) fn known(path: Option<&Path>) -> Result<Known, u8> {
     }
 }
 
-/// The same from the text of a file; register maps are looked for `beside` it first.
+/// The same from the text of a file; register maps are looked for `beside` it first. A site that cannot hold its own promise,
+/// or whose device files are not understood, is not run.
 pub(super) fn known_text(name: &str, text: String, beside: Option<&Path>) -> Result<Known, u8> {
-    let (site, places) = site::file::load_placed(name, &text).map_err(|problems| {
-        eprintln!("{}\n", problems.render(colour()));
+    let refused = |problems: &[Problems]| {
+        eprintln!("{}\n", check::render(problems, colour()));
         PROBLEMS
-    })?;
-    let mut known = Known { site, profiles: vec![], files: vec![] };
-    read_profiles(&mut known, beside)?;
-    promise(&known, name, &text, &places)?;
-    known.files.insert(0, ("site", name.to_owned(), text));
-    Ok(known)
-}
-
-/// A site that cannot hold its own promise is not run.
-fn promise(known: &Known, name: &str, text: &str, places: &site::file::Places) -> Result<(), u8> {
-    let refresh = refresh(&known.profiles);
-    let profiles: Vec<_> = known.profiles.iter().map(|profile| profile.name.as_str()).zip(refresh).collect();
-    let report = site::check::check(&known.site, &profiles, None);
-    if report.errors.is_empty() {
-        return Ok(());
-    }
-    eprintln!("{}\n", super::check::problems(name, text, places, &report).render(colour()));
-    Err(PROBLEMS)
+    };
+    let Judged { site, maps, problems, .. } =
+        check::judge(name, &text, beside, None).map_err(|problems| refused(&problems))?;
+    let profiles = maps.profiles(&site).filter(|_| problems.is_empty()).ok_or_else(|| refused(&problems))?;
+    let devices = maps.named.into_iter().map(|map| ("device", map.file, map.text));
+    let files = std::iter::once(("site", name.to_owned(), text)).chain(devices).collect();
+    Ok(Known { site, profiles, files })
 }
 
 fn refuse(message: String) -> u8 {
     eprintln!("{message}");
     COULD_NOT
-}
-
-/// The register map of each device: from `devices/` beside the site file where there is one, else as shipped.
-fn read_profiles(known: &mut Known, beside: Option<&Path>) -> Result<(), u8> {
-    let mut read: Vec<Arc<Profile>> = Vec::new();
-    for device in &known.site.devices {
-        if let Some(profile) = read.iter().find(|profile| profile.name == device.profile) {
-            known.profiles.push(Arc::clone(profile));
-            continue;
-        }
-        let (file, text) = profile_text(&device.profile, beside).ok_or_else(|| {
-            refuse(format!(
-                "device `{}`: there is no register map `{}`; write it as devices/{}.toml beside the site file",
-                device.name, device.profile, device.profile
-            ))
-        })?;
-        let profile = Profile::parse(&file, &text).map_err(|problems| {
-            eprintln!("{}\n", problems.render(colour()));
-            PROBLEMS
-        })?;
-        known.files.push(("device", file, text));
-        read.push(Arc::new(profile));
-        known.profiles.extend(read.last().cloned());
-    }
-    Ok(())
-}
-
-fn profile_text(name: &str, beside: Option<&Path>) -> Option<(String, String)> {
-    let file = beside.map(|folder| folder.join("devices").join(format!("{name}.toml")));
-    let read = file.and_then(|file| Some((file.display().to_string(), std::fs::read_to_string(&file).ok()?)));
-    read.or_else(|| Profile::builtin(name).map(|text| (format!("sites/devices/{name}.toml"), text.to_owned())))
 }
 
 /// How long a training run starts up in a show; the measured one took five minutes.

@@ -76,7 +76,8 @@ pub(super) fn walk(dir: &Path, visit: &mut dyn FnMut(&Line<'_>) -> ControlFlow<(
     Ok(())
 }
 
-fn walk_segment(
+/// The same for one segment; `next` is the first record of the one after it.
+pub(super) fn walk_segment(
     segment: &Segment,
     next: Option<u64>,
     visit: &mut dyn FnMut(&Line<'_>) -> ControlFlow<()>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::Ordered;
 use crate::decide::{Margin, Memory, Remembered};
-use crate::journal::{Beginning, Boot, Journal, Keeper, Opened, Store, store};
+use crate::journal::{Beginning, Boot, Journal, Keeper, Opened, Store, last_orders, store};
 use crate::site::Site;
 use crate::snapshot::Orders;
 use crate::time::{Clock, Mono, Wall};
@@ -54,10 +54,11 @@ enum Before {
 }
 
 impl Before {
-    fn of(store: Option<&Store>, is_bad: bool) -> Self {
+    /// `is_new`: neither a bad store nor a journal says that there was one.
+    fn of(store: Option<&Store>, is_new: bool) -> Self {
         match store.map(|store| store.get::<bool>(store::ENDED)) {
             Some(Ok(Some(true))) => Self::Ended,
-            Some(Ok(None)) if !is_bad => Self::None,
+            Some(Ok(None)) if is_new => Self::None,
             _ => Self::Crashed,
         }
     }
@@ -87,9 +88,11 @@ pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path) -> Result
     let mut remarks = Vec::new();
     let store = open_store(&folder.join("state"), &mut remarks);
     let (mut memory, start) = recall(site, store.as_ref());
-    let before = Before::of(store.as_ref(), !remarks.is_empty());
+    // Before the journal is opened, which may set it aside.
+    let journaled = last_orders(folder);
+    let before = Before::of(store.as_ref(), remarks.is_empty() && journaled == Ok(None));
     memory.groups.iter_mut().for_each(|group| group.unwatched = before == Before::Crashed);
-    let orders = standing_orders(store.as_ref(), &mut remarks);
+    let orders = standing_orders(store.as_ref(), journaled, &mut remarks);
     let clock = Clock::start_at(start);
     let mut journal =
         Journal::open(folder, &format!("{}.ballast/journal", site.name), clock).map_err(|error| error.to_string())?;
@@ -107,6 +110,7 @@ pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path) -> Result
         let _ = journal.note(now.wall, "orders", None, &Ordered { orders: &orders, actor: Actor::Restart });
     }
     let keeping = Keeping::start(store, files, &mut remarks);
+    keeping.ordered(&orders);
     Ok(Begun { journal, folder: folder.to_owned(), memory, orders, clock, keeping, remarks })
 }
 
@@ -120,7 +124,7 @@ fn open_store(path: &Path, remarks: &mut Vec<String>) -> Option<Store> {
         Ok((store, Opened::Whole)) => Some(store),
         Ok((store, Opened::SetAside { to, why })) => {
             remarks.push(format!(
-                "state store was bad ({why}) and lies in {} now; dwell and margins are learnt anew",
+                "state store was bad ({why}) and lies in {} now; orders come from the journal, dwell and margins anew",
                 to.display()
             ));
             Some(store)
@@ -132,17 +136,24 @@ fn open_store(path: &Path, remarks: &mut Vec<String>) -> Option<Store> {
     }
 }
 
-/// What the operator ordered lasts until it is taken back, whoever ended in between. An order that cannot be read is not known
-/// to be none: it counts as e-stop.
-fn standing_orders(store: Option<&Store>, remarks: &mut Vec<String>) -> Orders {
-    let Some(store) = store else { return Orders::default() };
-    let orders = match store.get::<Orders>(store::ORDERS) {
-        Ok(orders) => Orders { drain: false, ..orders.unwrap_or_default() },
-        Err(error) => {
-            remarks.push(format!("the operator's orders cannot be read: {error}; e-stop holds until it is released"));
-            return Orders { e_stop: true, ..Orders::default() };
-        }
+/// What the operator ordered lasts until it is taken back, whoever ended in between, and whatever became of the store: the
+/// journal knows it too. Where both do the stricter counts, as a release that is not on the disk is not in force. Orders that
+/// cannot be read are not known to be none: they count as e-stop.
+fn standing_orders(
+    store: Option<&Store>,
+    journaled: Result<Option<Orders>, String>,
+    remarks: &mut Vec<String>,
+) -> Orders {
+    let stored = store.map_or(Ok(None), |store| store.get::<Orders>(store::ORDERS)).map_err(|error| error.to_string());
+    let known = match (stored, journaled) {
+        (Ok(stored), Ok(journaled)) => Ok(stricter(stored.unwrap_or_default(), journaled.unwrap_or_default())),
+        (Ok(Some(orders)), Err(_)) | (Err(_), Ok(Some(orders))) => Ok(Orders { drain: false, ..orders }),
+        (Err(why), _) | (Ok(None), Err(why)) => Err(why),
     };
+    let orders = known.unwrap_or_else(|why| {
+        remarks.push(format!("the operator's orders cannot be read: {why}; e-stop holds until it is released"));
+        Orders { e_stop: true, ..Orders::default() }
+    });
     if orders.e_stop {
         remarks.push("e-stop is still pressed from the run before: release it on the page or with Shift+E".into());
     }
@@ -151,6 +162,12 @@ fn standing_orders(store: Option<&Store>, remarks: &mut Vec<String>) -> Orders {
             .push(format!("import is still capped at {cap} from the run before: lift it on the page or with Shift+C"));
     }
     orders
+}
+
+/// Whichever of both lets less run. A controller that was ending is not ending any more.
+fn stricter(one: Orders, other: Orders) -> Orders {
+    let cap = [one.cap, other.cap].into_iter().flatten().min();
+    Orders { e_stop: one.e_stop || other.e_stop, drain: false, cap }
 }
 
 /// The memory of the run before. Without one, all dwell has passed; with one that cannot be read, none has.

@@ -37,6 +37,8 @@ pub(super) struct Seen<'a> {
 pub(super) struct Panel {
     note: String,
     demo: bool,
+    /// A reading of the house older than this is not shown.
+    house_lasts: Duration,
     fleet: Power,
     events: VecDeque<EventView>,
     missed_at: Vec<(Stage, u64)>,
@@ -78,9 +80,9 @@ impl Ramp {
 }
 
 impl Panel {
-    pub(super) fn new(site: &Site, note: String, demo: bool) -> Self {
+    pub(super) fn new(site: &Site, house_lasts: Duration, note: String, demo: bool) -> Self {
         let fleet = site.groups.iter().map(crate::site::Group::nameplate).sum();
-        Self { note, demo, fleet, events: VecDeque::new(), missed_at: vec![], ramp: None }
+        Self { note, demo, house_lasts, fleet, events: VecDeque::new(), missed_at: vec![], ramp: None }
     }
 
     /// Takes in what the plan tells.
@@ -137,7 +139,7 @@ impl Panel {
             reading.known().filter(|(_, at)| snapshot.now.mono.since(*at) <= age).map(|(power, _)| power.watts())
         };
         let (poi, hall) = (young(snapshot.poi, site.ages.meter), young(snapshot.hall, site.ages.meter));
-        let house_seen = young(snapshot.house, site.ages.device);
+        let house_seen = young(snapshot.house, self.house_lasts);
         let house = house_seen.map_or(site.house.nameplate, Power::from_watts);
         let limit = site.poi.import_limit;
         let orders = snapshot.orders;
@@ -263,7 +265,7 @@ mod tests {
     fn a_ramp_is_one_line_that_grows_until_something_else_happens() {
         let site =
             load("demo.toml", include_str!("../../sites/demo.toml")).unwrap_or_else(|problems| panic!("{problems}"));
-        let mut panel = Panel::new(&site, String::new(), false);
+        let mut panel = Panel::new(&site, Duration::ZERO, String::new(), false);
         let shed = |cause| Event::Shed { cause, power_w: Power::from_kilowatts(10), groups: 1 };
         let mut at = |ms: i64, event| {
             let plan = Plan { events: vec![event], ..Plan::default() };

@@ -186,9 +186,16 @@ pub(super) fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire
         let waker = Arc::clone(waker);
         let fresh: Option<Arc<dyn Fn() + Send + Sync>> =
             if ix == wakes { Some(Arc::new(move || waker.wake(clock.mono()))) } else { None };
-        Wire::spawn(&setup.runtime, Arc::clone(profile), device, outlets(ix), clock, fresh)
+        Wire::spawn(&setup.runtime, Arc::clone(profile), device, site.ages.device, outlets(ix), clock, fresh)
     };
     site.devices.iter().zip(&setup.profiles).enumerate().map(spawn).collect()
+}
+
+/// As long as its meter may be quiet, and as old as the value was that the meter showed last.
+pub(super) fn house_lasts(setup: &Setup) -> Duration {
+    let profile = setup.site.house.meter.and_then(|meter| setup.profiles.get(meter));
+    let refresh = profile.and_then(|profile| profile.power.as_ref()).map_or(Duration::ZERO, |power| power.refresh);
+    setup.site.ages.device.saturating_add(refresh)
 }
 
 fn meter(wires: &[Wire], device: Option<DeviceIx>) -> Reading {

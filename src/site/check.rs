@@ -102,8 +102,23 @@ struct Findings {
     warnings: Vec<Finding>,
 }
 
-/// A device file there is: its name, and how often such a device measures anew.
-pub type KnownProfile<'a> = (&'a str, Duration);
+/// A device file there is, as far as a site is judged by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownProfile<'a> {
+    /// Its name, without folder and ending.
+    pub name: &'a str,
+    /// What it says; nothing where it cannot be read. That is told where it is read.
+    pub says: Option<KnownDevice>,
+}
+
+/// What a device file says that a site is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownDevice {
+    /// How often it measures its power anew; nothing where it measures none.
+    pub refresh: Option<Duration>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
 
 /// Works out what the numbers of a site amount to. `known` are the device files there are; `hall_at` is a power of the hall to show the reserve for, beside half its nameplate and its nameplate: what it
 /// typically draws; three quarters where that is not known.
@@ -114,7 +129,9 @@ pub fn check(site: &Site, known: &[KnownProfile<'_>], hall_at: Option<Power>) ->
     let reaction = reaction::reaction(site, &mut found);
     let feeders = feeders(site, &mut found);
     devices::profiles(site, known, &mut found);
+    devices::unmeasured(site, known, &mut found);
     devices::polls(site, known, &mut found);
+    devices::silence(site, known, &mut found);
     devices::budgets(site, known, &mut found);
     let dead = dead::dead(site, &mut found);
     dead::stagger(site, &mut found);

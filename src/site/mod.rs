@@ -261,7 +261,8 @@ pub enum PriceLost {
 pub struct Ages {
     /// A meter reading older than this restores nothing and raises `meter.stale` or `ai.stale`.
     pub meter: Duration,
-    /// A device not heard for this long is silent.
+    /// A device not heard for this long is silent, and one that leaves requests unanswered for this long less its poll. A silent
+    /// one counts as drawing, and others are shed in its place.
     pub device: Duration,
     /// A price older than this is lost.
     pub price: Duration,

@@ -85,7 +85,7 @@ fn wire(at: usize, address: SocketAddr, clock: Clock, count: &Arc<Mutex<Count>>)
         poll: Duration::from_millis(1),
     };
     let fresh = move || count.lock().expect("nobody panics").fresh(at);
-    Wire::spawn(&Handle::current(), profile(), &device, 0, clock, Some(Arc::new(fresh)))
+    Wire::spawn(&Handle::current(), profile(), &device, Duration::from_secs(1), 0, clock, Some(Arc::new(fresh)))
 }
 
 fn profile() -> Arc<Profile> {

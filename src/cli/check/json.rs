@@ -5,19 +5,25 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Outcome;
+use crate::document::Problems;
 use crate::site::Guard;
 use crate::site::check::{Ends, Report, Reserve};
 
 pub(super) fn outcome(file: &str, outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Unreadable(why) => json!({ "file": file, "verdict": "unreadable", "message": why }),
-        Outcome::Broken(problems) => json!({ "file": file, "verdict": "broken", "problems": problems.json() }),
+        Outcome::Broken(problems) => json!({ "file": file, "verdict": "broken", "problems": all(problems) }),
         Outcome::Device(what) => json!({ "file": file, "verdict": "fine", "device": what }),
         Outcome::Fine(site) => json!({ "file": file, "verdict": "fine", "problems": [], "site": report(site) }),
         Outcome::Refused(site, problems) => {
-            json!({ "file": file, "verdict": "refused", "problems": problems.json(), "site": report(site) })
+            json!({ "file": file, "verdict": "refused", "problems": all(problems), "site": report(site) })
         }
     }
+}
+
+/// The problems of all files in one list: each names its own.
+fn all(problems: &[Problems]) -> Value {
+    problems.iter().map(Problems::json).filter_map(|file| file.as_array().cloned()).flatten().collect()
 }
 
 fn ms(time: Duration) -> f64 {
@@ -36,7 +42,8 @@ fn report(report: &Report) -> Value {
         json!({
             "groups": line.groups, "age_ms": ms(line.age), "period_ms": ms(line.period),
             "response_ms": ms(line.response), "total_ms": ms(line.total), "within_ms": ms(line.within),
-            "holds": line.holds(),
+            "holds": line.holds(), "proof_ms": ms(line.proof), "next_ms": ms(line.next), "lying_ms": ms(line.lying),
+            "holds_a_lie": line.holds_a_lie(),
         })
     });
     let warnings = report.warnings.iter();

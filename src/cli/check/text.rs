@@ -1,8 +1,9 @@
-//! The report as plain text for people, at most 100 columns wide.
+//! The report as plain text for people, at most [`COLUMNS`] wide.
 
 use std::fmt::Write;
 
-use super::Outcome;
+use super::{Outcome, render};
+use crate::document::Problems;
 use crate::site::Guard;
 use crate::site::check::{Dead, Ends, FeederLine, ReactionLine, Report, Reserve, Room};
 use crate::units::{Power, span};
@@ -10,7 +11,7 @@ use crate::units::{Power, span};
 pub(super) fn outcome(file: &str, outcome: &Outcome, color: bool) -> String {
     match outcome {
         Outcome::Unreadable(why) => format!("error: {why}\n"),
-        Outcome::Broken(problems) => format!("{}\n\n{file}: {}\n", problems.render(color), told(problems.all().len())),
+        Outcome::Broken(problems) => format!("{}\n\n{file}: {}\n", render(problems, color), told(problems)),
         Outcome::Device(what) => format!("{file}: {what}\n"),
         Outcome::Fine(site) => {
             let verdict = match site.warnings.len() {
@@ -21,15 +22,17 @@ pub(super) fn outcome(file: &str, outcome: &Outcome, color: bool) -> String {
             format!("{file}: site `{}` {verdict}\n{}", site.site, report(site))
         }
         Outcome::Refused(site, problems) => {
-            let verdict =
-                format!("{file}: site `{}` cannot hold its promise: {}", site.site, told(problems.all().len()));
-            format!("{verdict}\n{}\n{}\n\n{verdict}\n", report(site), problems.render(color))
+            let verdict = format!("{file}: site `{}` cannot hold its promise: {}", site.site, told(problems));
+            format!("{verdict}\n{}\n{}\n\n{verdict}\n", report(site), render(problems, color))
         }
     }
 }
 
-fn told(problems: usize) -> String {
-    if problems == 1 { "1 problem".into() } else { format!("{problems} problems") }
+fn told(problems: &[Problems]) -> String {
+    match problems.iter().map(|problems| problems.all().len()).sum() {
+        1 => "1 problem".into(),
+        many => format!("{many} problems"),
+    }
 }
 
 /// All tables of a site.
@@ -43,7 +46,8 @@ fn report(report: &Report) -> String {
     }
     dead(&mut text, &report.dead);
     for warning in &report.warnings {
-        line(&mut text, format!("\nwarning: {}\n  = help: {}", warning.message, warning.help));
+        line(&mut text, wrapped(&format!("\nwarning: {}", warning.message), "         "));
+        line(&mut text, wrapped(&format!("  = help: {}", warning.help), "          "));
     }
     text
 }
@@ -51,6 +55,25 @@ fn report(report: &Report) -> String {
 fn line(text: &mut String, add: impl AsRef<str>) {
     let trimmed: Vec<&str> = add.as_ref().split('\n').map(str::trim_end).collect();
     let _ = writeln!(text, "{}", trimmed.join("\n"));
+}
+
+/// The widest line.
+const COLUMNS: usize = 100;
+
+/// Words in lines no wider than the report; all but the first begin like this.
+fn wrapped(words: &str, indent: &str) -> String {
+    let mut lines = String::new();
+    let mut width = 0;
+    for word in words.split_inclusive(' ') {
+        let long = word.trim_end().chars().count();
+        if width > 0 && width + long > COLUMNS {
+            lines.push_str(&format!("\n{indent}"));
+            width = indent.len();
+        }
+        lines.push_str(word);
+        width += word.chars().count();
+    }
+    lines
 }
 
 fn sums(text: &mut String, report: &Report) {
@@ -91,16 +114,19 @@ fn reserve(text: &mut String, reserve: &Reserve) {
 fn reaction(text: &mut String, lines: &[ReactionLine]) {
     line(text, "\nReaction: from the oldest reading that is believed to the power being gone");
     let head = format!(
-        "{:>8}{:>10}{:>8}{:>12}{:>10}{:>10}{:>10}",
-        "groups", "reading", "tick", "response", "sum", "limit", "spare"
+        "{:>8}{:>10}{:>8}{:>12}{:>10}{:>10}{:>10}{:>10}{:>12}",
+        "groups", "reading", "tick", "response", "sum", "limit", "spare", "proof", "if it lies"
     );
     line(text, format!("  {head}"));
     for row in lines {
         let spare = if row.holds() { span(row.within - row.total) } else { "TOO SLOW".into() };
         let (age, period, response) = (span(row.age), span(row.period), span(row.response));
-        let (total, within) = (span(row.total), span(row.within));
-        line(text, format!("  {:>8}{age:>10}{period:>8}{response:>12}{total:>10}{within:>10}{spare:>10}", row.groups));
+        let (total, within, proof, lying) = (span(row.total), span(row.within), span(row.proof), span(row.lying));
+        let time =
+            format!("{age:>10}{period:>8}{response:>12}{total:>10}{within:>10}{spare:>10}{proof:>10}{lying:>12}");
+        line(text, format!("  {:>8}{time}", row.groups));
     }
+    line(text, "  if it lies: it answers and does not act, its proof is missed, and the next class acts for it");
 }
 
 fn feeders(text: &mut String, lines: &[FeederLine]) {

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use crate::document::Problems;
+use crate::site::check::{KnownDevice, KnownProfile};
 use crate::site::{CommsLoss, MAX_UNITS};
 use crate::snapshot::NoData;
 use crate::units::Power;
@@ -257,6 +258,12 @@ impl Profile {
     /// Every problem of the file at once, golden words that do not come out among them.
     pub fn parse(file_name: &str, text: &str) -> Result<Self, Problems> {
         file::parse(file_name, text)
+    }
+
+    /// What a site is judged by.
+    pub fn known(&self) -> KnownProfile<'_> {
+        let refresh = self.power.as_ref().map(|power| power.refresh);
+        KnownProfile { name: &self.name, says: Some(KnownDevice { refresh, timeout: self.connection.timeout }) }
     }
 
     /// The text of a file that ships with Ballast.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use self::slot::Slot;
+use self::slot::{Silence, Slot};
 use self::task::Task;
 use crate::devices::Profile;
 use crate::site::{self, MAX_UNITS};
@@ -27,9 +27,6 @@ pub use line::Fault;
 
 /// Called from the device's task after every new reading of its power. Must not block.
 pub type OnFresh = Arc<dyn Fn() + Send + Sync>;
-
-/// A device that was reached and has not answered for this long is silent; so is one after two timeouts in a row.
-pub const SILENT_AFTER: Duration = Duration::from_secs(1);
 
 /// The connection to one device. Dropping it is like not renewing its command any more: the task lets the command lapse,
 /// switches the outlets off and ends.
@@ -111,17 +108,21 @@ impl Seen {
 }
 
 impl Wire {
-    /// Starts the task for a device. `outlets` is how many of its outlets are switched; 0 for a meter.
+    /// Starts the task for a device. `outlets` is how many of its outlets are switched; 0 for a meter. A device that was reached
+    /// is silent when it is not heard for `silent_after`, at the latest: what goes on without an answer for that long less its
+    /// poll is not waited for any longer.
     pub fn spawn(
         runtime: &Handle,
         profile: Arc<Profile>,
         device: &site::Device,
+        silent_after: Duration,
         outlets: u32,
         clock: Clock,
         on_fresh: Option<OnFresh>,
     ) -> Self {
         let outlets = if profile.outlets.is_some() { outlets.min(MAX_UNITS) } else { 0 };
-        let slot = Arc::new(Slot::new(clock, profile.power.is_some()));
+        let silence = Silence { unheard: silent_after, unanswered: silent_after.saturating_sub(device.poll) };
+        let slot = Arc::new(Slot::new(clock, silence, profile.power.is_some()));
         let task = Task::new(Arc::clone(&slot), Arc::clone(&profile), device, outlets, clock, on_fresh);
         runtime.spawn(task.run());
         Self { slot, name: device.name.clone(), profile, outlets, clock }

@@ -9,12 +9,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::line::Fault;
-use super::{SILENT_AFTER, Seen, Trouble, WriteTimes};
+use super::{Seen, Trouble, WriteTimes};
 use crate::snapshot::{Link, NoData, Reading};
 use crate::time::{Clock, Mono};
 
-/// Timeouts in a row after which a device is silent.
-const SILENT_TIMEOUTS: u32 = 2;
 /// How long the task of a dropped handle still tries to switch the outlets of a silent device off.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(10);
 
@@ -23,6 +21,17 @@ pub(super) struct Slot {
     board: Mutex<Board>,
     woken: Notify,
     clock: Clock,
+    silence: Silence,
+}
+
+/// How long a device that was reached may be quiet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Silence {
+    /// Not heard for this long: silent, also where nothing was asked.
+    pub(super) unheard: Duration,
+    /// Requests for this long and no right answer: silent. Whoever does not answer a poll was heard with the one before, so no
+    /// device is waited for longer than above; one that does not answer a command is not given the time of a poll as well.
+    pub(super) unanswered: Duration,
 }
 
 #[derive(Default)]
@@ -49,9 +58,9 @@ struct Order {
 /// What the link is judged by.
 #[derive(Default)]
 struct Heard {
-    ever: bool,
+    /// When the newest request that was answered rightly began.
+    last: Option<Mono>,
     unanswered_since: Option<Mono>,
-    timeouts: u32,
 }
 
 /// A command that is to be written.
@@ -66,12 +75,12 @@ pub(super) struct Due {
 }
 
 impl Slot {
-    pub(super) fn new(clock: Clock, measures: bool) -> Self {
+    pub(super) fn new(clock: Clock, silence: Silence, measures: bool) -> Self {
         let mut board = Board::default();
         if !measures {
             board.seen.power = Reading::NoData(NoData::NoMeter);
         }
-        Self { board: Mutex::new(board), woken: Notify::new(), clock }
+        Self { board: Mutex::new(board), woken: Notify::new(), clock, silence }
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -82,7 +91,7 @@ impl Slot {
 
     pub(super) fn seen(&self, now: Mono) -> Seen {
         let board = self.board();
-        Seen { link: board.heard.link(now), ..board.seen }
+        Seen { link: board.heard.link(self.silence, now), ..board.seen }
     }
 
     pub(super) fn command(&self, on: u64, lapses: Mono) {
@@ -139,7 +148,7 @@ impl Slot {
     /// Number of the command in force, where the device has been silent so far.
     pub(super) fn while_silent(&self) -> Option<u64> {
         let board = self.board();
-        let silent = board.heard.link(self.clock.mono()) == Link::Silent;
+        let silent = board.heard.link(self.silence, self.clock.mono()) == Link::Silent;
         board.order.filter(|_| silent).map(|order| order.serial)
     }
 
@@ -199,7 +208,7 @@ impl Slot {
         let mut board = self.board();
         board.seen.counts.requests += 1;
         match outcome {
-            Ok(()) => board.heard = Heard { ever: true, ..Heard::default() },
+            Ok(()) => board.heard = Heard { last: Some(started), unanswered_since: None },
             Err(fault) => board.fault(fault, Some(address), started),
         }
     }
@@ -226,10 +235,7 @@ impl Board {
         self.heard.unanswered_since.get_or_insert(since);
         let counts = &mut self.seen.counts;
         match fault {
-            Fault::NoAnswer => {
-                counts.timeouts += 1;
-                self.heard.timeouts = self.heard.timeouts.saturating_add(1);
-            }
+            Fault::NoAnswer => counts.timeouts += 1,
             Fault::Refused(_) => counts.refused += 1,
             Fault::NotUnderstood => counts.not_understood += 1,
             Fault::NoConnection => counts.no_connection += 1,
@@ -242,12 +248,40 @@ impl Board {
 }
 
 impl Heard {
-    fn link(&self, now: Mono) -> Link {
-        let long = self.unanswered_since.is_some_and(|since| now.since(since) >= SILENT_AFTER);
-        match self.ever {
-            false => Link::New,
-            true if long || self.timeouts >= SILENT_TIMEOUTS => Link::Silent,
-            true => Link::Up,
-        }
+    fn link(&self, silence: Silence, now: Mono) -> Link {
+        let Some(last) = self.last else { return Link::New };
+        let unanswered = self.unanswered_since.is_some_and(|since| now.since(since) >= silence.unanswered);
+        if unanswered || now.since(last) >= silence.unheard { Link::Silent } else { Link::Up }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SILENCE: Silence = Silence { unheard: Duration::from_secs(2), unanswered: Duration::from_secs(1) };
+
+    fn link(last: Option<u64>, unanswered_since: Option<u64>, now: u64) -> Link {
+        let heard =
+            Heard { last: last.map(Mono::from_millis), unanswered_since: unanswered_since.map(Mono::from_millis) };
+        heard.link(SILENCE, Mono::from_millis(now))
+    }
+
+    #[test]
+    fn a_device_that_is_not_heard_for_its_age_is_silent_whether_it_was_asked_or_not() {
+        assert_eq!(link(Some(5_000), None, 6_999), Link::Up);
+        assert_eq!(link(Some(5_000), None, 7_000), Link::Silent);
+        assert_eq!(link(Some(5_000), Some(6_500), 7_000), Link::Silent);
+    }
+
+    #[test]
+    fn a_device_that_leaves_requests_without_an_answer_is_not_given_the_time_of_a_poll_as_well() {
+        assert_eq!(link(Some(5_000), Some(5_100), 6_099), Link::Up);
+        assert_eq!(link(Some(5_000), Some(5_100), 6_100), Link::Silent);
+    }
+
+    #[test]
+    fn a_device_that_was_never_heard_is_new_however_long_it_is_asked() {
+        assert_eq!(link(None, Some(0), 60_000), Link::New);
     }
 }

@@ -3,22 +3,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Finding, Findings, KnownProfile, spoken};
+use super::{Finding, Findings, KnownDevice, KnownProfile, spoken};
 use crate::document::nearest;
 use crate::site::file::Places;
-use crate::site::{DeviceIx, Site};
+use crate::site::{Device, DeviceIx, Site};
 use crate::units::span;
 
 /// How old a healthy reading of this device gets before the next one is read: the value was measured up to a refresh before
 /// the request, and the next request comes a poll later. Without a device file its poll alone.
 pub(super) fn age(device: Option<DeviceIx>, site: &Site, known: &[KnownProfile<'_>]) -> Duration {
     let Some(device) = device.and_then(|ix| site.devices.get(ix)) else { return Duration::ZERO };
-    let file = known.iter().find(|(name, _)| *name == device.profile);
-    device.poll.saturating_add(file.map_or(Duration::ZERO, |(_, refresh)| *refresh))
+    let refresh = says(device, known).and_then(|says| says.refresh);
+    device.poll.saturating_add(refresh.unwrap_or(Duration::ZERO))
+}
+
+/// What the file of this device says, where it is known.
+fn says(device: &Device, known: &[KnownProfile<'_>]) -> Option<KnownDevice> {
+    known.iter().find(|file| file.name == device.profile)?.says
 }
 
 pub(super) fn profiles(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
-    let known: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = known.iter().map(|file| file.name).collect();
     let mut unknown: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for device in site.devices.iter().filter(|device| !known.contains(&device.profile.as_str())) {
         unknown.entry(&device.profile).or_default().push(&device.name);
@@ -30,6 +35,21 @@ pub(super) fn profiles(site: &Site, known: &[KnownProfile<'_>], found: &mut Find
             None => format!("device files: {}", known.join(", ")),
         };
         let message = format!("there is no device file `{profile}` for {}", spoken(&names));
+        found.errors.push(Finding::new(format!("{}.profile", Places::device(first)), message, help));
+    }
+}
+
+/// What is switched off is proved off by its watts alone: a PDU that measures none could be told to, and never be believed.
+pub(super) fn unmeasured(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
+    let devices = site.groups.iter().flat_map(|group| &group.paths).filter_map(|path| site.devices.get(path.device));
+    let mut blind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for device in devices.filter(|device| says(device, known).is_some_and(|says| says.refresh.is_none())) {
+        blind.entry(&device.profile).or_default().push(&device.name);
+    }
+    for (profile, names) in blind {
+        let first = names.first().copied().unwrap_or_default();
+        let message = format!("{} can never be proved off: device file `{profile}` measures no power", spoken(&names));
+        let help = format!("add [power] to devices/{profile}.toml, or put a PDU there that measures");
         found.errors.push(Finding::new(format!("{}.profile", Places::device(first)), message, help));
     }
 }
@@ -60,12 +80,36 @@ pub(super) fn polls(site: &Site, known: &[KnownProfile<'_>], found: &mut Finding
             found.warnings.push(Finding::new(at, message, "one lost answer makes it stale: lower poll"));
         }
     }
-    let silent = site.ages.device;
-    if let Some(slow) = site.devices.iter().find(|device| device.poll > silent) {
-        let message =
-            format!("`{}` is read every {}, and is silent after {}", slow.name, span(slow.poll), span(silent));
-        let at = format!("{}.poll", Places::device(&slow.name));
-        found.errors.push(Finding::new(at, message, "it would be silent between any two readings: lower poll"));
+}
+
+/// A device that answers is never silent: not before a slow answer has come, and better not at one that was lost.
+pub(super) fn silence(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
+    let limit = site.ages.device;
+    let mut quick: BTreeMap<(bool, Duration, Duration), Vec<&str>> = BTreeMap::new();
+    for device in &site.devices {
+        let timeout = says(device, known).map_or(Duration::ZERO, |says| says.timeout);
+        let answered = device.poll.saturating_add(timeout);
+        if limit < answered.saturating_add(timeout) || limit <= answered {
+            quick.entry((limit > answered, device.poll, timeout)).or_default().push(&device.name);
+        }
+    }
+    for ((warns, poll, timeout), names) in quick {
+        let at = format!("{}.poll", Places::device(names.first().copied().unwrap_or_default()));
+        let is = if names.len() > 1 { "are" } else { "is" };
+        let message = format!(
+            "{} {is} read every {} and may take {} to answer, and {is} silent after {}",
+            spoken(&names),
+            span(poll),
+            span(timeout),
+            span(limit)
+        );
+        let needed = span(poll.saturating_add(timeout).saturating_add(timeout));
+        let repair = format!("raise ages.device to {needed}, or lower poll");
+        if warns {
+            found.warnings.push(Finding::new(at, message, format!("one lost answer makes it silent: {repair}")));
+        } else {
+            found.errors.push(Finding::new(at, message, format!("a slow answer makes it silent: {repair}")));
+        }
     }
 }
 

@@ -1,10 +1,11 @@
-//! Reaction time: from the oldest reading that is still believed to the power being gone, against the limit's own time.
+//! Reaction time: from the oldest reading that is still believed to the power being gone, against the limit's own time. And
+//! the same for a device that lies: it answers and does not act, which only its watts show, and others must act for it.
 
 use std::time::Duration;
 
 use super::{Finding, Findings, responses, spoken};
 use crate::site::file::Places;
-use crate::site::{Group, Site};
+use crate::site::{Group, Guard, Site};
 use crate::units::span;
 
 /// How fast the groups of one response answer.
@@ -22,6 +23,12 @@ pub struct ReactionLine {
     pub total: Duration,
     /// The time the limit leaves.
     pub within: Duration,
+    /// By when a device of theirs that answers and does not act is found out.
+    pub proof: Duration,
+    /// The response of those who then act for it: the next slower class; their own, where there is none.
+    pub next: Duration,
+    /// Reading, tick, proof and that response together.
+    pub lying: Duration,
 }
 
 impl ReactionLine {
@@ -29,24 +36,64 @@ impl ReactionLine {
     pub fn holds(&self) -> bool {
         self.total <= self.within
     }
+
+    /// Whether it is fast enough also where a device answers and does not act.
+    pub fn holds_a_lie(&self) -> bool {
+        self.lying <= self.within
+    }
 }
 
 pub(super) fn reaction(site: &Site, found: &mut Findings) -> Vec<ReactionLine> {
     let (age, period, within) = (site.ages.meter, site.tick.period, site.poi.within);
     let mut lines = Vec::new();
-    for response in responses(site) {
-        let groups: Vec<&Group> = site.groups.iter().filter(|group| group.response() == response).collect();
-        let total = age.saturating_add(period).saturating_add(response);
-        let line = ReactionLine { groups: groups.len(), age, period, response, total, within };
+    let all = responses(site);
+    for (at, response) in all.iter().copied().enumerate() {
+        let groups = of(site, response);
+        let decided = age.saturating_add(period);
+        let total = decided.saturating_add(response);
+        let next = all.get(at + 1).copied().unwrap_or(response);
+        let proof =
+            groups.iter().filter_map(|group| group.paths.first()).map(|path| path.proof).max().unwrap_or_default();
+        let lying = decided.saturating_add(proof).saturating_add(next);
+        let line = ReactionLine { groups: groups.len(), age, period, response, total, within, proof, next, lying };
         if !line.holds() {
             found.errors.push(too_slow(&line, &groups));
         }
         lines.push(line);
     }
+    found.warnings.extend(lied_to(site, &lines));
     for group in &site.groups {
         proofs(group, found);
     }
     lines
+}
+
+/// The groups with this response.
+fn of(site: &Site, response: Duration) -> Vec<&Group> {
+    site.groups.iter().filter(|group| group.response() == response).collect()
+}
+
+/// No error: a device that lies is a fault, and a guard is there for faults. Whoever signs the file should know it.
+fn lied_to(site: &Site, lines: &[ReactionLine]) -> Option<Finding> {
+    let worst = lines.iter().filter(|line| !line.holds_a_lie()).max_by_key(|line| line.lying)?;
+    let as_bad = lines.iter().filter(|line| line.lying == worst.lying).flat_map(|line| of(site, line.response));
+    let names: Vec<&str> = as_bad.map(|group| group.name.as_str()).collect();
+    let (lying, within) = (span(worst.lying), span(worst.within));
+    let lies = if names.len() > 1 { "lie" } else { "lies" };
+    let message = format!("if {} {lies}, others act within {lying}, and the limit allows {within}", spoken(&names));
+    let ReactionLine { age, period, proof, next, .. } = *worst;
+    let sum = [(age, "old reading"), (period, "tick"), (proof, "proof"), (next, "response of the next")];
+    let sum = sum.map(|(time, of)| format!("{} {of}", span(time))).join(" + ");
+    let repair = match worst.within.saturating_sub(age).saturating_sub(period).saturating_sub(next) {
+        Duration::ZERO => "no proof is short enough: a younger reading (ages.meter) or faster paths".to_owned(),
+        left => format!("a proof within {} would do, from PDUs that are read and measure that fast", span(left)),
+    };
+    let holds = match site.poi.guard {
+        Guard::Relay { .. } => "the relay at the POI is what holds",
+        Guard::Tolerance => "nothing holds but the limit's own tolerance",
+    };
+    let at = names.first().map(|name| format!("{}.proof", Places::device(name)));
+    Some(Finding::new(at.unwrap_or_default(), message, format!("{sum}: {repair}; until then {holds}")))
 }
 
 fn too_slow(line: &ReactionLine, groups: &[&Group]) -> Finding {

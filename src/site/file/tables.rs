@@ -10,7 +10,7 @@ use crate::units::{Power, Share, span};
 const TICK: Tick = Tick { period: Duration::from_millis(100), lapse: Duration::from_secs(2) };
 const FILL: Fill = Fill { window: Duration::from_secs(300), confidence: Share::from_ppm(999_000) };
 const AGES: Ages =
-    Ages { meter: Duration::from_millis(500), device: Duration::from_secs(3), price: Duration::from_secs(1_800) };
+    Ages { meter: Duration::from_millis(500), device: Duration::from_secs(2), price: Duration::from_secs(1_800) };
 const BUDGETS: Budgets = Budgets {
     sense: Duration::from_millis(200),
     decide: Duration::from_millis(5),
