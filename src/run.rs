@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::decide::{Memory, Standing, decide};
 use crate::devices::Profile;
 use crate::devices::wire::Wire;
 use crate::journal::{Journal, Summary};
@@ -28,6 +27,7 @@ use crate::web::{Action, Actor, Hub};
 
 mod again;
 mod asked;
+pub(crate) mod cycle;
 mod kept;
 mod panel;
 mod sight;
@@ -39,8 +39,8 @@ pub use kept::{Begun, begin, last_good_site};
 pub use stages::{Measured, Missed, Stage};
 
 use asked::{Acted, Ordered};
+use cycle::Cycle;
 use panel::Panel;
-use sight::Sight;
 use stages::Stages;
 use waker::Waker;
 
@@ -120,28 +120,21 @@ const REST: u32 = 10;
 const VIEW_EVERY: Duration = Duration::from_millis(200);
 /// How often what must be remembered is stored, where it changed.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
-/// How long after its ramp a drain may take to be proved before the loop ends all the same.
-const DRAIN_GRACE: Duration = Duration::from_secs(5);
 /// A wall clock that jumps less than this is read late, not set.
 const WALL_JITTER_US: i64 = 20_000;
 
 struct Loop {
-    standing: Standing,
-    memory: Memory,
-    orders: Orders,
+    cycle: Cycle,
     wires: Vec<Wire>,
-    sight: Sight,
     stages: Stages,
     panel: Panel,
     waker: Arc<Waker>,
     journal: Journal,
     kept: kept::Keeping,
-    tick: u64,
     offset_us: i64,
     late_ticks: u64,
     bound: BTreeMap<Cause, Duration>,
     began: Mono,
-    drain_until: Option<Mono>,
     before_drain: Option<Score>,
     clock: Clock,
     folder: PathBuf,
@@ -149,7 +142,6 @@ struct Loop {
     actions: Receiver<(Action, Actor)>,
     emulated: Option<Box<dyn Emulated>>,
     hub: Hub,
-    shadow: bool,
     ends: Option<Duration>,
     stop: Arc<AtomicBool>,
 }
@@ -161,22 +153,17 @@ impl Loop {
         let wires = sight::wires(&setup, &waker, clock);
         let now = clock.now();
         Self {
-            sight: Sight::new(&setup.site, now.mono),
             stages: Stages::new(setup.site.budgets.clone()),
             panel: Panel::new(&setup.site, sight::house_lasts(&setup), setup.note, setup.emulated.is_some()),
-            standing: Standing::new(setup.site),
-            memory: setup.begun.memory,
-            orders: setup.begun.orders,
+            cycle: Cycle::new(setup.site, setup.begun.memory, setup.begun.orders, now.mono, setup.shadow),
             wires,
             waker,
             journal: setup.begun.journal,
             kept: setup.begun.keeping,
-            tick: 0,
             offset_us: offset(now),
             late_ticks: 0,
             bound: BTreeMap::new(),
             began: now.mono,
-            drain_until: None,
             before_drain: None,
             clock,
             folder: setup.begun.folder,
@@ -184,22 +171,22 @@ impl Loop {
             actions: setup.actions,
             emulated: setup.emulated,
             hub: setup.hub,
-            shadow: setup.shadow,
             ends: setup.ends,
             stop: setup.stop,
         }
     }
 
     fn run(mut self) -> Ended {
-        let (period, rest) = (self.standing.site.tick.period, self.standing.site.tick.period / REST);
+        let period = self.cycle.standing.site.tick.period;
+        let rest = period / REST;
         let (mut last, mut viewed, mut kept) = (self.clock.mono(), Mono::START, Mono::START);
         loop {
             let woken = self.waker.wait(&self.clock, last.after(rest), last.after(period));
-            if woken.is_some() && !self.sight.is_news(&self.wires) && self.clock.mono().since(last) < period {
+            if woken.is_some() && !self.cycle.sight.is_news(&self.wires) && self.clock.mono().since(last) < period {
                 continue;
             }
             let now = self.now();
-            self.late_ticks += u64::from(self.tick > 0 && now.mono.since(last) > period * 2);
+            self.late_ticks += u64::from(self.cycle.tick > 0 && now.mono.since(last) > period * 2);
             let passed = now.mono.since(last);
             last = now.mono;
             self.hear(now);
@@ -211,9 +198,9 @@ impl Loop {
             }
             if now.mono.since(kept) >= KEEP_EVERY {
                 kept = now.mono;
-                self.kept.keep(&self.standing.site, &self.memory, now);
+                self.kept.keep(&self.cycle.standing.site, &self.cycle.memory, now);
             }
-            if self.is_over(now.mono, &plan) {
+            if self.cycle.is_over(now.mono, &plan) {
                 self.show(&snapshot, &plan);
                 return self.end(&plan);
             }
@@ -235,13 +222,13 @@ impl Loop {
     fn hear(&mut self, now: Now) {
         let over = self.ends.is_some_and(|ends| now.mono.since(self.began) >= ends);
         for (asked, by) in [(self.stop.load(Ordering::Relaxed), Actor::Signal), (over, Actor::Schedule)] {
-            self.order(now, Orders { drain: self.orders.drain || asked, ..self.orders }, by);
+            self.order(now, Orders { drain: self.cycle.orders.drain || asked, ..self.cycle.orders }, by);
         }
         while let Ok((action, by)) = self.actions.try_recv() {
             match action {
-                Action::Cap(cap) => self.order(now, Orders { cap, ..self.orders }, by),
-                Action::EStop(e_stop) => self.order(now, Orders { e_stop, ..self.orders }, by),
-                Action::Quit => self.order(now, Orders { drain: true, ..self.orders }, by),
+                Action::Cap(cap) => self.order(now, Orders { cap, ..self.cycle.orders }, by),
+                Action::EStop(e_stop) => self.order(now, Orders { e_stop, ..self.cycle.orders }, by),
+                Action::Quit => self.order(now, Orders { drain: true, ..self.cycle.orders }, by),
                 Action::HallJump | Action::UnplugMeter(_) | Action::UnplugPdu(_) => {
                     if let Some(emulated) = &mut self.emulated {
                         emulated.act(action);
@@ -250,72 +237,34 @@ impl Loop {
                 }
             }
         }
-        if self.orders.drain && self.drain_until.is_none() {
-            let ramp = self.standing.site.poi.ramp.time_for(self.told_power());
-            self.drain_until = Some(now.mono.after(ramp).after(DRAIN_GRACE));
+        if self.cycle.heed_drain(now.mono) {
             self.before_drain = self.emulated.as_ref().and_then(|emulated| emulated.score().1);
         }
     }
 
     /// Orders that differ from those in force: a record, and remembered over a restart.
     fn order(&mut self, now: Now, orders: Orders, actor: Actor) {
-        if orders != self.orders {
-            self.orders = orders;
+        if orders != self.cycle.orders {
+            self.cycle.orders = orders;
             self.kept.ordered(&orders);
             let _ = self.journal.note(now.wall, "orders", None, &Ordered { orders: &orders, actor });
         }
     }
 
-    fn told_power(&self) -> Power {
-        let groups = self.standing.site.groups.iter().zip(&self.memory.groups);
-        groups.map(|(group, memory)| group.power_of(memory.told.unwrap_or(0))).sum()
-    }
-
     /// One tick: look, decide, command, record, measure.
     fn decide(&mut self, now: Now, sample: Mono) -> (Snapshot, Plan) {
-        self.tick += 1;
         let price = (self.prices)(now.mono).map(|price| PriceSeen { price, at: now.mono });
-        let known = Snapshot {
-            tick: self.tick,
-            now,
-            price,
-            orders: self.orders,
-            durable: self.journal.durable(),
-            ..Snapshot::default()
-        };
-        let lowering: Vec<bool> = self.memory.groups.iter().map(|group| group.lowering.is_some()).collect();
-        let snapshot = self.sight.look(&self.wires, &lowering, known);
+        let lowering = self.cycle.lowering();
+        let known = Snapshot { now, price, durable: self.journal.durable(), ..Snapshot::default() };
+        let snapshot = self.cycle.look(&self.wires, known);
         let before = self.clock.mono();
-        let (plan, memory) = decide(&self.standing, std::mem::take(&mut self.memory), &snapshot);
-        self.memory = memory;
+        let plan = self.cycle.decide(&snapshot);
         let decided = self.clock.mono();
-        let changed = self.command(&plan);
-        let _ = self.journal.tick(&snapshot, &plan, || serde_json::to_string(&self.memory).unwrap_or_default());
-        self.panel.events(&plan, &self.standing.site, now.wall);
+        let changed = self.cycle.command(&plan, &mut self.wires);
+        let _ = self.journal.tick(&snapshot, &plan, || self.cycle.memory_json());
+        self.panel.events(&plan, &self.cycle.standing.site, now.wall);
         self.measure(&snapshot, decided.since(before), sample, &lowering, changed);
         (snapshot, plan)
-    }
-
-    /// Hands each connection its command; says which groups were told something new.
-    fn command(&mut self, plan: &Plan) -> Vec<usize> {
-        let mut changed = Vec::new();
-        for (ix, command) in plan.commands.iter().enumerate() {
-            let adopted = self.memory.groups.get(ix).is_some_and(|group| group.told.is_some());
-            let wire = self.standing.site.groups.get(ix).and_then(|group| group.paths.first());
-            let Some(wire) = wire.and_then(|path| self.wires.get(path.device)).filter(|_| adopted && !self.shadow)
-            else {
-                continue;
-            };
-            match self.sight.tell(ix, command.on) {
-                sight::Tell::Found => wire.adopt(command.on, command.lapses),
-                sight::Tell::Same => wire.command(command.on, command.lapses),
-                sight::Tell::New => {
-                    wire.command(command.on, command.lapses);
-                    changed.push(ix);
-                }
-            }
-        }
-        changed
     }
 
     fn measure(&mut self, snapshot: &Snapshot, took: Duration, sample: Mono, lowering: &[bool], changed: Vec<usize>) {
@@ -324,15 +273,16 @@ impl Loop {
         if let Some((_, at)) = snapshot.hall.known().or(snapshot.poi.known()) {
             // A lost meter is an event of its own: its growing age says nothing about the loop.
             let age = now.mono.since(at);
-            missed
-                .extend((age <= self.standing.site.ages.meter).then(|| self.stages.take(Stage::Sense, age)).flatten());
+            missed.extend(
+                (age <= self.cycle.standing.site.ages.meter).then(|| self.stages.take(Stage::Sense, age)).flatten(),
+            );
         }
         missed.extend(self.stages.take(Stage::Decide, took));
-        self.sight.told(sample, now.mono, changed);
-        let proved = |ix: usize| self.memory.groups.get(ix).is_some_and(|group| group.lowering.is_none());
+        self.cycle.sight.told(sample, now.mono, changed);
+        let proved = |ix: usize| self.cycle.memory.groups.get(ix).is_some_and(|group| group.lowering.is_none());
         let proved: Vec<usize> =
             lowering.iter().enumerate().filter(|(ix, was)| **was && proved(*ix)).map(|(ix, _)| ix).collect();
-        for (stage, took) in self.sight.timed(now.mono, &proved) {
+        for (stage, took) in self.cycle.sight.timed(now.mono, &proved) {
             missed.extend(self.stages.take(stage, took));
         }
         for missed in missed {
@@ -348,26 +298,25 @@ impl Loop {
             None => (None, crate::web::Faults::default()),
         };
         let health = self.journal.health();
-        let seen =
-            panel::Seen { snapshot, plan, memory: &self.memory, stages: self.stages.measured(), score, faults, health };
-        let view = self.panel.view(&self.standing, seen);
+        let seen = panel::Seen {
+            snapshot,
+            plan,
+            memory: &self.cycle.memory,
+            stages: self.stages.measured(),
+            score,
+            faults,
+            health,
+        };
+        let view = self.panel.view(&self.cycle.standing, seen);
         self.hub.publish(view);
-    }
-
-    /// Over when everything is off and proved, or cannot be proved in time.
-    fn is_over(&self, now: Mono, plan: &Plan) -> bool {
-        self.drain_until.is_some_and(|until| {
-            let off = plan.commands.iter().all(|command| command.on == 0) && plan.counted == Power::ZERO;
-            off || now > until || self.shadow
-        })
     }
 
     fn end(mut self, plan: &Plan) -> Ended {
         let now = self.now();
-        self.kept.keep(&self.standing.site, &self.memory, now);
+        self.kept.keep(&self.cycle.standing.site, &self.cycle.memory, now);
         self.kept.close();
         Ended {
-            ticks: self.tick,
+            ticks: self.cycle.tick,
             stages: self.stages.measured(),
             journal: self.journal.close(now.wall),
             folder: self.folder,

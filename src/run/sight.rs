@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Setup;
+use super::cycle::Connections;
 use super::stages::Stage;
 use super::waker::Waker;
 use crate::devices::Profile;
@@ -42,7 +43,7 @@ struct Told {
 }
 
 /// The picture, as it was last entered.
-pub(super) struct Sight {
+pub(crate) struct Sight {
     poi: DeviceIx,
     hall: Option<DeviceIx>,
     house: Option<DeviceIx>,
@@ -86,10 +87,10 @@ impl Sight {
     }
 
     /// Looks at every connection once and puts what it saw beside what is `known` of the tick already.
-    pub(super) fn look(&mut self, wires: &[Wire], lowering: &[bool], known: Snapshot) -> Snapshot {
+    pub(super) fn look(&mut self, wires: &impl Connections, lowering: &[bool], known: Snapshot) -> Snapshot {
         for (ix, (device, _)) in self.groups.iter().enumerate() {
-            if let (Some(wire), Some(seen)) = (wires.get(*device), self.seen.get_mut(ix)) {
-                *seen = wire.seen();
+            if let (Some(fresh), Some(seen)) = (wires.seen(*device), self.seen.get_mut(ix)) {
+                *seen = fresh;
             }
         }
         let (poi, hall, house) = (meter(wires, Some(self.poi)), meter(wires, self.hall), meter(wires, self.house));
@@ -101,7 +102,7 @@ impl Sight {
 
     /// Whether the meter that wakes the loop shows another value than in the last picture. A meter is read more often than it
     /// refreshes, so that a new value is seen soon; the same value again is no reason to decide again before the period.
-    pub(super) fn is_news(&mut self, wires: &[Wire]) -> bool {
+    pub(super) fn is_news(&mut self, wires: &impl Connections) -> bool {
         let now = meter(wires, Some(self.hall.unwrap_or(self.poi))).known().map(|(power, _)| power);
         std::mem::replace(&mut self.news, now) != now
     }
@@ -198,11 +199,8 @@ pub(super) fn house_lasts(setup: &Setup) -> Duration {
     setup.site.ages.device.saturating_add(refresh)
 }
 
-fn meter(wires: &[Wire], device: Option<DeviceIx>) -> Reading {
-    match device.and_then(|device| wires.get(device)) {
-        None => Reading::NoData(NoData::NoMeter),
-        Some(wire) => wire.seen().power,
-    }
+fn meter(wires: &impl Connections, device: Option<DeviceIx>) -> Reading {
+    device.and_then(|device| wires.seen(device)).map_or(Reading::NoData(NoData::NoMeter), |seen| seen.power)
 }
 
 /// Whether every meter that there is was read.

@@ -1,0 +1,131 @@
+//! One turn of the loop without its clock, its threads and its sockets: look, decide, command. `run` turns it in real time on
+//! real connections, `simulate` in virtual time on simulated ones; what it does is the same.
+
+use std::time::Duration;
+
+use super::sight::{Sight, Tell};
+use crate::decide::{Memory, Standing, decide};
+use crate::devices::wire::{Seen, Wire};
+use crate::plan::Plan;
+use crate::site::{DeviceIx, Site};
+use crate::snapshot::{Orders, Snapshot};
+use crate::time::Mono;
+use crate::units::Power;
+
+/// How long after its ramp a drain may take to be proved before the loop ends all the same.
+const DRAIN_GRACE: Duration = Duration::from_secs(5);
+
+/// The connections to a site's devices.
+pub(crate) trait Connections {
+    /// What was seen of a device so far; nothing where there is no such device.
+    fn seen(&self, device: DeviceIx) -> Option<Seen>;
+    /// As [`Wire::command`].
+    fn command(&mut self, device: DeviceIx, on: u64, lapses: Mono);
+    /// As [`Wire::adopt`].
+    fn adopt(&mut self, device: DeviceIx, on: u64, lapses: Mono);
+}
+
+impl Connections for Vec<Wire> {
+    fn seen(&self, device: DeviceIx) -> Option<Seen> {
+        self.get(device).map(Wire::seen)
+    }
+
+    fn command(&mut self, device: DeviceIx, on: u64, lapses: Mono) {
+        if let Some(wire) = self.get(device) {
+            wire.command(on, lapses);
+        }
+    }
+
+    fn adopt(&mut self, device: DeviceIx, on: u64, lapses: Mono) {
+        if let Some(wire) = self.get(device) {
+            wire.adopt(on, lapses);
+        }
+    }
+}
+
+/// What one turn hands to the next.
+pub(crate) struct Cycle {
+    pub(crate) standing: Standing,
+    pub(crate) memory: Memory,
+    pub(crate) orders: Orders,
+    pub(crate) sight: Sight,
+    /// Number of the newest tick.
+    pub(crate) tick: u64,
+    /// Decide, but command nothing.
+    shadow: bool,
+    drain_until: Option<Mono>,
+}
+
+impl Cycle {
+    pub(crate) fn new(site: Site, memory: Memory, orders: Orders, now: Mono, shadow: bool) -> Self {
+        let sight = Sight::new(&site, now);
+        Self { standing: Standing::new(site), memory, orders, sight, tick: 0, shadow, drain_until: None }
+    }
+
+    /// One consistent picture of everything; `known` is what of it does not come from a connection.
+    pub(crate) fn look(&mut self, connections: &impl Connections, known: Snapshot) -> Snapshot {
+        self.tick += 1;
+        let lowering = self.lowering();
+        let known = Snapshot { tick: self.tick, orders: self.orders, ..known };
+        self.sight.look(connections, &lowering, known)
+    }
+
+    /// Which groups have a lower command pending.
+    pub(crate) fn lowering(&self) -> Vec<bool> {
+        self.memory.groups.iter().map(|group| group.lowering.is_some()).collect()
+    }
+
+    /// Decides on a picture.
+    pub(crate) fn decide(&mut self, snapshot: &Snapshot) -> Plan {
+        let (plan, memory) = decide(&self.standing, std::mem::take(&mut self.memory), snapshot);
+        self.memory = memory;
+        plan
+    }
+
+    /// Hands each connection its command; says which groups were told something new.
+    pub(crate) fn command(&mut self, plan: &Plan, connections: &mut impl Connections) -> Vec<usize> {
+        let mut changed = Vec::new();
+        for (ix, command) in plan.commands.iter().enumerate() {
+            let adopted = self.memory.groups.get(ix).is_some_and(|group| group.told.is_some());
+            let path = self.standing.site.groups.get(ix).and_then(|group| group.paths.first());
+            let Some(path) = path.filter(|_| adopted && !self.shadow) else { continue };
+            match self.sight.tell(ix, command.on) {
+                Tell::Found => connections.adopt(path.device, command.on, command.lapses),
+                Tell::Same => connections.command(path.device, command.on, command.lapses),
+                Tell::New => {
+                    connections.command(path.device, command.on, command.lapses);
+                    changed.push(ix);
+                }
+            }
+        }
+        changed
+    }
+
+    /// The memory as it stands in a keyframe.
+    pub(crate) fn memory_json(&self) -> String {
+        serde_json::to_string(&self.memory).unwrap_or_default()
+    }
+
+    /// Starts the end where it is ordered; says whether that was now.
+    pub(crate) fn heed_drain(&mut self, now: Mono) -> bool {
+        let starts = self.orders.drain && self.drain_until.is_none();
+        if starts {
+            let ramp = self.standing.site.poi.ramp.time_for(self.told_power());
+            self.drain_until = Some(now.after(ramp).after(DRAIN_GRACE));
+        }
+        starts
+    }
+
+    /// Over when everything is off and proved, or cannot be proved in time.
+    pub(crate) fn is_over(&self, now: Mono, plan: &Plan) -> bool {
+        self.drain_until.is_some_and(|until| {
+            let off = plan.commands.iter().all(|command| command.on == 0) && plan.counted == Power::ZERO;
+            off || now > until || self.shadow
+        })
+    }
+
+    fn told_power(&self) -> Power {
+        let groups = self.standing.groups.iter().zip(&self.memory.groups);
+        groups.map(|(fixed, memory)| fixed.power_of(memory.told.unwrap_or(0))).sum()
+    }
+}
