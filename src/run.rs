@@ -30,6 +30,7 @@ mod asked;
 pub(crate) mod cycle;
 mod kept;
 mod panel;
+pub(crate) mod past;
 mod sight;
 mod stages;
 mod waker;

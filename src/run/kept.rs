@@ -2,20 +2,17 @@
 //! file, the operator's orders. Opened before the loop starts, written off it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::asked::Ordered;
+use super::past::{Past, stricter};
 use crate::decide::{Margin, Memory, Remembered};
 use crate::journal::{Beginning, Boot, Journal, Keeper, Opened, Store, last_orders, store};
 use crate::site::Site;
 use crate::snapshot::Orders;
 use crate::time::{Clock, Mono, Wall};
 use crate::web::Actor;
-
-/// A clock without a past starts here: whatever happened before the first run, dwell from it has passed.
-const NO_PAST: Mono = Mono::from_millis(3_600_000);
 
 /// Everything that stands when the loop starts.
 pub struct Begun {
@@ -87,11 +84,10 @@ pub struct Keeping {
 pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path) -> Result<Begun, String> {
     let mut remarks = Vec::new();
     let store = open_store(&folder.join("state"), &mut remarks);
-    let (mut memory, start) = recall(site, store.as_ref());
     // Before the journal is opened, which may set it aside.
     let journaled = last_orders(folder);
     let before = Before::of(store.as_ref(), remarks.is_empty() && journaled == Ok(None));
-    memory.groups.iter_mut().for_each(|group| group.unwatched = before == Before::Crashed);
+    let (memory, start) = past(store.as_ref()).memory(site, before == Before::Crashed);
     let orders = standing_orders(store.as_ref(), journaled, &mut remarks);
     let clock = Clock::start_at(start);
     let mut journal =
@@ -164,24 +160,17 @@ fn standing_orders(
     orders
 }
 
-/// Whichever of both lets less run. A controller that was ending is not ending any more.
-fn stricter(one: Orders, other: Orders) -> Orders {
-    let cap = [one.cap, other.cap].into_iter().flatten().min();
-    Orders { e_stop: one.e_stop || other.e_stop, drain: false, cap }
-}
-
-/// The memory of the run before. Without one, all dwell has passed; with one that cannot be read, none has.
-fn recall(site: &Site, store: Option<&Store>) -> (Memory, Mono) {
-    let Some(store) = store else { return (Memory::new(site), Mono::START) };
+/// What is known of the run before. Without a store that can be read, nothing is.
+fn past(store: Option<&Store>) -> Past {
+    let Some(store) = store else { return Past::Unknown };
     let margin = store.get(store::MARGINS).ok().flatten().unwrap_or_default();
     match store.get::<Dwell>(store::DWELL) {
         Ok(Some(dwell)) => {
             let down = Clock::start().now().wall.since(Wall::from_micros(dwell.wall_us));
-            let kept = Remembered { margin, dwell_ms: dwell.units };
-            Memory::recall(site, &kept, Mono::START, down.min(Duration::from_secs(86_400)))
+            Past::Known(Remembered { margin, dwell_ms: dwell.units }, down)
         }
-        Ok(None) => (Memory { margin, ..Memory::new(site) }, NO_PAST),
-        Err(_) => (Memory::new(site), Mono::START),
+        Ok(None) => Past::None(margin),
+        Err(_) => Past::Unknown,
     }
 }
 
