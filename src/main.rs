@@ -161,6 +161,15 @@ struct Simulate {
     /// What is not scored at the start
     #[arg(long, value_name = "TIME", value_parser = span, default_value = "60s")]
     start_up: Duration,
+    /// Faults in every run: these seeds, as in `1..201`, the last not included
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    seeds: Option<std::ops::Range<u64>>,
+    /// How many hours each seed runs, in virtual time
+    #[arg(long, default_value_t = 1, requires = "seeds")]
+    hours: u32,
+    /// Which faults: `all`, `none`, or names with commas between
+    #[arg(long, value_name = "NAMES", default_value = "all", requires = "seeds")]
+    faults: String,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -234,6 +243,9 @@ fn main() -> ExitCode {
         Verb::Run(run) => cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), run.shadow),
         Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, world(emulate.hall, None), emulate.span),
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
+        Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, json, .. }) => {
+            cli::simulate::swarm::run(&site, &cli::simulate::swarm::Asked { seeds, hours, faults, json })
+        }
         Verb::Simulate(it) => {
             cli::simulate::run(&it.site, world(it.hall, Some(it.prices)), it.span, it.start_up, it.json)
         }
@@ -242,4 +254,10 @@ fn main() -> ExitCode {
         Verb::Audit(Audit { verb: AuditVerb::Verify(verify) }) => cli::audit::run(&verify.journal, verify.json),
     };
     ExitCode::from(code)
+}
+
+/// `A..B`, the last not included.
+fn seeds(text: &str) -> Result<std::ops::Range<u64>, String> {
+    let parsed = text.split_once("..").and_then(|(from, to)| Some(from.trim().parse().ok()?..to.trim().parse().ok()?));
+    parsed.filter(|seeds| seeds.start < seeds.end).ok_or_else(|| "give two numbers as in `1..201`".to_owned())
 }

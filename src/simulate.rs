@@ -3,6 +3,14 @@
 //! The plant is seen as the wire would show it: meters with their own refresh and error, outlets and watts of a PDU a moment
 //! late. What the decision tells the groups is switched in the plant, and the score is taken from the plant's truth.
 
+pub mod episode;
+pub mod fault;
+mod host;
+mod link;
+pub mod oracle;
+pub mod swarm;
+mod world;
+
 use std::time::Duration;
 
 use crate::decide::{Memory, Standing, decide};

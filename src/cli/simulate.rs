@@ -1,5 +1,7 @@
 //! `ballast simulate`: a site in virtual time, and what it absorbed beside two honest baselines.
 
+pub mod swarm;
+
 use std::path::Path;
 use std::time::Duration;
 

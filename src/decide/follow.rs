@@ -120,8 +120,11 @@ impl Following<'_> {
     /// having fallen by all that it was told to. What it drew beyond what it was told before, it may draw still.
     fn lowering(&self, memory: &mut GroupMemory, told: u64, since: Mono, events: &mut Vec<Event>) {
         let target = self.fixed.power_of(told);
-        let measured =
-            self.seen.power.known().filter(|(_, at)| self.obeyed(told, since).is_some_and(|obeyed| *at >= obeyed));
+        let obeyed = self.obeyed(told, since);
+        if let Some(obeyed) = obeyed {
+            Self::went_off(memory, told, since, obeyed);
+        }
+        let measured = self.seen.power.known().filter(|(_, at)| obeyed.is_some_and(|obeyed| *at >= obeyed));
         if let Some((measured, _)) = measured {
             memory.counted = target.max(measured);
             if measured <= target + memory.beyond + self.tolerance() {
@@ -137,6 +140,14 @@ impl Following<'_> {
             memory.not_following = true;
             events.push(Event::NotFollowing { group: self.ix, expect_w: target, counted_w: memory.counted });
         }
+    }
+
+    /// Units that were told off went off when their device obeyed: it may have been told while nobody could reach it, or may not
+    /// have done the first time what it answered for. Their dwell begins there.
+    fn went_off(memory: &mut GroupMemory, told: u64, since: Mono, obeyed: Mono) {
+        let units = memory.changed.iter_mut().enumerate().filter(|(unit, _)| told >> (unit & 63) & 1 == 0);
+        units.filter(|(_, at)| (since..obeyed).contains(at)).for_each(|(_, at)| *at = obeyed);
+        memory.touched = memory.touched.max(obeyed);
     }
 
     /// When the device answered for these units, or was later seen to have just them on.

@@ -5,11 +5,11 @@
 
 /// A stream of numbers that a seed and a stream number fix for ever.
 #[derive(Clone, Debug)]
-pub(super) struct Chance(u64);
+pub struct Chance(u64);
 
 impl Chance {
     /// A stream of its own for each purpose, so that one more draw here does not change the plant there.
-    pub(super) fn new(seed: u64, stream: u64) -> Self {
+    pub fn new(seed: u64, stream: u64) -> Self {
         let mut chance = Self(seed ^ stream.wrapping_mul(0xd134_2543_de82_ef95));
         chance.next();
         chance
@@ -23,18 +23,18 @@ impl Chance {
     }
 
     /// From `low` to `high`, both included; `low` where `high` is below it. The bias of the modulus is below one in 2^32 here.
-    pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let width = u64::try_from(high.saturating_sub(low)).unwrap_or(0).saturating_add(1);
         low.saturating_add(i64::try_from(self.next() % width).unwrap_or(0))
     }
 
     /// True once in `n` draws on average; never for zero.
-    pub(super) fn one_in(&mut self, n: i64) -> bool {
+    pub fn one_in(&mut self, n: i64) -> bool {
         n > 0 && self.between(1, n) == 1
     }
 
     /// A bell around zero with this standard deviation: the sum of twelve uniform draws, never beyond six of them.
-    pub(super) fn bell(&mut self, deviation: i64) -> i64 {
+    pub fn bell(&mut self, deviation: i64) -> i64 {
         let sum: i64 = (0..12).map(|_| self.between(-500, 500)).sum();
         deviation.saturating_mul(sum) / 1_000
     }

@@ -27,6 +27,7 @@ mod tests;
 
 pub use bank::Curves;
 pub use busbar::Plant;
+pub use chance::Chance;
 pub use hall::{HallLoad, JUMP_LASTS};
 pub use price::{PriceLoad, PriceMix, PricePoint};
 pub use ramp::STEP;

@@ -1,0 +1,166 @@
+//! One seed: a world in its weather, the controller's lives in it, and the oracle beside them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::fault::{Class, Fault, Weather};
+use super::host::{Disk, Host};
+use super::oracle::{Broken, Control, Oracle};
+use super::world::World;
+use crate::journal::tree::{self, Tree};
+use crate::plant::Score;
+use crate::site::Site;
+use crate::time::Mono;
+
+/// The meters are read so long before the loop decides.
+const SENSED: Duration = Duration::from_millis(10);
+
+/// What came of one seed.
+#[derive(Clone, Debug, Default)]
+pub struct Episode {
+    /// The seed.
+    pub seed: u64,
+    /// How long it ran, in virtual time.
+    pub span: Duration,
+    /// Ticks decided.
+    pub ticks: u64,
+    /// How often the controller was started.
+    pub starts: u64,
+    /// Faults that struck, by class.
+    pub faults: BTreeMap<Class, u64>,
+    /// Pairs of classes that were in force at once.
+    pub pairs: std::collections::BTreeSet<(Class, Class)>,
+    /// The truth.
+    pub score: Score,
+    /// The longest time over the limit while the controller was in control.
+    pub longest_over: Duration,
+    /// Calms at whose end everything usable was looked for.
+    pub calms: u64,
+    /// Broken promises.
+    pub broken: Vec<Broken>,
+    /// Records that survived, and the root of the tree over them, in base64.
+    pub records: u64,
+    /// The root.
+    pub root: String,
+}
+
+/// Runs one seed with these faults.
+pub fn run(
+    site: &Site,
+    refresh: &[Duration],
+    weather: &Weather,
+    seed: u64,
+    span: Duration,
+    faults: Vec<Fault>,
+) -> Episode {
+    let mut disk = Disk::default();
+    let mut world = World::new(site, seed, refresh, faults);
+    let mut oracle = Oracle::new(site);
+    let mut episode = Episode { seed, span, ..Episode::default() };
+    let mut lives = Lives { host: None, hangs: None, died: None };
+    let (mut now, end) = (Mono::START, Mono::START.after(span));
+    let mut calm = Calm { since: Mono::START, seen: false };
+    while now < end {
+        now = now.after(site.tick.period);
+        if let Some((host, _)) = &mut lives.host {
+            let sensed = now.before(SENSED);
+            world.advance(sensed);
+            host.talk(&mut world, sensed);
+        }
+        world.advance(now);
+        count(&mut episode, &mut world);
+        let control = lives.live(site, refresh, &mut world, &mut disk, now, &mut episode);
+        oracle.look(&world, control, now);
+        if calm.is_over(&world, weather, now) {
+            episode.calms += 1;
+            oracle.after_calm(now);
+            if std::env::var("DEBUG_SIM").is_ok() && !oracle.broken.is_empty() { if let Some((host, _)) = &lives.host { eprintln!("{}", host.debug()); } }
+        }
+    }
+    episode.score = world.plant.score();
+    episode.broken = oracle.broken;
+    episode.longest_over = oracle.longest_over;
+    let mut tree = Tree::default();
+    disk.lines.iter().for_each(|line| tree.push(tree::leaf(line.trim_ascii_end())));
+    (episode.records, episode.root) = (tree.size(), tree::base64(&tree.root()));
+    episode
+}
+
+fn count(episode: &mut Episode, world: &mut World<'_>) {
+    for fault in std::mem::take(&mut world.begun) {
+        *episode.faults.entry(fault.class).or_default() += 1;
+        for other in world.active.iter().filter(|other| **other != fault) {
+            let (one, two) = (fault.class.min(other.class), fault.class.max(other.class));
+            episode.pairs.insert((one, two));
+        }
+    }
+}
+
+/// Since when no fault is in force.
+struct Calm {
+    since: Mono,
+    seen: bool,
+}
+
+impl Calm {
+    /// Whether the calm has lasted for as long as it does; said once.
+    fn is_over(&mut self, world: &World<'_>, weather: &Weather, now: Mono) -> bool {
+        if !world.active.is_empty() {
+            *self = Self { since: now, seen: false };
+        }
+        let lasted = now.since(self.since) + Duration::from_secs(5) >= weather.calm;
+        let first = lasted && !self.seen && self.since > Mono::START;
+        self.seen |= first;
+        first
+    }
+}
+
+/// The lives of the controller: it is killed, it hangs, it comes back.
+struct Lives {
+    host: Option<(Host, Mono)>,
+    hangs: Option<Mono>,
+    died: Option<Mono>,
+}
+
+impl Lives {
+    fn live(
+        &mut self,
+        site: &Site,
+        refresh: &[Duration],
+        world: &mut World<'_>,
+        disk: &mut Disk,
+        now: Mono,
+        episode: &mut Episode,
+    ) -> Control {
+        let dark = world.is(Class::HostDark);
+        if dark || world.is(Class::Killed) || world.is(Class::StoreBad) {
+            if self.host.take().is_some() || dark {
+                self.die(world, disk);
+            }
+            return Control::Off(*self.died.get_or_insert(now));
+        }
+        if world.is(Class::LoopHangs) {
+            let since = *self.hangs.get_or_insert(now.before(site.tick.period));
+            return self.host.as_ref().map_or(Control::Off(now), |_| Control::Hangs(since));
+        }
+        (self.hangs, self.died) = (None, None);
+        let works = !(world.is(Class::DiskFull) || world.is(Class::SyncFails));
+        let (host, since) = self.host.get_or_insert_with(|| {
+            episode.starts += 1;
+            (Host::start(site, refresh, disk, world, now), now)
+        });
+        host.tick(world, disk, now, works);
+        episode.ticks += 1;
+        Control::On(*since)
+    }
+
+    fn die(&mut self, world: &World<'_>, disk: &mut Disk) {
+        self.hangs = None;
+        if world.is(Class::HostDark) {
+            disk.lose_power();
+        }
+        if world.is(Class::StoreBad) {
+            disk.lose_store();
+        }
+    }
+}

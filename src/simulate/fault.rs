@@ -1,0 +1,272 @@
+//! What can go wrong, when, and where: a schedule that one seed decides.
+//!
+//! Storms, in which faults of the classes that the seed switched on come every few seconds, and calms between them, long enough
+//! that everything usable must be in use again.
+
+use std::time::Duration;
+
+use crate::plant::Chance;
+use crate::site::Site;
+use crate::time::Mono;
+
+/// The classes of faults. The numbers in brackets are rows of the fault table in `docs/reliability.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// A meter does not answer (1).
+    MeterSilent,
+    /// A meter shows what it showed, for ever new (2).
+    MeterFrozen,
+    /// A meter drifts away from the truth (2).
+    MeterDrifts,
+    /// A meter answers, and what it says is no number (3).
+    MeterNotANumber,
+    /// A meter's words come in the wrong order: what it says is out of all bounds (3).
+    MeterGarbled,
+    /// One reading is far too high (3).
+    MeterSpikes,
+    /// One reading is far too low (3).
+    MeterDips,
+    /// A PDU cannot be reached; its outlets stay as they are (4).
+    PduLost,
+    /// A PDU answers every write and does nothing (5).
+    PduMute,
+    /// A PDU carries out what it is told seconds later (5).
+    PduLate,
+    /// A PDU refuses to switch (5).
+    PduRefuses,
+    /// A PDU is without power, and comes back with what it had on (4, 7).
+    PduDark,
+    /// What a PDU measures stands still (5).
+    PduFrozen,
+    /// An outlet does not open (6).
+    OutletWelded,
+    /// An outlet closes by itself (7).
+    OutletOwnWill,
+    /// The hall rises at once by more than was declared (9).
+    HallStep,
+    /// No price comes (10).
+    PriceLost,
+    /// The price stands still (10).
+    PriceFrozen,
+    /// The price is negative (11).
+    PriceNegative,
+    /// The price jumps to the cap (11).
+    PriceSpikes,
+    /// The wall clock is set (12).
+    WallSteps,
+    /// The controller is killed, and started again (14).
+    Killed,
+    /// The loop stands still, its connections do not (15).
+    LoopHangs,
+    /// The host loses power, and what was not synced with it (16).
+    HostDark,
+    /// The disk takes nothing (17).
+    DiskFull,
+    /// Nothing that is written becomes durable (18).
+    SyncFails,
+    /// The state store is lost with the controller (20).
+    StoreBad,
+    /// The operator presses e-stop, and releases it.
+    EStop,
+    /// The operator caps import, and lifts it.
+    Cap,
+    /// The operator's caps come one after the other, repeated and contradicting (24, 25, 26).
+    Flapping,
+}
+
+impl Class {
+    /// Every class, in the order of the table.
+    pub const ALL: [Self; 30] = [
+        Self::MeterSilent,
+        Self::MeterFrozen,
+        Self::MeterDrifts,
+        Self::MeterNotANumber,
+        Self::MeterGarbled,
+        Self::MeterSpikes,
+        Self::MeterDips,
+        Self::PduLost,
+        Self::PduMute,
+        Self::PduLate,
+        Self::PduRefuses,
+        Self::PduDark,
+        Self::PduFrozen,
+        Self::OutletWelded,
+        Self::OutletOwnWill,
+        Self::HallStep,
+        Self::PriceLost,
+        Self::PriceFrozen,
+        Self::PriceNegative,
+        Self::PriceSpikes,
+        Self::WallSteps,
+        Self::Killed,
+        Self::LoopHangs,
+        Self::HostDark,
+        Self::DiskFull,
+        Self::SyncFails,
+        Self::StoreBad,
+        Self::EStop,
+        Self::Cap,
+        Self::Flapping,
+    ];
+
+    /// Its name, as it is given after `--faults` and printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MeterSilent => "meter-silent",
+            Self::MeterFrozen => "meter-frozen",
+            Self::MeterDrifts => "meter-drifts",
+            Self::MeterNotANumber => "meter-nan",
+            Self::MeterGarbled => "meter-garbled",
+            Self::MeterSpikes => "meter-spikes",
+            Self::MeterDips => "meter-dips",
+            Self::PduLost => "pdu-lost",
+            Self::PduMute => "pdu-mute",
+            Self::PduLate => "pdu-late",
+            Self::PduRefuses => "pdu-refuses",
+            Self::PduDark => "pdu-dark",
+            Self::PduFrozen => "pdu-frozen",
+            Self::OutletWelded => "outlet-welded",
+            Self::OutletOwnWill => "outlet-own-will",
+            Self::HallStep => "hall-step",
+            Self::PriceLost => "price-lost",
+            Self::PriceFrozen => "price-frozen",
+            Self::PriceNegative => "price-negative",
+            Self::PriceSpikes => "price-spikes",
+            Self::WallSteps => "wall-steps",
+            Self::Killed => "killed",
+            Self::LoopHangs => "loop-hangs",
+            Self::HostDark => "host-dark",
+            Self::DiskFull => "disk-full",
+            Self::SyncFails => "sync-fails",
+            Self::StoreBad => "store-bad",
+            Self::EStop => "e-stop",
+            Self::Cap => "cap",
+            Self::Flapping => "flapping",
+        }
+    }
+
+    /// The class of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+
+    /// Shortest and longest time that one lasts, in milliseconds.
+    fn lasts(self) -> (i64, i64) {
+        match self {
+            Self::MeterSpikes | Self::MeterDips => (50, 250),
+            Self::HallStep | Self::WallSteps => (1, 1),
+            Self::Killed => (300, 4_000),
+            Self::LoopHangs => (200, 6_000),
+            Self::HostDark => (5_000, 30_000),
+            Self::StoreBad => (500, 3_000),
+            Self::PduLost | Self::PduDark => (500, 40_000),
+            Self::MeterDrifts => (5_000, 60_000),
+            Self::EStop | Self::Cap | Self::Flapping => (1_000, 30_000),
+            _ => (200, 20_000),
+        }
+    }
+
+    /// How many devices it can strike.
+    fn targets(self, site: &Site) -> usize {
+        match self {
+            Self::MeterSilent
+            | Self::MeterFrozen
+            | Self::MeterDrifts
+            | Self::MeterNotANumber
+            | Self::MeterGarbled
+            | Self::MeterSpikes
+            | Self::MeterDips => 3,
+            Self::PduLost
+            | Self::PduMute
+            | Self::PduLate
+            | Self::PduRefuses
+            | Self::PduDark
+            | Self::PduFrozen
+            | Self::OutletWelded
+            | Self::OutletOwnWill => site.groups.len(),
+            _ => 1,
+        }
+    }
+}
+
+/// One fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What goes wrong.
+    pub class: Class,
+    /// When it begins, on the world's clock.
+    pub from: Mono,
+    /// When it is over.
+    pub to: Mono,
+    /// Which of the devices that it can strike: a meter (POI, hall, house), or a group.
+    pub target: usize,
+    /// A number of its own, for how bad it is: up to a million.
+    pub degree: i64,
+}
+
+/// What may go wrong in one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weather {
+    /// How long the faults come.
+    pub storm: Duration,
+    /// How long none does.
+    pub calm: Duration,
+    /// Time between two faults in a storm, on average.
+    pub every: Duration,
+    /// The classes that may strike.
+    pub classes: Vec<Class>,
+}
+
+/// All faults of a run in the order in which they begin. The seed switches about half of the classes on in each storm.
+pub fn schedule(site: &Site, weather: &Weather, seed: u64, span: Duration) -> Vec<Fault> {
+    let mut chance = Chance::new(seed, 900);
+    let mut faults = Vec::new();
+    let end = Mono::START.after(span);
+    let mut start = Mono::START.after(weather.calm / 4);
+    while start < end && !weather.classes.is_empty() {
+        let stop = start.after(weather.storm);
+        let in_force: Vec<Class> = weather.classes.iter().copied().filter(|_| chance.one_in(2)).collect();
+        let in_force = if in_force.is_empty() { weather.classes.clone() } else { in_force };
+        storm(site, weather, &mut chance, &in_force, (start, stop.min(end)), &mut faults);
+        start = stop.after(weather.calm);
+    }
+    faults
+}
+
+fn storm(
+    site: &Site,
+    weather: &Weather,
+    chance: &mut Chance,
+    classes: &[Class],
+    (start, stop): (Mono, Mono),
+    faults: &mut Vec<Fault>,
+) {
+    let mut at = start;
+    let most = i64::try_from(weather.every.as_millis()).unwrap_or(1_000).saturating_mul(2);
+    loop {
+        at = at.after(millis(chance.between(1, most)));
+        if at >= stop {
+            return;
+        }
+        let Some(class) = classes.get(drawn(chance, classes.len())).copied() else { return };
+        let (shortest, longest) = class.lasts();
+        // As often an extreme as anything between.
+        let lasts = match chance.between(0, 3) {
+            0 => shortest,
+            1 => longest,
+            _ => chance.between(shortest, longest),
+        };
+        let target = drawn(chance, class.targets(site));
+        let degree = chance.between(0, 1_000_000);
+        faults.push(Fault { class, from: at, to: at.after(millis(lasts)).min(stop), target, degree });
+    }
+}
+
+fn drawn(chance: &mut Chance, of: usize) -> usize {
+    let last = i64::try_from(of).unwrap_or(1).saturating_sub(1);
+    usize::try_from(chance.between(0, last)).unwrap_or(0)
+}
+
+fn millis(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}

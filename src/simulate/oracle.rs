@@ -1,0 +1,404 @@
+//! What was promised, held against the truth. Written from the promises and the plant, not from the decision: it knows the site
+//! file, what flows, what was ordered and which faults are in force, and nothing of how the controller thinks.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use super::fault::Class;
+use super::world::World;
+use crate::decide::Standing;
+use crate::site::Site;
+use crate::time::Mono;
+use crate::units::Power;
+
+/// What two meters may be off together, and what miners may draw for a moment as they start: in parts of the import limit.
+const TOLERANCE: i64 = 250;
+/// How long after its end a fault can still be the reason for what is seen.
+const AFTERMATH: Duration = Duration::from_secs(10);
+/// On top of every bound: the steps in which the truth is looked at, and the answer on the wire.
+const SLACK: Duration = Duration::from_millis(500);
+/// How long a start may take until it controls.
+const START: Duration = Duration::from_secs(3);
+/// So many broken promises of one run are kept.
+const MOST: usize = 8;
+
+/// A promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Promise {
+    /// Import is within the limit for every declared ramp, and comes back within the bound from everything else.
+    Limit,
+    /// Nothing is raised without fresh meters, a durable record, or against an order.
+    Raise,
+    /// Nothing comes back before its dwell.
+    Dwell,
+    /// What comes back comes on the restore ramp.
+    Ramp,
+    /// What a dead loop permitted lapses, staggered on the site's ramp.
+    Lapse,
+    /// E-stop switches everything off that obeys.
+    EStop,
+    /// When all is well again, all usable power is used.
+    Absorbs,
+    /// The journal decides again to the byte.
+    Replays,
+}
+
+impl Promise {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Raise => "raise",
+            Self::Dwell => "dwell",
+            Self::Ramp => "ramp",
+            Self::Lapse => "lapse",
+            Self::EStop => "e-stop",
+            Self::Absorbs => "absorbs",
+            Self::Replays => "replays",
+        }
+    }
+}
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Which.
+    pub promise: Promise,
+    /// When, on the world's clock.
+    pub at: Mono,
+    /// What was seen.
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.at.micros() / 1_000;
+        write!(f, "{} at {}.{:03} s: {}", self.promise.name(), ms / 1_000, ms % 1_000, self.what)
+    }
+}
+
+/// How the controller is at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Control {
+    /// It ticks, since then.
+    On(Mono),
+    /// Its loop stands still since then; its connections live.
+    Hangs(Mono),
+    /// It is dead, since then.
+    Off(Mono),
+}
+
+/// Holds the promises against the truth.
+pub(super) struct Oracle {
+    standing: Standing,
+    /// Longest time over the limit that anything may cause while something can still be shed.
+    bound: Duration,
+    tolerance: Power,
+    over_since: Option<Mono>,
+    /// Until when a fault may be the reason.
+    troubled_until: Mono,
+    blind_until: Mono,
+    /// Per group until when it may not obey.
+    odd_until: Vec<Mono>,
+    commanded: Vec<u64>,
+    went_off: Vec<Vec<Mono>>,
+    raised: VecDeque<(Mono, Power)>,
+    meters_silent: [Option<Mono>; 2],
+    disk_bad: Option<Mono>,
+    stopped: Option<Mono>,
+    hung: Option<(Mono, Power)>,
+    firm: VecDeque<(Mono, Power)>,
+    miners: VecDeque<(Mono, Power)>,
+    pub(super) broken: Vec<Broken>,
+    /// The longest time over the limit, while controlled, and the worst excess in it.
+    pub(super) longest_over: Duration,
+}
+
+impl Oracle {
+    pub(super) fn new(site: &Site) -> Self {
+        let standing = Standing::new(site.clone());
+        let slowest = standing.classes.last().copied().unwrap_or_default();
+        let proof = standing.groups.iter().map(|fixed| fixed.proof).max().unwrap_or_default();
+        let bound = site.ages.device.max(proof) + site.ages.meter + site.tick.period + slowest + SLACK;
+        Self {
+            bound,
+            tolerance: Power::from_watts(site.poi.import_limit.watts() / TOLERANCE),
+            over_since: None,
+            troubled_until: Mono::START,
+            blind_until: Mono::START,
+            odd_until: vec![Mono::START; site.groups.len()],
+            commanded: vec![0; site.groups.len()],
+            went_off: site.groups.iter().map(|group| vec![Mono::START; group.units as usize]).collect(),
+            raised: VecDeque::new(),
+            meters_silent: [None; 2],
+            disk_bad: None,
+            stopped: None,
+            hung: None,
+            firm: VecDeque::new(),
+            miners: VecDeque::new(),
+            broken: Vec::new(),
+            longest_over: Duration::ZERO,
+            standing,
+        }
+    }
+
+    fn site(&self) -> &Site {
+        &self.standing.site
+    }
+
+    fn breaks(&mut self, promise: Promise, at: Mono, what: String) {
+        if self.broken.len() < MOST && !self.broken.iter().any(|broken| broken.promise == promise) {
+            self.broken.push(Broken { promise, at, what });
+        }
+    }
+
+    /// Looks at the truth after a tick, or where none was.
+    pub(super) fn look(&mut self, world: &World<'_>, control: Control, now: Mono) {
+        self.note_faults(world, now);
+        self.limit(world, control, now);
+        self.raises(world, control, now);
+        self.e_stop(world, control, now);
+        self.lapse(world, control, now);
+        let flows = world.flows();
+        let window = self.site().fill.window + Duration::from_secs(10);
+        keep(&mut self.firm, now, flows.hall + flows.house, window);
+        keep(&mut self.miners, now, flows.miners, Duration::from_secs(10));
+    }
+
+    fn note_faults(&mut self, world: &World<'_>, now: Mono) {
+        let after = now.after(AFTERMATH);
+        if !world.active.is_empty() {
+            self.troubled_until = after;
+        }
+        let lies_low = |target: usize| {
+            world.active.iter().any(|fault| {
+                fault.target == target
+                    && matches!(
+                        fault.class,
+                        Class::MeterSilent
+                            | Class::MeterFrozen
+                            | Class::MeterDrifts
+                            | Class::MeterNotANumber
+                            | Class::MeterGarbled
+                            | Class::MeterDips
+                            | Class::MeterSpikes
+                    )
+            })
+        };
+        if lies_low(0) && lies_low(1) {
+            self.blind_until = after;
+        }
+        for fault in &world.active {
+            use Class as C;
+            if matches!(
+                fault.class,
+                C::PduLost
+                    | C::PduMute
+                    | C::PduLate
+                    | C::PduRefuses
+                    | C::PduDark
+                    | C::PduFrozen
+                    | C::OutletWelded
+                    | C::OutletOwnWill
+            ) && let Some(until) = self.odd_until.get_mut(fault.target)
+            {
+                *until = after;
+            }
+        }
+        let silent = |target: usize| {
+            world.active.iter().any(|fault| {
+                fault.target == target
+                    && matches!(fault.class, Class::MeterSilent | Class::MeterNotANumber | Class::MeterGarbled)
+            })
+        };
+        for (target, since) in self.meters_silent.iter_mut().enumerate() {
+            *since = silent(target).then(|| since.unwrap_or(now));
+        }
+        let disk_bad = world.is(Class::DiskFull) || world.is(Class::SyncFails);
+        self.disk_bad = disk_bad.then(|| self.disk_bad.unwrap_or(now));
+        self.stopped = world.orders.e_stop.then(|| self.stopped.unwrap_or(now));
+    }
+
+    /// The power of what obeys and is still on: groups without a fault of their own now or a moment ago.
+    fn obedient(&self, world: &World<'_>, now: Mono) -> Power {
+        let groups = self.standing.groups.iter().zip(&self.odd_until).enumerate();
+        groups.filter(|(_, (_, until))| now > **until).map(|(ix, (fixed, _))| fixed.power_of(world.closed(ix))).sum()
+    }
+
+    fn limit(&mut self, world: &World<'_>, control: Control, now: Mono) {
+        let over = world.flows().poi() - self.site().poi.import_limit;
+        let in_control = match control {
+            Control::On(since) => now.since(since) > START,
+            Control::Hangs(_) | Control::Off(_) => false,
+        };
+        if over <= self.tolerance || !in_control || now <= self.blind_until {
+            self.over_since = None;
+            return;
+        }
+        let since = *self.over_since.get_or_insert(now);
+        let lasts = now.since(since);
+        self.longest_over = self.longest_over.max(lasts);
+        if now > self.troubled_until {
+            self.breaks(Promise::Limit, now, format!("{over} over the limit, and nothing is wrong"));
+        } else if lasts > self.bound {
+            let obedient = self.obedient(world, now);
+            let least = self.standing.smallest_unit;
+            if obedient > least {
+                self.breaks(
+                    Promise::Limit,
+                    now,
+                    format!(
+                        "{over} over the limit for {} ms, and {obedient} that obeys is still on",
+                        lasts.as_millis()
+                    ),
+                );
+            }
+        }
+    }
+
+    fn raises(&mut self, world: &World<'_>, control: Control, now: Mono) {
+        let mut sum = Power::ZERO;
+        for ix in 0..self.commanded.len() {
+            let (on, was) = (world.commanded(ix), self.commanded.get(ix).copied().unwrap_or(0));
+            if on == was {
+                continue;
+            }
+            self.commanded.iter_mut().skip(ix).take(1).for_each(|kept| *kept = on);
+            let odd = self.odd_until.get(ix).is_some_and(|until| now <= *until);
+            if !odd {
+                sum += self.raised_in(ix, on & !was, control, now);
+            }
+            if let Some(went_off) = self.went_off.get_mut(ix) {
+                units(was & !on).for_each(|unit| went_off.iter_mut().skip(unit).take(1).for_each(|at| *at = now));
+            }
+        }
+        keep(&mut self.raised, now, sum, Duration::from_secs(1));
+        let in_a_second: Power = self.raised.iter().map(|(_, power)| *power).sum();
+        let ramp = self.site().restore.ramp;
+        let most = ramp.over(Duration::from_millis(1_200)) + self.standing.largest_unit * 2;
+        if in_a_second > most {
+            self.breaks(Promise::Ramp, now, format!("{in_a_second} came back within a second, at {ramp:?}"));
+        }
+    }
+
+    /// What came on in one group that obeys: whether it was allowed; how much it is.
+    fn raised_in(&mut self, ix: usize, on: u64, control: Control, now: Mono) -> Power {
+        if on == 0 {
+            return Power::ZERO;
+        }
+        let Some((fixed, group)) = self.standing.groups.get(ix).zip(self.standing.site.groups.get(ix)) else {
+            return Power::ZERO;
+        };
+        let (power, dwell, name) = (fixed.power_of(on), group.dwell_off, group.name.clone());
+        let ages = self.site().ages.meter + SLACK + SLACK;
+        let lately = |since: Option<Mono>, least: Duration| since.filter(|since| now.since(*since) > least).is_some();
+        let alone = match control {
+            Control::On(_) => false,
+            Control::Hangs(since) | Control::Off(since) => now.since(since) > SLACK,
+        };
+        let wrong = [
+            (lately(self.meters_silent[0], ages), "the POI's meter says nothing"),
+            (lately(self.meters_silent[1], ages), "the hall's meter says nothing"),
+            (lately(self.disk_bad, SLACK + SLACK), "nothing becomes durable"),
+            (lately(self.stopped, SLACK), "e-stop is pressed"),
+            (alone, "nobody controls"),
+        ];
+        for (_, why) in wrong.iter().filter(|(wrong, _)| *wrong) {
+            self.breaks(Promise::Raise, now, format!("{name} was given {power} while {why}"));
+        }
+        let early = self.went_off.get(ix).into_iter().flat_map(|went_off| {
+            units(on).filter_map(|unit| went_off.get(unit)).map(|at| now.since(*at)).filter(|off| *off + SLACK < dwell)
+        });
+        if let Some(off) = early.min().filter(|off| now.since(Mono::START) > *off) {
+            self.breaks(Promise::Dwell, now, format!("{name} came back after {} ms off", off.as_millis()));
+        }
+        power
+    }
+
+    fn e_stop(&mut self, world: &World<'_>, control: Control, now: Mono) {
+        let since = match (control, self.stopped) {
+            (Control::On(on), Some(stopped)) => on.max(stopped),
+            _ => return,
+        };
+        if now.since(since) > self.bound {
+            let on = self.obedient(world, now);
+            if on > Power::ZERO {
+                self.breaks(Promise::EStop, now, format!("{on} that obeys is on, {:?} after it", now.since(since)));
+            }
+        }
+    }
+
+    /// From a loop that stands still the power goes down on the site's ramp: not faster, not later.
+    fn lapse(&mut self, world: &World<'_>, control: Control, now: Mono) {
+        let Control::Hangs(since) = control else {
+            self.hung = None;
+            return;
+        };
+        let on = self.obedient(world, now);
+        let (_, first) = *self.hung.get_or_insert((since, on));
+        let (ramp, lapse) = (self.site().poi.ramp, self.site().tick.lapse);
+        let late = now.since(since).saturating_sub(lapse).saturating_sub(SLACK * 4);
+        let most = self.fleet() - ramp.over(late);
+        if !late.is_zero() && on > most + self.largest_group() {
+            self.breaks(
+                Promise::Lapse,
+                now,
+                format!("{on} is still on, {:?} after the last renewal", now.since(since)),
+            );
+        }
+        let soonest = first - ramp.over(now.since(since).saturating_sub(lapse)) - self.largest_group();
+        if now > self.troubled_until && on < soonest {
+            self.breaks(Promise::Lapse, now, format!("only {on} is on, {:?} after the last renewal", now.since(since)));
+        }
+    }
+
+    fn fleet(&self) -> Power {
+        self.standing.behind.iter().copied().sum()
+    }
+
+    fn largest_group(&self) -> Power {
+        self.standing.groups.iter().map(|fixed| fixed.power_of(fixed.all_on)).max().unwrap_or_default()
+    }
+
+    /// All has been well for long enough: whatever the limit leaves beside the highest the firm load was in the window, and the
+    /// reserve that the site declares, is to be used.
+    pub(super) fn after_calm(&mut self, now: Mono) {
+        let site = self.site();
+        let highest = self.firm.iter().map(|(_, power)| *power).max().unwrap_or_default();
+        let slowest = self.standing.classes.last().copied().unwrap_or_default();
+        let time = site.ages.meter + site.tick.period + slowest;
+        let reserve = (site.hall.slew + site.house.slew).over(time) + site.hall.step + site.house.step;
+        let nameplate = site.hall.nameplate + site.house.nameplate;
+        let firm = (highest + reserve).min(nameplate.max(highest));
+        let usable = (site.poi.import_limit - firm - self.tolerance).or_zero().min(self.fleet());
+        let mean = mean(&self.miners);
+        // Miners settle up to 2 % below their plates; one unit a class does not fit.
+        let least = Power::from_watts(usable.watts() / 100 * 90) - self.standing.largest_unit * 3;
+        if mean < least {
+            self.breaks(Promise::Absorbs, now, format!("miners draw {mean} where {usable} could be used"));
+        }
+    }
+}
+
+fn keep(kept: &mut VecDeque<(Mono, Power)>, now: Mono, power: Power, span: Duration) {
+    // One value a second is enough where much is kept.
+    match kept.back_mut() {
+        Some((at, last)) if span > Duration::from_secs(5) && now.since(*at) < Duration::from_secs(1) => {
+            *last = (*last).max(power);
+        }
+        _ => kept.push_back((now, power)),
+    }
+    while kept.front().is_some_and(|(at, _)| now.since(*at) > span) {
+        kept.pop_front();
+    }
+}
+
+fn mean(kept: &VecDeque<(Mono, Power)>) -> Power {
+    let count = i64::try_from(kept.len()).unwrap_or(1).max(1);
+    Power::from_watts(kept.iter().map(|(_, power)| power.watts()).sum::<i64>() / count)
+}
+
+fn units(set: u64) -> impl Iterator<Item = usize> {
+    (0..64).filter(move |unit| set >> unit & 1 == 1)
+}

@@ -1,0 +1,157 @@
+//! Many seeds on all cores: what came of them together, the first broken promises with the command that shows them again, and
+//! the smallest part of a seed's faults that still breaks one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::episode::{self, Episode};
+use super::fault::{Class, Fault, Weather, schedule};
+use crate::site::Site;
+use crate::units::{Energy, Power};
+
+/// What is run.
+pub struct Swarm<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// How old a meter's value can be when it is read, by device.
+    pub refresh: &'a [Duration],
+    /// What may go wrong.
+    pub weather: &'a Weather,
+    /// How long each seed runs, in virtual time.
+    pub span: Duration,
+}
+
+/// What came of all seeds.
+#[derive(Clone, Debug, Default)]
+pub struct Together {
+    /// Seeds run.
+    pub seeds: u64,
+    /// Virtual time of all.
+    pub span: Duration,
+    /// Ticks decided.
+    pub ticks: u64,
+    /// Starts of the controller.
+    pub starts: u64,
+    /// Calms at whose end everything usable was looked for.
+    pub calms: u64,
+    /// Faults that struck, by class.
+    pub faults: BTreeMap<Class, u64>,
+    /// Pairs of classes that were in force at once.
+    pub pairs: BTreeSet<(Class, Class)>,
+    /// The worst energy over the limit of one seed, and which.
+    pub worst_excess: (Energy, u64),
+    /// The highest import over the limit, and in which seed.
+    pub highest: (Power, u64),
+    /// The longest time over the limit while the controller was in control, and in which seed.
+    pub longest_over: (Duration, u64),
+    /// Spare power, what of it was absorbed, and what was over the limit.
+    pub spare: Energy,
+    /// Absorbed.
+    pub absorbed: Energy,
+    /// Over the limit.
+    pub excess: Energy,
+    /// Times a unit was switched, and units.
+    pub switches: u64,
+    /// Units of all seeds.
+    pub units: u64,
+    /// Episodes in which a promise was broken, by seed.
+    pub broken: Vec<Episode>,
+}
+
+impl Together {
+    fn add(&mut self, episode: Episode) {
+        let (seed, score) = (episode.seed, &episode.score);
+        self.seeds += 1;
+        self.span += episode.span;
+        self.ticks += episode.ticks;
+        self.starts += episode.starts;
+        self.calms += episode.calms;
+        episode.faults.iter().for_each(|(class, count)| *self.faults.entry(*class).or_default() += count);
+        self.pairs.extend(episode.pairs.iter().copied());
+        // Of equal ones the lowest seed, whichever core was first.
+        let later = |was: u64| std::cmp::Reverse(was);
+        self.worst_excess = max_by(self.worst_excess, (score.excess, seed), later);
+        self.highest = max_by(self.highest, (score.worst_excess, seed), later);
+        self.longest_over = max_by(self.longest_over, (episode.longest_over, seed), later);
+        self.spare += score.spare;
+        self.absorbed += score.absorbed;
+        self.excess += score.excess;
+        self.switches += score.switches;
+        self.units += score.units;
+        if !episode.broken.is_empty() {
+            self.broken.push(episode);
+        }
+    }
+}
+
+fn max_by<T: Ord + Copy, K: Ord>(one: (T, u64), two: (T, u64), key: impl Fn(u64) -> K) -> (T, u64) {
+    if (two.0, key(two.1)) > (one.0, key(one.1)) { two } else { one }
+}
+
+impl Swarm<'_> {
+    /// Runs these seeds on this many threads. `each` sees how many are done, now and then.
+    pub fn run(&self, seeds: Range<u64>, threads: usize, each: impl Fn(u64) + Sync) -> Together {
+        let (next, done) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
+        let together = Mutex::new(Together::default());
+        std::thread::scope(|scope| {
+            for _ in 0..threads.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= seeds.end {
+                            return;
+                        }
+                        let episode = self.one(seed, None);
+                        together.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(episode);
+                        each(done.fetch_add(1, Ordering::Relaxed) + 1);
+                    }
+                });
+            }
+        });
+        let mut together = together.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        together.broken.sort_by_key(|episode| episode.seed);
+        together
+    }
+
+    /// Runs one seed, with its own faults or with these.
+    pub fn one(&self, seed: u64, faults: Option<Vec<Fault>>) -> Episode {
+        let faults = faults.unwrap_or_else(|| schedule(self.site, self.weather, seed, self.span));
+        episode::run(self.site, self.refresh, self.weather, seed, self.span, faults)
+    }
+
+    /// The fewest of a seed's faults that still break the same promise, by leaving out ever smaller parts of them (Zeller's
+    /// delta debugging). At most `tries` runs.
+    pub fn shrink(&self, broken: &Episode, mut tries: u32) -> Vec<Fault> {
+        let mut faults = schedule(self.site, self.weather, broken.seed, self.span);
+        let Some(first) = broken.broken.first() else { return faults };
+        // What begins after it cannot be its reason.
+        faults.retain(|fault| fault.from <= first.at);
+        let still = |faults: &[Fault]| {
+            let again = self.one(broken.seed, Some(faults.to_vec()));
+            again.broken.iter().any(|again| again.promise == first.promise)
+        };
+        let mut part = faults.len() / 2;
+        while part > 0 && tries > 0 {
+            let mut start = 0;
+            while start < faults.len() && tries > 0 {
+                let without: Vec<Fault> = faults
+                    .iter()
+                    .enumerate()
+                    .filter(|(ix, _)| !(start..start + part).contains(ix))
+                    .map(|(_, f)| *f)
+                    .collect();
+                tries -= 1;
+                if still(&without) {
+                    faults = without;
+                } else {
+                    start += part;
+                }
+            }
+            part /= 2;
+        }
+        faults
+    }
+}
