@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_modbus::client::{Client, Context, tcp};
 use tokio_modbus::{Error, Request, Response, Slave};
 
+use super::stream::Stream;
 use crate::time::{Clock, Mono};
 
 /// How long a connection may take to come up.
@@ -72,7 +73,7 @@ impl Line {
         };
         // A request is one small segment: held back by Nagle's algorithm it would wait for the last acknowledgement.
         stream.set_nodelay(true).map_err(|_| Fault::NoConnection)?;
-        let context = Some(tcp::attach_slave(stream, Slave(unit_id)));
+        let context = Some(tcp::attach_slave(Stream(stream), Slave(unit_id)));
         Ok(Self { context, timeout: timeout_after, gap, last: None, clock })
     }
 
