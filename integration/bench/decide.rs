@@ -5,7 +5,7 @@ use ballast::decide::{Memory, Standing, decide};
 use ballast::site::file::load;
 use ballast::snapshot::{GroupSeen, Link, Reading, Snapshot};
 use ballast::time::{Mono, Now, Wall};
-use ballast::units::Power;
+use ballast::units::{Power, Slew};
 use divan::{Bencher, black_box};
 
 use crate::site;
@@ -13,6 +13,8 @@ use crate::site;
 const SIZES: [usize; 3] = [20, 200, 2_000];
 /// The hall beside which all miners fit, in parts of a hundred of its nameplate.
 const LOW: i64 = 25;
+/// About one group.
+const BATCH: Power = Power::from_watts(28_000);
 
 /// Nothing changes.
 #[divan::bench(args = SIZES)]
@@ -44,6 +46,18 @@ fn announces_all(bencher: Bencher<'_, '_>, groups: usize) {
     Site::returning(groups).measure(bencher, LOW);
 }
 
+/// What a ramp leaves of a fleet that may come back: one batch.
+#[divan::bench(args = SIZES)]
+fn announces_a_batch(bencher: Bencher<'_, '_>, groups: usize) {
+    let site = Site::on_a_ramp(groups);
+    let mut next = Site::on_a_ramp(groups);
+    next.pass(LOW);
+    let announced = |(ix, units): &(usize, u64)| next.standing.site.groups[*ix].power_of(*units);
+    let announced: Power = next.memory.intends.iter().map(announced).sum();
+    assert!(announced > Power::ZERO && announced <= BATCH, "{announced} were announced");
+    site.measure(bencher, LOW);
+}
+
 /// What was announced is durable, and is sent.
 #[divan::bench(args = SIZES)]
 fn restores_all(bencher: Bencher<'_, '_>, groups: usize) {
@@ -73,6 +87,15 @@ impl Site {
     fn returning(groups: usize) -> Self {
         let mut site = Self::running(groups);
         [LOW, 100, LOW].into_iter().for_each(|hall| site.pass(hall));
+        site
+    }
+
+    /// The same, on a ramp that lets one batch come back in the fifth of a second by which it may run ahead, with nothing on
+    /// its way that would use it up.
+    fn on_a_ramp(groups: usize) -> Self {
+        let mut site = Self::returning(groups);
+        site.standing.site.restore.ramp = Slew::from_watts_per_second(BATCH.watts() * 5);
+        site.memory.intends.clear();
         site
     }
 

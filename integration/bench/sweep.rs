@@ -50,7 +50,7 @@ pub(crate) fn run() {
         pairs.push(pair);
     }
     conclude(&pairs);
-    println!("server busy: {:.0} % of its core", server.stop() * 100.0);
+    println!("server: answering {:.0} % of its time", server.stop() * 100.0);
 }
 
 /// What one client did in its span.

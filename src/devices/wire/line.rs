@@ -5,13 +5,15 @@
 //! only after a right answer or a clean exception: after anything else there is no connection left to misuse.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_modbus::client::{Client, Context, tcp};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio_modbus::client::{Client, tcp};
 use tokio_modbus::{Error, Request, Response, Slave};
 
+use super::stream::Stream;
 use crate::time::{Clock, Mono};
 
 /// How long a connection may take to come up.
@@ -50,8 +52,9 @@ impl Fault {
 
 /// A connection that is whole, or none.
 pub(super) struct Line {
-    context: Option<Context>,
+    client: Option<Box<dyn Client>>,
     timeout: Duration,
+    deadline: Deadline,
     gap: Duration,
     last: Option<Mono>,
     clock: Clock,
@@ -72,33 +75,60 @@ impl Line {
         };
         // A request is one small segment: held back by Nagle's algorithm it would wait for the last acknowledgement.
         stream.set_nodelay(true).map_err(|_| Fault::NoConnection)?;
-        let context = Some(tcp::attach_slave(stream, Slave(unit_id)));
-        Ok(Self { context, timeout: timeout_after, gap, last: None, clock })
+        let client = Some(tcp::attach_slave(Stream(stream), Slave(unit_id)).into());
+        let deadline = Deadline::new(clock.instant(clock.mono()).into());
+        Ok(Self { client, timeout: timeout_after, deadline, gap, last: None, clock })
     }
 
     /// Waits until the next request may go out.
     pub(super) async fn ready(&mut self) {
-        if let Some(last) = self.last.filter(|_| !self.gap.is_zero()) {
-            tokio::time::sleep_until(self.clock.instant(last.after(self.gap)).into()).await;
+        if let Some(last) = self.last {
+            sleep_until(self.clock.instant(last.after(self.gap)).into()).await;
         }
     }
 
-    /// One request and its answer. After any fault but [`Fault::Refused`] the connection is gone.
-    pub(super) async fn ask(&mut self, request: &Request<'static>) -> Result<Response, Fault> {
-        let mut context = self.context.take().ok_or(Fault::NoConnection)?;
-        let outcome = timeout(self.timeout, context.call(request.clone())).await;
-        self.last = Some(self.clock.mono());
+    /// One request, started now, and its answer. After any fault but [`Fault::Refused`] the connection is gone.
+    pub(super) async fn ask(&mut self, request: &Request<'static>, started: Mono) -> Result<Response, Fault> {
+        let mut client = self.client.take().ok_or(Fault::NoConnection)?;
+        let latest = self.clock.instant(started.after(self.timeout)).into();
+        let outcome = tokio::select! {
+            biased;
+            outcome = client.call(request.clone()) => Some(outcome),
+            () = self.deadline.passed(latest) => None,
+        };
+        self.last = (!self.gap.is_zero()).then(|| self.clock.mono());
         let checked = match outcome {
-            Err(_) => Err(Fault::NoAnswer),
-            Ok(Err(error)) => Err(fault_of(&error)),
-            Ok(Ok(Err(exception))) => Err(Fault::Refused(exception.into())),
-            Ok(Ok(Ok(response))) if answers(request, &response) => Ok(response),
-            Ok(Ok(Ok(_))) => Err(Fault::NotUnderstood),
+            None => Err(Fault::NoAnswer),
+            Some(Err(error)) => Err(fault_of(&error)),
+            Some(Ok(Err(exception))) => Err(Fault::Refused(exception.into())),
+            Some(Ok(Ok(response))) if answers(request, &response) => Ok(response),
+            Some(Ok(Ok(_))) => Err(Fault::NotUnderstood),
         };
         if matches!(checked, Ok(_) | Err(Fault::Refused(_))) {
-            self.context = Some(context);
+            self.client = Some(client);
         }
         checked
+    }
+}
+
+/// One timer for all requests of a connection. Nearly every request is answered long before its deadline, so the timer is not
+/// moved for each of them: it is left to go off at the deadline of an earlier one, and only then set to the one that counts.
+struct Deadline(Pin<Box<Sleep>>);
+
+impl Deadline {
+    fn new(at: Instant) -> Self {
+        Self(Box::pin(sleep_until(at)))
+    }
+
+    /// Returns at this moment, not before, and not later for having been set to an earlier one.
+    async fn passed(&mut self, at: Instant) {
+        loop {
+            self.0.as_mut().await;
+            if self.0.deadline() >= at {
+                return;
+            }
+            self.0.as_mut().reset(at);
+        }
     }
 }
 
@@ -188,7 +218,16 @@ mod tests {
         let times = (Duration::from_secs(20), Duration::ZERO);
         let mut line = Line::connect(address, 1, times, Clock::start()).await.unwrap();
         let request = Request::ReadHoldingRegisters(0, 1);
-        assert_eq!(line.ask(&request).await, Err(Fault::NotUnderstood));
-        assert_eq!(line.ask(&request).await, Err(Fault::NoConnection));
+        let now = Mono::START;
+        assert_eq!(line.ask(&request, now).await, Err(Fault::NotUnderstood));
+        assert_eq!(line.ask(&request, now).await, Err(Fault::NoConnection));
+    }
+    #[tokio::test]
+    async fn a_deadline_is_its_own_though_the_timer_goes_off_for_an_earlier_one() {
+        let clock = Clock::start();
+        let later = clock.mono().after(Duration::from_millis(20));
+        let mut deadline = Deadline::new(clock.instant(clock.mono()).into());
+        deadline.passed(clock.instant(later).into()).await;
+        assert!(clock.mono() >= later);
     }
 }

@@ -21,6 +21,7 @@ use crate::time::{Clock, Mono};
 mod backoff;
 mod line;
 mod slot;
+mod stream;
 mod task;
 
 pub use line::Fault;

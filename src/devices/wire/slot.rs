@@ -74,6 +74,16 @@ pub(super) struct Due {
     pub(super) since: Mono,
 }
 
+/// What the task has to look at between any two requests, taken under one lock.
+pub(super) struct InForce {
+    /// What is to be written.
+    pub(super) due: Option<Due>,
+    /// When the command lapses, where it has not yet.
+    pub(super) lapses: Option<Mono>,
+    /// The handle is gone and there is nothing left to switch off.
+    pub(super) over: bool,
+}
+
 impl Slot {
     pub(super) fn new(clock: Clock, silence: Silence, measures: bool) -> Self {
         let mut board = Board::default();
@@ -127,22 +137,22 @@ impl Slot {
         self.woken.notified().await;
     }
 
-    /// The command that is to be written, if any. A lapsed one becomes outlets-off here.
-    pub(super) fn due(&self) -> Option<Due> {
+    /// What there is to do about the command in force. A lapsed one becomes outlets-off here.
+    pub(super) fn in_force(&self, now: Mono) -> InForce {
         let mut board = self.board();
-        board.let_lapse(self.clock.mono());
-        let order = board.order.filter(|order| order.due)?;
-        Some(Due { serial: order.serial, on: order.on, since: order.since })
+        board.let_lapse(now);
+        let Some(order) = board.order else { return InForce { due: None, lapses: None, over: board.closed } };
+        let spent = order.void && (!order.due || now.since(order.lapses) > GIVE_UP_AFTER);
+        InForce {
+            due: order.due.then_some(Due { serial: order.serial, on: order.on, since: order.since }),
+            lapses: (!order.void).then_some(order.lapses),
+            over: board.closed && spent,
+        }
     }
 
     /// Whether this is still the newest command, and has not lapsed.
     pub(super) fn is_newest(&self, due: Due) -> bool {
-        self.due().is_some_and(|now| now.serial == due.serial)
-    }
-
-    /// When the command in force lapses.
-    pub(super) fn lapses(&self) -> Option<Mono> {
-        self.board().order.filter(|order| !order.void).map(|order| order.lapses)
+        self.in_force(self.clock.mono()).due.is_some_and(|now| now.serial == due.serial)
     }
 
     /// Number of the command in force, where the device has been silent so far.
@@ -157,15 +167,6 @@ impl Slot {
         if let Some(order) = &mut self.board().order {
             order.due = true;
         }
-    }
-
-    /// Whether the handle is gone and there is nothing left to switch off.
-    pub(super) fn is_over(&self) -> bool {
-        let mut board = self.board();
-        let now = self.clock.mono();
-        board.let_lapse(now);
-        let spent = |order: Order| order.void && (!order.due || now.since(order.lapses) > GIVE_UP_AFTER);
-        board.closed && board.order.is_none_or(spent)
     }
 
     pub(super) fn sent(&self, due: Due, at: Mono) {

@@ -7,13 +7,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Interval, MissedTickBehavior, interval_at};
 use tokio_modbus::{Request, Response};
 
 use super::OnFresh;
 use super::backoff::Backoff;
 use super::line::{Fault, Line};
-use super::slot::{Due, Slot};
+use super::slot::{Due, InForce, Slot};
 use crate::devices::Profile;
 use crate::devices::profile::{Block, Outlets, Point, Table};
 use crate::site;
@@ -49,10 +48,11 @@ pub(super) struct Task {
     returning: Option<(u64, u8)>,
     /// When the newest write is to be read back, and how often still.
     read_back: Option<(Mono, u32)>,
+    next_poll: Mono,
 }
 
 /// What is still to be read in this turn.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct ToRead {
     outlets: bool,
     power: bool,
@@ -71,15 +71,16 @@ impl Task {
         let poll = device.poll.max(Duration::from_millis(1));
         let backoff = Backoff::new(&device.name);
         let (doubt, known, astray, fruitful, returning, read_back) = (None, None, false, false, None, None);
+        let next_poll = Mono::START;
         #[rustfmt::skip]
-        let task = Self { slot, profile, address, unit_id, poll, outlets, clock, on_fresh, backoff, doubt, known, astray, fruitful, returning, read_back };
+        let task = Self { slot, profile, address, unit_id, poll, outlets, clock, on_fresh, backoff, doubt, known, astray, fruitful, returning, read_back, next_poll };
         task
     }
 
     /// Until the handle is gone and nothing is left to switch off.
     pub(super) async fn run(mut self) {
         let mut first = true;
-        while !self.slot.is_over() {
+        while !self.slot.in_force(self.clock.mono()).over {
             let started = self.clock.mono();
             let times = (self.profile.connection.timeout, self.profile.connection.gap);
             self.fruitful = false;
@@ -112,28 +113,27 @@ impl Task {
         (self.known, self.read_back) = (None, None);
         self.returning = self.slot.while_silent().map(|serial| (serial, RETURNING));
         self.identify(&mut line).await?;
+        // Each device polls at a moment of its own.
+        self.next_poll = self.clock.mono().after(self.backoff.part_of(self.poll, 0));
         let mut to_read = self.everything();
-        let mut polls = self.polls();
         loop {
-            self.catch_up(&mut line, &mut to_read).await?;
-            if self.slot.is_over() {
+            line.ready().await;
+            let now = self.clock.mono();
+            if to_read == ToRead::default() {
+                to_read = self.falls_due(now);
+            }
+            let InForce { due, lapses, over } = self.slot.in_force(now);
+            if over {
                 return Ok(());
             }
-            tokio::select! {
-                biased;
-                () = self.slot.woken() => {}
-                () = self.lapse() => {}
-                () = self.reading_back() => {
-                    self.read_back = self.read_back.and_then(|(at, left)| self.read_back_after(at, left));
-                    to_read = self.everything();
-                }
-                _ = polls.tick() => {
-                    self.returning = self.returning.and_then(|(serial, polls)| Some((serial, polls.checked_sub(1)?)));
-                    if std::mem::take(&mut self.astray) {
-                        self.slot.again();
-                    }
-                    to_read = self.everything();
-                }
+            if let Some(due) = due.filter(|due| self.doubt != Some(due.on) && !self.holds_back(due)) {
+                self.write(&mut line, due).await?;
+            } else if std::mem::take(&mut to_read.outlets) {
+                self.read_outlets(&mut line, now).await?;
+            } else if std::mem::take(&mut to_read.power) {
+                self.read_power(&mut line, now).await?;
+            } else {
+                self.rest(lapses).await;
             }
         }
     }
@@ -142,7 +142,9 @@ impl Task {
     async fn identify(&mut self, line: &mut Line) -> Result<(), Fault> {
         let profile = Arc::clone(&self.profile);
         for expect in &profile.expect {
-            let (words, started) = self.read(line, expect.block).await?;
+            line.ready().await;
+            let started = self.clock.mono();
+            let words = self.read(line, expect.block, started).await?;
             if words != expect.words {
                 self.slot.fault(Fault::NotUnderstood, started);
                 return Err(Fault::NotUnderstood);
@@ -155,26 +157,30 @@ impl Task {
         ToRead { outlets: self.outlets > 0, power: self.profile.power.is_some() }
     }
 
-    /// Each device polls at a moment of its own. A missed poll is dropped.
-    fn polls(&self) -> Interval {
-        let first = self.clock.mono().after(self.backoff.part_of(self.poll, 0));
-        let mut polls = interval_at(self.clock.instant(first).into(), self.poll);
-        polls.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        polls
+    /// What is to be read because a poll or a read-back is due by now. A missed poll is dropped.
+    fn falls_due(&mut self, now: Mono) -> ToRead {
+        let read_back = self.read_back.filter(|(at, _)| *at <= now);
+        if let Some((at, left)) = read_back {
+            self.read_back = self.read_back_after(at, left);
+        }
+        let polls = self.next_poll <= now;
+        if polls {
+            let missed = now.since(self.next_poll).as_micros() / self.poll.as_micros();
+            let turns = u32::try_from(missed).unwrap_or(u32::MAX).saturating_add(1);
+            self.next_poll = self.next_poll.after(self.poll.saturating_mul(turns));
+            self.returning = self.returning.and_then(|(serial, polls)| Some((serial, polls.checked_sub(1)?)));
+            if std::mem::take(&mut self.astray) {
+                self.slot.again();
+            }
+        }
+        if polls || read_back.is_some() { self.everything() } else { ToRead::default() }
     }
 
-    async fn lapse(&self) {
-        match self.slot.lapses() {
-            Some(at) => tokio::time::sleep_until(self.clock.instant(at).into()).await,
-            None => std::future::pending().await,
-        }
-    }
-
-    async fn reading_back(&self) {
-        match self.read_back {
-            Some((at, _)) => tokio::time::sleep_until(self.clock.instant(at).into()).await,
-            None => std::future::pending().await,
-        }
+    /// Until a changed command, or until anything else is due: a lapse, a read-back, a poll.
+    async fn rest(&self, lapses: Option<Mono>) {
+        let read_back = self.read_back.map(|(at, _)| at);
+        let until = [lapses, read_back].into_iter().flatten().fold(self.next_poll, Mono::min);
+        let _ = tokio::time::timeout_at(self.clock.instant(until).into(), self.slot.woken()).await;
     }
 
     /// A write is read back when that can prove it: until the device's meter has refreshed it shows what was before. A read
@@ -183,23 +189,6 @@ impl Task {
         let refresh = self.profile.power.as_ref().map_or(Duration::ZERO, |power| power.refresh);
         let spread = self.backoff.part_of(refresh / 4, left);
         Some((at.after(refresh).after(spread), left.checked_sub(1)?))
-    }
-
-    /// Writes what is due, then reads what is to be read; what becomes due meanwhile goes first.
-    async fn catch_up(&mut self, line: &mut Line, to_read: &mut ToRead) -> Result<(), Fault> {
-        loop {
-            line.ready().await;
-            let due = self.slot.due().filter(|due| self.doubt != Some(due.on) && !self.holds_back(due));
-            if let Some(due) = due {
-                self.write(line, due).await?;
-            } else if std::mem::take(&mut to_read.outlets) {
-                self.read_outlets(line).await?;
-            } else if std::mem::take(&mut to_read.power) {
-                self.read_power(line).await?;
-            } else {
-                return Ok(());
-            }
-        }
     }
 
     /// A command from while the device was silent may lower at once, and raise nothing yet.
@@ -218,7 +207,8 @@ impl Task {
             if !self.slot.is_newest(due) {
                 return Ok(());
             }
-            match self.ask(line, &request).await {
+            let started = self.clock.mono();
+            match self.ask(line, &request, started).await {
                 Ok(_) => self.known = unit.and_then(|unit| with(self.known?, unit, due.on)),
                 Err(Fault::Refused(_)) => {
                     (self.known, self.astray) = (None, true);
@@ -238,14 +228,14 @@ impl Task {
         Ok(())
     }
 
-    async fn read_outlets(&mut self, line: &mut Line) -> Result<(), Fault> {
+    async fn read_outlets(&mut self, line: &mut Line, started: Mono) -> Result<(), Fault> {
         let profile = Arc::clone(&self.profile);
         let Some(outlets) = &profile.outlets else { return Ok(()) };
         let count = u16::try_from(self.outlets).unwrap_or(u16::MAX);
         let block = Block { table: outlets.read.table, address: outlets.read.address, count };
         let doubt = self.doubt.take();
-        let (states, started) = match self.read(line, block).await {
-            Ok(read) => read,
+        let states = match self.read(line, block, started).await {
+            Ok(states) => states,
             Err(Fault::Refused(_)) => return Ok(()),
             Err(fault) => {
                 self.doubt = doubt;
@@ -259,18 +249,19 @@ impl Task {
         self.fruitful = true;
         self.known = Some(on);
         // The write without an answer did happen: this is the answer to it.
-        if let Some(due) = self.slot.due().filter(|due| doubt == Some(due.on) && on == due.on) {
-            self.slot.written(due, self.clock.mono());
+        let now = self.clock.mono();
+        if let Some(due) = self.slot.in_force(now).due.filter(|due| doubt == Some(due.on) && on == due.on) {
+            self.slot.written(due, now);
         }
         self.astray |= self.slot.saw_on(on, started);
         Ok(())
     }
 
-    async fn read_power(&mut self, line: &mut Line) -> Result<(), Fault> {
+    async fn read_power(&mut self, line: &mut Line, started: Mono) -> Result<(), Fault> {
         let profile = Arc::clone(&self.profile);
         let Some(point) = &profile.power else { return Ok(()) };
-        match self.read(line, point.block).await {
-            Ok((words, started)) => {
+        match self.read(line, point.block, started).await {
+            Ok(words) => {
                 self.fruitful = true;
                 self.slot.saw_power(reading(point, &words, started));
             }
@@ -285,16 +276,13 @@ impl Task {
         Ok(())
     }
 
-    async fn read(&mut self, line: &mut Line, block: Block) -> Result<(Vec<u16>, Mono), Fault> {
-        line.ready().await;
-        let started = self.clock.mono();
-        let response = self.ask(line, &reads(block)).await?;
-        Ok((words(response, block.count), started))
+    async fn read(&mut self, line: &mut Line, block: Block, started: Mono) -> Result<Vec<u16>, Fault> {
+        let response = self.ask(line, &reads(block), started).await?;
+        Ok(words(response, block.count))
     }
 
-    async fn ask(&mut self, line: &mut Line, request: &Request<'static>) -> Result<Response, Fault> {
-        let started = self.clock.mono();
-        let outcome = line.ask(request).await;
+    async fn ask(&mut self, line: &mut Line, request: &Request<'static>, started: Mono) -> Result<Response, Fault> {
+        let outcome = line.ask(request, started).await;
         self.slot.heard(started, address_of(request), outcome.as_ref().map(|_| ()).map_err(|fault| *fault));
         outcome
     }
