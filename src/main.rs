@@ -170,6 +170,9 @@ struct Simulate {
     /// Which faults: `all`, `none`, or names with commas between
     #[arg(long, value_name = "NAMES", default_value = "all", requires = "seeds")]
     faults: String,
+    /// Run the first seed alone, and leave its journal in this folder, for `ballast replay`
+    #[arg(long, value_name = "DIR", requires = "seeds")]
+    journal: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -243,8 +246,8 @@ fn main() -> ExitCode {
         Verb::Run(run) => cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), run.shadow),
         Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, world(emulate.hall, None), emulate.span),
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
-        Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, json, .. }) => {
-            cli::simulate::swarm::run(&site, &cli::simulate::swarm::Asked { seeds, hours, faults, json })
+        Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, journal, json, .. }) => {
+            cli::simulate::swarm::run(&site, &cli::simulate::swarm::Asked { seeds, hours, faults, json, journal })
         }
         Verb::Simulate(it) => {
             cli::simulate::run(&it.site, world(it.hall, Some(it.prices)), it.span, it.start_up, it.json)

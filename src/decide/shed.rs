@@ -110,10 +110,11 @@ fn give_back(standing: &Standing, rooms: &mut Rooms, chains: &[Chain], class: Cl
 pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) -> Shed {
     let mut shed = Shed::default();
     for (fixed, kept) in standing.groups.iter().zip(&mut memory.groups) {
-        kept.told = kept.told.or_else(|| {
-            kept.lowering = Some(now);
-            Some(0)
-        });
+        if kept.told.is_none() {
+            // Whatever it has on goes off now.
+            (kept.told, kept.lowering, kept.lowering_from) = (Some(0), Some(now), now);
+            switch::touch(kept, fixed.all_on, now);
+        }
         shed.add(fixed.power_of(switch::lower(fixed, kept, i64::MAX, now)));
     }
     shed
