@@ -77,13 +77,14 @@ pub fn run(setting: &Setting<'_>, seed: u64, faults: Vec<Fault>) -> (Episode, Ve
             host.talk(&mut world, sensed);
         }
         world.advance(now);
-        count(&mut episode, &mut world);
+        count(&mut episode, &world);
         let control = lives.live(setting, &mut world, &mut disk, now, &mut episode);
         oracle.look(&world, control, now);
         if calm.is_over(&world, weather, now) {
             episode.calms += 1;
             oracle.after_calm(now);
         }
+        world.begun.clear();
     }
     episode.score = world.plant.score();
     episode.broken = oracle.broken;
@@ -93,10 +94,10 @@ pub fn run(setting: &Setting<'_>, seed: u64, faults: Vec<Fault>) -> (Episode, Ve
     (episode, disk.lines)
 }
 
-fn count(episode: &mut Episode, world: &mut World<'_>) {
-    for fault in std::mem::take(&mut world.begun) {
+fn count(episode: &mut Episode, world: &World<'_>) {
+    for fault in &world.begun {
         *episode.faults.entry(fault.class).or_default() += 1;
-        for other in world.active.iter().filter(|other| **other != fault) {
+        for other in world.active.iter().filter(|other| *other != fault) {
             let (one, two) = (fault.class.min(other.class), fault.class.max(other.class));
             episode.pairs.insert((one, two));
         }
@@ -112,7 +113,7 @@ struct Calm {
 impl Calm {
     /// Whether the calm has lasted for as long as it does; said once.
     fn is_over(&mut self, world: &World<'_>, weather: &Weather, now: Mono) -> bool {
-        if !world.active.is_empty() {
+        if world.struck().next().is_some() {
             *self = Self { since: now, seen: false };
         }
         let lasted = now.since(self.since) + Duration::from_secs(5) >= weather.calm;
@@ -149,12 +150,16 @@ impl Lives {
             let since = *self.hangs.get_or_insert(now.before(setting.site.tick.period));
             return self.host.as_ref().map_or(Control::Off(now), |_| Control::Hangs(since));
         }
-        (self.hangs, self.died) = (None, None);
+        let hung = self.hangs.take().is_some();
+        self.died = None;
         let works = !(world.is(Class::DiskFull) || world.is(Class::SyncFails));
         let (host, since) = self.host.get_or_insert_with(|| {
             episode.starts += 1;
             (Host::start(setting, disk, world, now), now)
         });
+        if hung {
+            *since = now;
+        }
         host.tick(world, disk, now, works);
         episode.ticks += 1;
         Control::On(*since)

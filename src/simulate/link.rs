@@ -55,8 +55,14 @@ pub(super) struct SimulatedLink {
     waits: Mono,
     read_back: Option<Mono>,
     astray: bool,
+    /// What the device is known to have on, by this connection alone.
     known: u64,
+    /// The units of a write without an answer: they are read back before they are written again.
+    doubt: Option<u64>,
+    /// The command from while the device was silent, and for how many polls it switches nothing on.
     returning: Option<(u64, u8)>,
+    /// There is a connection; one that left a request without an answer is made anew.
+    connected: bool,
 }
 
 impl SimulatedLink {
@@ -75,7 +81,9 @@ impl SimulatedLink {
             read_back: None,
             astray: false,
             known: 0,
+            doubt: None,
             returning: None,
+            connected: true,
         }
     }
 
@@ -114,10 +122,22 @@ impl SimulatedLink {
         if let Some(order) = self.order.as_mut().filter(|order| !order.void && now >= order.lapses) {
             *order = Order { serial: order.serial + 1, on: 0, void: true, due: true, ..*order };
         }
-        let order = self.order.filter(|order| order.due && now >= self.waits)?;
+        if now >= self.waits {
+            self.connect(now);
+        }
+        let order = self.order.filter(|order| order.due && now >= self.waits && self.doubt != Some(order.on))?;
         let raises = order.on & !self.known != 0;
         let held = raises && self.returning.is_some_and(|(serial, _)| serial == order.serial);
         (!held).then_some(order.on)
+    }
+
+    /// A new connection knows nothing of the device, and reads it at once.
+    fn connect(&mut self, now: Mono) {
+        if !std::mem::replace(&mut self.connected, true) {
+            let silent = self.link(now) == Link::Silent;
+            self.returning = self.order.filter(|_| silent).map(|order| (order.serial, RETURNING));
+            self.read_back = Some(now);
+        }
     }
 
     /// What became of the write of [`SimulatedLink::due`].
@@ -127,16 +147,20 @@ impl SimulatedLink {
                 self.heard(now);
                 self.seen.written = Some((on, *at));
                 self.known = on;
-                self.astray = false;
+                (self.doubt, self.astray) = (None, false);
                 self.read_back = Some(at.after(self.refresh));
                 self.clear_due();
             }
             Wrote::Refused => {
-                self.heard(now);
-                self.astray = true;
+                // A refusal is no right answer: it counts as silence until the next that is.
+                self.unanswered_since.get_or_insert(now);
+                (self.known, self.astray) = (0, true);
                 self.clear_due();
             }
-            Wrote::Nothing => self.unanswered(now),
+            Wrote::Nothing => {
+                self.doubt = Some(on);
+                self.unanswered(now);
+            }
         }
     }
 
@@ -148,6 +172,10 @@ impl SimulatedLink {
 
     /// Whether the device is to be read now.
     pub(super) fn polls(&mut self, now: Mono) -> bool {
+        if now < self.waits {
+            return false;
+        }
+        self.connect(now);
         let polled = now >= self.next_poll;
         if polled {
             self.next_poll = self.next_poll.after(self.poll).max(now);
@@ -163,15 +191,12 @@ impl SimulatedLink {
         if back {
             self.read_back = None;
         }
-        (polled || back) && now >= self.waits
+        polled || back
     }
 
     /// What it said when it was read; nothing where no answer came.
     pub(super) fn read(&mut self, now: Mono, said: Option<Said>) {
         let Some(said) = said else { return self.unanswered(now) };
-        if self.link(now) == Link::Silent {
-            self.returning = self.order.map(|order| (order.serial, RETURNING));
-        }
         self.heard(now);
         self.seen.power = match said.power {
             Reading::Known(power, at) => Reading::Known(power, at.before(self.refresh)),
@@ -180,6 +205,12 @@ impl SimulatedLink {
         if let Some(on) = said.on {
             self.seen.on = Some((on, now));
             self.known = on;
+            let doubt = self.doubt.take();
+            if let Some(order) = self.order.as_mut().filter(|order| order.due && doubt == Some(on) && order.on == on) {
+                // The write without an answer did happen: this is the answer to it.
+                order.due = false;
+                self.seen.written = Some((on, now));
+            }
             self.astray |= self.order.is_some_and(|order| !order.due && order.on != on);
         }
     }
@@ -190,6 +221,7 @@ impl SimulatedLink {
 
     fn unanswered(&mut self, now: Mono) {
         self.unanswered_since.get_or_insert(now);
+        (self.connected, self.known, self.read_back) = (false, 0, None);
         self.waits = now.after(TIMEOUT);
         if self.seen.power == Reading::NoData(NoData::NeverRead) {
             self.seen.power = Reading::NoData(NoData::NoAnswer);

@@ -168,11 +168,11 @@ impl Oracle {
 
     fn note_faults(&mut self, world: &World<'_>, now: Mono) {
         let after = now.after(AFTERMATH);
-        if !world.active.is_empty() {
+        if world.struck().next().is_some() {
             self.troubled_until = after;
         }
         let lies_low = |target: usize| {
-            world.active.iter().any(|fault| {
+            world.struck().any(|fault| {
                 fault.target == target
                     && matches!(
                         fault.class,
@@ -189,7 +189,7 @@ impl Oracle {
         if lies_low(0) && lies_low(1) {
             self.blind_until = after;
         }
-        for fault in &world.active {
+        for fault in world.struck() {
             use Class as C;
             if matches!(
                 fault.class,
@@ -207,7 +207,7 @@ impl Oracle {
             }
         }
         let silent = |target: usize| {
-            world.active.iter().any(|fault| {
+            world.struck().any(|fault| {
                 fault.target == target
                     && matches!(fault.class, Class::MeterSilent | Class::MeterNotANumber | Class::MeterGarbled)
             })

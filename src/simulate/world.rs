@@ -58,7 +58,7 @@ pub(super) struct World<'a> {
     next: Option<Fault>,
     /// The faults in force.
     pub(super) active: Vec<Fault>,
-    /// Those that began since this was last taken.
+    /// Those that began since the last turn, though they may be over already.
     pub(super) begun: Vec<Fault>,
     outlets: Vec<Outlets>,
     /// What takes effect later: when, group, outlets.
@@ -175,6 +175,11 @@ impl<'a> World<'a> {
         }
     }
 
+    /// The faults in force, and those that came and went since the last turn.
+    pub(super) fn struck(&self) -> impl Iterator<Item = &Fault> {
+        self.active.iter().chain(&self.begun)
+    }
+
     /// Whether a fault of this class is in force.
     pub(super) fn is(&self, class: Class) -> bool {
         self.active.iter().any(|fault| fault.class == class)
@@ -207,7 +212,7 @@ impl<'a> World<'a> {
             self.flapped = second;
             let degree = fault.degree.wrapping_mul(i64::try_from(second).unwrap_or(1)).rem_euclid(700_000);
             let cap = self.site.poi.import_limit.part(Share::from_ppm(300_000 + degree));
-            self.orders.cap = (second % 3 != 0).then_some(cap);
+            self.orders.cap = (!second.is_multiple_of(3)).then_some(cap);
         }
         self.orders
     }
