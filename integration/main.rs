@@ -7,6 +7,7 @@ mod journal;
 mod peers;
 mod plant;
 mod scenes;
+mod simulate;
 mod sites;
 mod stories;
 mod tidy;

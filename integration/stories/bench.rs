@@ -120,6 +120,8 @@ pub struct Bench {
     pub mute: Vec<bool>,
     /// What a unit of the group draws, in parts per million of its nameplate.
     pub draw: Vec<Share>,
+    /// How much older a device's watts are than its word on what it has on.
+    pub watts_age: Duration,
     /// Ticks by which the journal lags.
     pub journal_lag: u64,
     miners: Vec<Miners>,
@@ -146,6 +148,7 @@ impl Bench {
             local: vec![0; count],
             mute: vec![false; count],
             draw: vec![Share::from_ppm(1_000_000); count],
+            watts_age: ms(0),
             journal_lag: 0,
             miners: vec![Miners::default(); count],
         }
@@ -193,7 +196,7 @@ impl Bench {
         let poi_at = self.now.before(self.poi_age.unwrap_or(self.age));
         let seen = |ix: usize| GroupSeen {
             link: self.links[ix],
-            power: Reading::Known(self.draws(ix), self.now),
+            power: Reading::Known(self.draws(ix), self.now.before(self.watts_age)),
             on: (!self.mute[ix]).then_some((self.miners[ix].on | self.local[ix], self.now)),
             written: self.miners[ix].written,
         };
@@ -222,7 +225,10 @@ impl Bench {
                 continue;
             }
             let miners = &mut self.miners[ix];
-            miners.written = Some((command.on, self.now));
+            // what is there already is renewed and not written again
+            if miners.on != command.on {
+                miners.written = Some((command.on, self.now));
+            }
             if self.liars[ix] {
                 continue;
             }

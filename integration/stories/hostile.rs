@@ -191,6 +191,21 @@ fn a_hall_meter_that_froze_is_overruled_by_the_poi_half_a_second_late() {
     assert!(most <= kw(42_000), "{most}");
 }
 
+#[test]
+fn what_lapsed_while_the_loop_stood_still_is_proved_by_watts_that_are_older_than_each_look() {
+    let mut bench = Bench::new(site()).all_on();
+    bench.set_hall(kw(10_000));
+    bench.watts_age = ms(500);
+    bench.pass(ms(5_000));
+    // the connections switched everything off before the loop came back: nothing is left to write
+    (bench.now, bench.tick) = (bench.now.after(ms(25_000)), bench.tick + 1);
+    (0..2).for_each(|ix| bench.power_cut(ix));
+    bench.pass(ms(30_000));
+    assert!(bench.memory.groups.iter().all(|group| !group.not_following && group.lowering.is_none()));
+    bench.pass(ms(60_000));
+    assert_eq!(bench.miners(), kw(14_000));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -120,7 +120,7 @@ impl Following<'_> {
     /// having fallen by all that it was told to. What it drew beyond what it was told before, it may draw still.
     fn lowering(&self, memory: &mut GroupMemory, told: u64, since: Mono, events: &mut Vec<Event>) {
         let target = self.fixed.power_of(told);
-        let obeyed = self.obeyed(told, since);
+        let obeyed = self.obeyed(memory, told, since);
         if let Some(obeyed) = obeyed {
             Self::went_off(memory, told, obeyed);
         }
@@ -151,11 +151,13 @@ impl Following<'_> {
         memory.touched = memory.touched.max(obeyed);
     }
 
-    /// When the device answered for these units, or was later seen to have just them on.
-    fn obeyed(&self, told: u64, since: Mono) -> Option<Mono> {
-        let written = self.seen.written.filter(|(on, at)| *on == told && *at >= since);
-        let read = self.seen.on.filter(|(on, at)| *on == told && *at >= since);
-        [written, read].into_iter().flatten().map(|(_, at)| at).min()
+    /// When the device answered for these units, or was first seen to have just them on. A later look that shows the same is
+    /// no later moment: the watts it reports are of before it, and would never prove anything.
+    fn obeyed(&self, memory: &mut GroupMemory, told: u64, since: Mono) -> Option<Mono> {
+        let written = self.seen.written.filter(|(on, at)| *on == told && *at >= since).map(|(_, at)| at);
+        let read = self.seen.on.filter(|(on, at)| *on == told && *at >= since).map(|(_, at)| at);
+        memory.shown = read.map(|at| memory.shown.filter(|first| *first >= since).map_or(at, |first| first.min(at)));
+        [written, memory.shown].into_iter().flatten().min()
     }
 
     fn measured(&self) -> Power {

@@ -64,6 +64,8 @@ pub struct GroupMemory {
     pub lowering: Option<Mono>,
     /// When the first of the lower commands that are pending was told.
     pub lowering_from: Mono,
+    /// Since when its device shows what it was then told, where that is pending: what it measured after that can prove it.
+    pub shown: Option<Mono>,
     /// It did not follow within its proof time: counts as drawing, and as not controllable.
     pub not_following: bool,
     /// Its device is silent.
