@@ -74,7 +74,11 @@ pub fn run(
         if calm.is_over(&world, weather, now) {
             episode.calms += 1;
             oracle.after_calm(now);
-            if std::env::var("DEBUG_SIM").is_ok() && !oracle.broken.is_empty() { if let Some((host, _)) = &lives.host { eprintln!("{}", host.debug()); } }
+            if std::env::var("DEBUG_SIM").is_ok() && !oracle.broken.is_empty() {
+                if let Some((host, _)) = &lives.host {
+                    eprintln!("{}", host.debug());
+                }
+            }
         }
     }
     episode.score = world.plant.score();

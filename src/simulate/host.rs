@@ -234,7 +234,29 @@ impl Host {
 
     pub(super) fn debug(&self) -> String {
         let m = &self.cycle.memory;
-        format!("orders {:?} shed_at {:?} intends {} announced {} lasting {:?} groups: {}", self.cycle.orders, m.shed_at, m.intends.len(), m.announced, m.lasting,
-          m.groups.iter().enumerate().map(|(i,g)| format!("{i}:told {:x?} counted {} beyond {} low {:?} nf {} sil {} link {:?}", g.told, g.counted, g.beyond, g.lowering, g.not_following, g.silent, self.links.links[self.cycle.standing.site.groups[i].paths[0].device].seen(self.links.now))).take(4).collect::<Vec<_>>().join("\n"))
+        format!(
+            "orders {:?} shed_at {:?} intends {} announced {} lasting {:?} groups: {}",
+            self.cycle.orders,
+            m.shed_at,
+            m.intends.len(),
+            m.announced,
+            m.lasting,
+            m.groups
+                .iter()
+                .enumerate()
+                .map(|(i, g)| format!(
+                    "{i}:told {:x?} counted {} beyond {} low {:?} nf {} sil {} link {:?}",
+                    g.told,
+                    g.counted,
+                    g.beyond,
+                    g.lowering,
+                    g.not_following,
+                    g.silent,
+                    self.links.links[self.cycle.standing.site.groups[i].paths[0].device].seen(self.links.now)
+                ))
+                .take(4)
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
     }
 }
