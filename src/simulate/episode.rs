@@ -11,6 +11,7 @@ use crate::journal::tree::{self, Tree};
 use crate::plant::Score;
 use crate::site::Site;
 use crate::time::Mono;
+use crate::units::Power;
 
 /// The meters are read so long before the loop decides.
 const SENSED: Duration = Duration::from_millis(10);
@@ -52,12 +53,13 @@ pub fn run(
     seed: u64,
     span: Duration,
     faults: Vec<Fault>,
+    stop: &dyn Fn(&[Broken]) -> bool,
 ) -> Episode {
     let mut disk = Disk::default();
     let mut world = World::new(site, seed, refresh, faults);
     let mut oracle = Oracle::new(site);
     let mut episode = Episode { seed, span, ..Episode::default() };
-    let mut lives = Lives { host: None, hangs: None, died: None };
+    let mut lives = Lives { host: None, hangs: None, died: None, counted: None };
     let (mut now, end) = (Mono::START, Mono::START.after(span));
     let mut calm = Calm { since: Mono::START, seen: false };
     while now < end {
@@ -70,7 +72,11 @@ pub fn run(
         world.advance(now);
         count(&mut episode, &mut world);
         let control = lives.live(site, refresh, &mut world, &mut disk, now, &mut episode);
+        oracle.promises.counted = lives.counted.take();
         oracle.look(&world, control, now);
+        if stop(&oracle.broken) {
+            break;
+        }
         if calm.is_over(&world, weather, now) {
             episode.calms += 1;
             oracle.after_calm(now);
@@ -124,6 +130,8 @@ struct Lives {
     host: Option<(Host, Mono)>,
     hangs: Option<Mono>,
     died: Option<Mono>,
+    /// What the tick counted as drawn.
+    counted: Option<Power>,
 }
 
 impl Lives {
@@ -153,7 +161,7 @@ impl Lives {
             episode.starts += 1;
             (Host::start(site, refresh, disk, world, now), now)
         });
-        host.tick(world, disk, now, works);
+        self.counted = Some(host.tick(world, disk, now, works));
         episode.ticks += 1;
         Control::On(*since)
     }

@@ -14,6 +14,7 @@ use crate::run::past::{Past, stricter};
 use crate::site::{DeviceIx, GroupIx, Site};
 use crate::snapshot::{Orders, PriceSeen, Snapshot};
 use crate::time::{Mono, Now, Wall};
+use crate::units::Power;
 
 /// 2026-01-01T00:00:00Z, when every simulated run begins.
 const WALL: i64 = 1_767_225_600_000_000;
@@ -186,7 +187,7 @@ impl Host {
     }
 
     /// One turn of the loop.
-    pub(super) fn tick(&mut self, world: &mut World<'_>, disk: &mut Disk, at: Mono, disk_works: bool) {
+    pub(super) fn tick(&mut self, world: &mut World<'_>, disk: &mut Disk, at: Mono, disk_works: bool) -> Power {
         let now = self.now(world, at);
         self.links.now = now.mono;
         if disk_works {
@@ -202,6 +203,7 @@ impl Host {
         self.write(world, at);
         self.record(disk, &snapshot, &plan);
         self.keep(disk, now.mono, at);
+        plan.counted
     }
 
     fn obey(&mut self, world: &mut World<'_>, disk: &mut Disk, now: Now, at: Mono) {

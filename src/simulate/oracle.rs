@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::fault::Class;
+use super::promises::{Promises, Sight};
 use super::world::World;
 use crate::decide::Standing;
 use crate::site::Site;
@@ -42,6 +43,14 @@ pub enum Promise {
     Absorbs,
     /// The journal decides again to the byte.
     Replays,
+    /// What the record counts is no less than what is drawn.
+    Counts,
+    /// A hall that nobody sees counts as rising, up to its nameplate.
+    Unseen,
+    /// An operator's cap is reached on the ramp, and held.
+    Cap,
+    /// Power that costs more than it earns is not drawn.
+    Price,
 }
 
 impl Promise {
@@ -56,6 +65,10 @@ impl Promise {
             Self::EStop => "e-stop",
             Self::Absorbs => "absorbs",
             Self::Replays => "replays",
+            Self::Counts => "counts",
+            Self::Unseen => "unseen",
+            Self::Cap => "cap",
+            Self::Price => "price",
         }
     }
 }
@@ -92,6 +105,7 @@ pub(super) enum Control {
 /// Holds the promises against the truth.
 pub(super) struct Oracle {
     standing: Standing,
+    pub(super) promises: Promises,
     /// Longest time over the limit that anything may cause while something can still be shed.
     bound: Duration,
     tolerance: Power,
@@ -139,6 +153,7 @@ impl Oracle {
             miners: VecDeque::new(),
             broken: Vec::new(),
             longest_over: Duration::ZERO,
+            promises: Promises::new(site),
             standing,
         }
     }
@@ -160,10 +175,19 @@ impl Oracle {
         self.raises(world, control, now);
         self.e_stop(world, control, now);
         self.lapse(world, control, now);
+        self.more(world, control, now);
         let flows = world.flows();
         let window = self.site().fill.window + Duration::from_secs(10);
         keep(&mut self.firm, now, flows.hall + flows.house, window);
         keep(&mut self.miners, now, flows.miners, Duration::from_secs(10));
+    }
+
+    fn more(&mut self, world: &World<'_>, control: Control, now: Mono) {
+        let (standing, blind, odd_until) = (&self.standing, now <= self.blind_until, &self.odd_until);
+        let (bound, tolerance) = (self.bound, self.tolerance);
+        let sight = Sight { standing, world, control, now, odd_until, blind, bound, tolerance };
+        let found = self.promises.look(&sight);
+        found.into_iter().for_each(|(promise, what)| self.breaks(promise, now, what));
     }
 
     fn note_faults(&mut self, world: &World<'_>, now: Mono) {

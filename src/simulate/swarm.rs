@@ -119,7 +119,7 @@ impl Swarm<'_> {
     /// Runs one seed, with its own faults or with these.
     pub fn one(&self, seed: u64, faults: Option<Vec<Fault>>) -> Episode {
         let faults = faults.unwrap_or_else(|| schedule(self.site, self.weather, seed, self.span));
-        episode::run(self.site, self.refresh, self.weather, seed, self.span, faults)
+        episode::run(self.site, self.refresh, self.weather, seed, self.span, faults, &|_| false)
     }
 
     /// The fewest of a seed's faults that still break the same promise, by leaving out ever smaller parts of them (Zeller's
