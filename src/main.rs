@@ -170,6 +170,10 @@ struct Simulate {
     /// Which faults: `all`, `none`, or names with commas between
     #[arg(long, value_name = "NAMES", default_value = "all", requires = "seeds")]
     faults: String,
+    /// Plant this known bug, or `all` one after the other, until a promise is broken
+    #[cfg(feature = "sabotage")]
+    #[arg(long, value_name = "NAME", hide = true, requires = "seeds")]
+    sabotage: Option<String>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -243,6 +247,10 @@ fn main() -> ExitCode {
         Verb::Run(run) => cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), run.shadow),
         Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, world(emulate.hall, None), emulate.span),
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
+        #[cfg(feature = "sabotage")]
+        Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, json, sabotage: Some(names), .. }) => {
+            cli::simulate::sabotage::run(&site, &cli::simulate::swarm::Asked { seeds, hours, faults, json }, &names)
+        }
         Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, json, .. }) => {
             cli::simulate::swarm::run(&site, &cli::simulate::swarm::Asked { seeds, hours, faults, json })
         }

@@ -39,6 +39,8 @@ pub(super) struct Disk {
     /// The state store: what was remembered, and when.
     kept: Option<(Remembered, Mono)>,
     kept_orders: Orders,
+    /// Orders in the journal were lost with the power; the store was lost.
+    lost: (bool, bool),
     boots: u64,
 }
 
@@ -59,14 +61,21 @@ impl Disk {
     /// Power is gone: so is what was not synced.
     pub(super) fn lose_power(&mut self) {
         self.lines.truncate(self.durable_lines);
-        let durable = self.durable_lines;
+        let (durable, before) = (self.durable_lines, self.ordered.len());
         self.ordered.retain(|(line, _)| *line < durable);
+        self.lost.0 |= self.ordered.len() < before;
     }
 
     /// The state store is gone.
     pub(super) fn lose_store(&mut self) {
         self.kept = None;
         self.kept_orders = Orders::default();
+        self.lost.1 = true;
+    }
+
+    /// Whether both places where an order stands were lost since this was last asked.
+    fn forgot(&mut self) -> bool {
+        std::mem::take(&mut self.lost) == (true, true)
     }
 }
 
@@ -208,7 +217,7 @@ impl Host {
 
     fn obey(&mut self, world: &mut World<'_>, disk: &mut Disk, now: Now, at: Mono) {
         let orders = world.orders(at);
-        if orders != self.cycle.orders {
+        if world.says(orders, self.cycle.orders, disk.forgot()) {
             self.cycle.orders = orders;
             disk.kept_orders = orders;
             disk.ordered.push((disk.lines.len(), orders));

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::episode::{self, Episode};
 use super::fault::{Class, Fault, Weather, schedule};
+use super::oracle::{Broken, Promise};
 use crate::site::Site;
 use crate::units::{Energy, Power};
 
@@ -91,6 +92,29 @@ fn max_by<T: Ord + Copy, K: Ord>(one: (T, u64), two: (T, u64), key: impl Fn(u64)
     if (two.0, key(two.1)) > (one.0, key(one.1)) { two } else { one }
 }
 
+/// What came of a hunt.
+#[derive(Clone, Debug, Default)]
+pub struct Hunt {
+    /// The lowest seed that broke a promise, and which.
+    pub caught: Option<(u64, Broken)>,
+    /// Site time of the seeds that broke none.
+    pub clean: Duration,
+}
+
+impl Hunt {
+    fn add(&mut self, seed: u64, span: Duration, broken: Option<Broken>) {
+        match broken {
+            None if seed < self.seed() => self.clean += span,
+            Some(broken) if seed < self.seed() => self.caught = Some((seed, broken)),
+            None | Some(_) => {}
+        }
+    }
+
+    fn seed(&self) -> u64 {
+        self.caught.as_ref().map_or(u64::MAX, |(seed, _)| *seed)
+    }
+}
+
 impl Swarm<'_> {
     /// Runs these seeds on this many threads. `each` sees how many are done, now and then.
     pub fn run(&self, seeds: Range<u64>, threads: usize, each: impl Fn(u64) + Sync) -> Together {
@@ -120,6 +144,43 @@ impl Swarm<'_> {
     pub fn one(&self, seed: u64, faults: Option<Vec<Fault>>) -> Episode {
         let faults = faults.unwrap_or_else(|| schedule(self.site, self.weather, seed, self.span));
         episode::run(self.site, self.refresh, self.weather, seed, self.span, faults, &|_| false)
+    }
+
+    /// The first promise that these seeds break beside those that are known to be broken without what is looked for. Every seed
+    /// runs until it breaks one; none is begun once `is_over`.
+    pub fn hunt(
+        &self,
+        seeds: Range<u64>,
+        threads: usize,
+        known: &BTreeSet<(u64, Promise)>,
+        is_over: impl Fn() -> bool + Sync,
+    ) -> Hunt {
+        let (next, first) = (AtomicU64::new(seeds.start), AtomicU64::new(u64::MAX));
+        let hunt = Mutex::new(Hunt::default());
+        let is_found = |seed: u64, broken: &Broken| !known.contains(&(seed, broken.promise));
+        std::thread::scope(|scope| {
+            for _ in 0..threads.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= seeds.end || seed > first.load(Ordering::Relaxed) || is_over() {
+                            return;
+                        }
+                        let stop = |broken: &[Broken]| {
+                            seed > first.load(Ordering::Relaxed) || broken.iter().any(|broken| is_found(seed, broken))
+                        };
+                        let faults = schedule(self.site, self.weather, seed, self.span);
+                        let episode =
+                            episode::run(self.site, self.refresh, self.weather, seed, self.span, faults, &stop);
+                        let broken = episode.broken.into_iter().find(|broken| is_found(seed, broken));
+                        hunt.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(seed, self.span, broken);
+                        let found = hunt.lock().unwrap_or_else(std::sync::PoisonError::into_inner).seed();
+                        first.fetch_min(found, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        hunt.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The fewest of a seed's faults that still break the same promise, by leaving out ever smaller parts of them (Zeller's
