@@ -174,6 +174,9 @@ struct Simulate {
     #[cfg(feature = "sabotage")]
     #[arg(long, value_name = "NAME", hide = true, requires = "seeds")]
     sabotage: Option<String>,
+    /// Run the first seed alone, and leave its journal in this folder, for `ballast replay`
+    #[arg(long, value_name = "DIR", requires = "seeds")]
+    journal: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -249,10 +252,11 @@ fn main() -> ExitCode {
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
         #[cfg(feature = "sabotage")]
         Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, json, sabotage: Some(names), .. }) => {
-            cli::simulate::sabotage::run(&site, &cli::simulate::swarm::Asked { seeds, hours, faults, json }, &names)
+            let asked = cli::simulate::swarm::Asked { seeds, hours, faults, json, journal: None };
+            cli::simulate::sabotage::run(&site, &asked, &names)
         }
-        Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, json, .. }) => {
-            cli::simulate::swarm::run(&site, &cli::simulate::swarm::Asked { seeds, hours, faults, json })
+        Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, journal, json, .. }) => {
+            cli::simulate::swarm::run(&site, &cli::simulate::swarm::Asked { seeds, hours, faults, json, journal })
         }
         Verb::Simulate(it) => {
             cli::simulate::run(&it.site, world(it.hall, Some(it.prices)), it.span, it.start_up, it.json)

@@ -56,6 +56,7 @@ sabotages! {
     RampSkipped, "ramp-skipped", "everything that fits comes back at once";
     NeverRestores, "never-restores", "what was shed once never comes back";
     PriceIgnored, "price-ignored", "power is drawn whatever it costs";
+    JournalForgets, "journal-forgets", "the journal leaves out when a device falls silent";
     LapseForgotten, "lapse-forgotten", "a connection lets no command lapse";
     LapseTogether, "lapse-together", "all permits lapse in the same moment";
     LapseUndone, "lapse-undone", "a loop that stood still goes on where it was";

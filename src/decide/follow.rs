@@ -134,7 +134,7 @@ impl Following<'_> {
         let target = self.fixed.power_of(told);
         let obeyed = self.obeyed(told, since);
         if let Some(obeyed) = obeyed {
-            Self::went_off(memory, told, since, obeyed);
+            Self::went_off(memory, told, obeyed);
         }
         let measured = self.seen.power.known().filter(|(_, at)| obeyed.is_some_and(|obeyed| *at >= obeyed));
         if let Some((measured, _)) = measured {
@@ -156,9 +156,10 @@ impl Following<'_> {
 
     /// Units that were told off went off when their device obeyed: it may have been told while nobody could reach it, or may not
     /// have done the first time what it answered for. Their dwell begins there.
-    fn went_off(memory: &mut GroupMemory, told: u64, since: Mono, obeyed: Mono) {
+    fn went_off(memory: &mut GroupMemory, told: u64, obeyed: Mono) {
+        let from = memory.lowering_from;
         let units = memory.changed.iter_mut().enumerate().filter(|(unit, _)| told >> (unit & 63) & 1 == 0);
-        units.filter(|(_, at)| (since..obeyed).contains(at)).for_each(|(_, at)| *at = obeyed);
+        units.filter(|(_, at)| (from..obeyed).contains(at)).for_each(|(_, at)| *at = obeyed);
         memory.touched = memory.touched.max(obeyed);
     }
 

@@ -62,6 +62,8 @@ pub struct GroupMemory {
     pub beyond: Power,
     /// When it was last told to lower, until that is proved.
     pub lowering: Option<Mono>,
+    /// When the first of the lower commands that are pending was told.
+    pub lowering_from: Mono,
     /// It did not follow within its proof time: counts as drawing, and as not controllable.
     pub not_following: bool,
     /// Its device is silent.

@@ -114,10 +114,11 @@ pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) ->
         if sabotage::is(Sabotage::EStopSkipsFeeder) && fixed.feeder == 0 {
             continue;
         }
-        kept.told = kept.told.or_else(|| {
-            kept.lowering = Some(now);
-            Some(0)
-        });
+        if kept.told.is_none() {
+            // Whatever it has on goes off now.
+            (kept.told, kept.lowering, kept.lowering_from) = (Some(0), Some(now), now);
+            switch::touch(kept, fixed.all_on, now);
+        }
         shed.add(fixed.power_of(switch::lower(fixed, kept, i64::MAX, now)));
     }
     shed

@@ -15,7 +15,9 @@ pub(super) fn lower(fixed: &Fixed, memory: &mut GroupMemory, units: i64, now: Mo
     if off != 0 {
         memory.told = Some(told & !off);
         memory.counted = memory.counted.max(fixed.power_of(told));
-        memory.lowering = Some(now);
+        if memory.lowering.replace(now).is_none() {
+            memory.lowering_from = now;
+        }
         touch(memory, off, now);
     }
     off

@@ -7,7 +7,7 @@ use super::fault::{Class, Fault, Weather};
 use super::host::{Disk, Host};
 use super::oracle::{Broken, Control, Oracle};
 use super::world::World;
-use crate::journal::tree::{self, Tree};
+use crate::journal::{tree, tree_over};
 use crate::plant::Score;
 use crate::site::Site;
 use crate::time::Mono;
@@ -45,16 +45,34 @@ pub struct Episode {
     pub root: String,
 }
 
-/// Runs one seed with these faults.
-pub fn run(
-    site: &Site,
-    refresh: &[Duration],
-    weather: &Weather,
+/// What every seed is run on.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// How old a meter's value can be when it is read, by device.
+    pub refresh: &'a [Duration],
+    /// The files that decisions rest on, the site's first: role, name, text.
+    pub files: &'a [(&'static str, String, String)],
+    /// What may go wrong.
+    pub weather: &'a Weather,
+    /// How long each seed runs, in virtual time.
+    pub span: Duration,
+}
+
+/// Runs one seed with these faults. What survives of its journal comes with it.
+pub fn run(setting: &Setting<'_>, seed: u64, faults: Vec<Fault>) -> (Episode, Vec<Vec<u8>>) {
+    until(setting, seed, faults, &|_| false)
+}
+
+/// The same, until `stop` has seen enough of what is broken.
+pub fn until(
+    setting: &Setting<'_>,
     seed: u64,
-    span: Duration,
     faults: Vec<Fault>,
     stop: &dyn Fn(&[Broken]) -> bool,
-) -> Episode {
+) -> (Episode, Vec<Vec<u8>>) {
+    let Setting { site, refresh, weather, span, .. } = *setting;
     let mut disk = Disk::default();
     let mut world = World::new(site, seed, refresh, faults);
     let mut oracle = Oracle::new(site);
@@ -71,7 +89,7 @@ pub fn run(
         }
         world.advance(now);
         count(&mut episode, &mut world);
-        let control = lives.live(site, refresh, &mut world, &mut disk, now, &mut episode);
+        let control = lives.live(setting, &mut world, &mut disk, now, &mut episode);
         oracle.promises.counted = lives.counted.take();
         oracle.look(&world, control, now);
         if stop(&oracle.broken) {
@@ -80,20 +98,14 @@ pub fn run(
         if calm.is_over(&world, weather, now) {
             episode.calms += 1;
             oracle.after_calm(now);
-            if std::env::var("DEBUG_SIM").is_ok() && !oracle.broken.is_empty() {
-                if let Some((host, _)) = &lives.host {
-                    eprintln!("{}", host.debug());
-                }
-            }
         }
     }
     episode.score = world.plant.score();
     episode.broken = oracle.broken;
     episode.longest_over = oracle.longest_over;
-    let mut tree = Tree::default();
-    disk.lines.iter().for_each(|line| tree.push(tree::leaf(line.trim_ascii_end())));
+    let tree = tree_over(&disk.lines);
     (episode.records, episode.root) = (tree.size(), tree::base64(&tree.root()));
-    episode
+    (episode, disk.lines)
 }
 
 fn count(episode: &mut Episode, world: &mut World<'_>) {
@@ -137,8 +149,7 @@ struct Lives {
 impl Lives {
     fn live(
         &mut self,
-        site: &Site,
-        refresh: &[Duration],
+        setting: &Setting<'_>,
         world: &mut World<'_>,
         disk: &mut Disk,
         now: Mono,
@@ -152,14 +163,14 @@ impl Lives {
             return Control::Off(*self.died.get_or_insert(now));
         }
         if world.is(Class::LoopHangs) {
-            let since = *self.hangs.get_or_insert(now.before(site.tick.period));
+            let since = *self.hangs.get_or_insert(now.before(setting.site.tick.period));
             return self.host.as_ref().map_or(Control::Off(now), |_| Control::Hangs(since));
         }
         (self.hangs, self.died) = (None, None);
         let works = !(world.is(Class::DiskFull) || world.is(Class::SyncFails));
         let (host, since) = self.host.get_or_insert_with(|| {
             episode.starts += 1;
-            (Host::start(site, refresh, disk, world, now), now)
+            (Host::start(setting, disk, world, now), now)
         });
         self.counted = Some(host.tick(world, disk, now, works));
         episode.ticks += 1;

@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
+use super::episode::Setting;
 use super::link::{SimulatedLink, Wrote};
 use super::world::World;
 use crate::decide::Remembered;
 use crate::devices::wire::Seen;
-use crate::journal::{Boot, Lines, Recorder};
+use crate::journal::{Boot, FileSeen, Lines, Recorder, sha256};
 use crate::plan::Plan;
 use crate::run::cycle::{Connections, Cycle};
 use crate::run::past::{Past, stricter};
-use crate::site::{DeviceIx, GroupIx, Site};
+use crate::site::DeviceIx;
 use crate::snapshot::{Orders, PriceSeen, Snapshot};
 use crate::time::{Mono, Now, Wall};
 use crate::units::Power;
@@ -116,7 +117,8 @@ impl Connections for Links {
 
 impl Host {
     /// Starts the controller on what the disk has.
-    pub(super) fn start(site: &Site, refresh: &[Duration], disk: &mut Disk, world: &World<'_>, now: Mono) -> Self {
+    pub(super) fn start(setting: &Setting<'_>, disk: &mut Disk, world: &World<'_>, now: Mono) -> Self {
+        let (site, refresh) = (setting.site, setting.refresh);
         let first = disk.boots == 0;
         disk.boots += 1;
         let past = match disk.kept.take() {
@@ -142,11 +144,11 @@ impl Host {
             kept_at: start,
         };
         (disk.durable_tick, disk.written) = (0, Vec::new());
-        host.boot(disk, world, now, first);
+        host.boot(setting, disk, world, now, first);
         host
     }
 
-    fn boot(&mut self, disk: &mut Disk, world: &World<'_>, now: Mono, first: bool) {
+    fn boot(&mut self, setting: &Setting<'_>, disk: &mut Disk, world: &World<'_>, now: Mono, first: bool) {
         let reason = if first { "first_start" } else { "start_after_crash" };
         let boot = Boot {
             boot: format!("simulated-{}", disk.boots),
@@ -156,6 +158,11 @@ impl Host {
         let names: Vec<String> = self.cycle.standing.site.groups.iter().map(|group| group.name.clone()).collect();
         let now = self.now(world, now);
         disk.write(self.recorder.boot(now, &boot, &names));
+        for (role, name, text) in setting.files {
+            let sha256 = sha256(text.as_bytes());
+            let file = FileSeen { role: (*role).to_owned(), name: name.clone(), sha256 };
+            disk.write(self.recorder.file(now.wall, &file));
+        }
         let memory = self.cycle.memory_json();
         disk.write(self.recorder.keyframe(&memory));
     }
@@ -241,33 +248,5 @@ impl Host {
             let site = &self.cycle.standing.site;
             disk.kept = Some((self.cycle.memory.remember(site, now), at));
         }
-    }
-
-    pub(super) fn debug(&self) -> String {
-        let m = &self.cycle.memory;
-        format!(
-            "orders {:?} shed_at {:?} intends {} announced {} lasting {:?} groups: {}",
-            self.cycle.orders,
-            m.shed_at,
-            m.intends.len(),
-            m.announced,
-            m.lasting,
-            m.groups
-                .iter()
-                .enumerate()
-                .map(|(i, g)| format!(
-                    "{i}:told {:x?} counted {} beyond {} low {:?} nf {} sil {} link {:?}",
-                    g.told,
-                    g.counted,
-                    g.beyond,
-                    g.lowering,
-                    g.not_following,
-                    g.silent,
-                    self.links.links[self.cycle.standing.site.groups[i].paths[0].device].seen(self.links.now)
-                ))
-                .take(4)
-                .collect::<Vec<_>>()
-                .join("\n")
-        )
     }
 }

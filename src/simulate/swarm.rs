@@ -2,28 +2,26 @@
 //! the smallest part of a seed's faults that still breaks one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::episode::{self, Episode};
-use super::fault::{Class, Fault, Weather, schedule};
+use super::episode::{self, Episode, Setting};
+use super::fault::{Class, Fault, schedule};
 use super::oracle::{Broken, Promise};
-use crate::site::Site;
+use crate::journal::{lay, replay};
+use crate::run::Again;
+use crate::time::Mono;
 use crate::units::{Energy, Power};
 
-/// What is run.
-pub struct Swarm<'a> {
-    /// The site.
-    pub site: &'a Site,
-    /// How old a meter's value can be when it is read, by device.
-    pub refresh: &'a [Duration],
-    /// What may go wrong.
-    pub weather: &'a Weather,
-    /// How long each seed runs, in virtual time.
-    pub span: Duration,
-}
+/// The journal of every so manieth seed is decided again: that takes as long as the seed itself.
+const REPLAYED: u64 = 10;
+
+/// Many seeds of one setting.
+pub struct Swarm<'a>(pub Setting<'a>);
 
 /// What came of all seeds.
 #[derive(Clone, Debug, Default)]
@@ -140,10 +138,47 @@ impl Swarm<'_> {
         together
     }
 
-    /// Runs one seed, with its own faults or with these.
+    /// Runs one seed, with its own faults or with these. The journal of some seeds is decided again.
     pub fn one(&self, seed: u64, faults: Option<Vec<Fault>>) -> Episode {
-        let faults = faults.unwrap_or_else(|| schedule(self.site, self.weather, seed, self.span));
-        episode::run(self.site, self.refresh, self.weather, seed, self.span, faults, &|_| false)
+        let again = faults.is_none() && seed.is_multiple_of(REPLAYED);
+        let (mut episode, lines) = self.recorded(seed, faults);
+        if again && let Err(what) = self.replays(&lines) {
+            episode.broken.push(Broken { promise: Promise::Replays, at: Mono::START.after(episode.span), what });
+        }
+        episode
+    }
+
+    /// Runs one seed, and gives its journal with it.
+    pub fn recorded(&self, seed: u64, faults: Option<Vec<Fault>>) -> (Episode, Vec<Vec<u8>>) {
+        episode::run(&self.0, seed, faults.unwrap_or_else(|| self.faults(seed)))
+    }
+
+    /// Lays the journal of a seed into a folder, with the files that its decisions rest on.
+    ///
+    /// # Errors
+    /// Where the disk refuses, or there is a journal already.
+    pub fn lay(&self, dir: &Path, lines: &[Vec<u8>]) -> io::Result<()> {
+        let files: Vec<&[u8]> = self.0.files.iter().map(|(_, _, text)| text.as_bytes()).collect();
+        lay(dir, &format!("{}.ballast/simulated", self.0.site.name), lines, &files)
+    }
+
+    /// Decides a journal again.
+    fn replays(&self, lines: &[Vec<u8>]) -> Result<(), String> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("ballast-simulate-{}-{number}", std::process::id()));
+        let replayed = self.lay(&dir, lines).map(|()| replay(&dir, &mut Again::default()));
+        let _ = std::fs::remove_dir_all(&dir);
+        let replayed = replayed.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        match (replayed.difference, replayed.trouble) {
+            (None, None) => Ok(()),
+            (Some(other), _) => Err(format!("line {} was {} and is {}", other.line, other.recorded, other.replayed)),
+            (None, Some(trouble)) => Err(trouble),
+        }
+    }
+
+    fn faults(&self, seed: u64) -> Vec<Fault> {
+        schedule(self.0.site, self.0.weather, seed, self.0.span)
     }
 
     /// The first promise that these seeds break beside those that are known to be broken without what is looked for. Every seed
@@ -157,7 +192,6 @@ impl Swarm<'_> {
     ) -> Hunt {
         let (next, first) = (AtomicU64::new(seeds.start), AtomicU64::new(u64::MAX));
         let hunt = Mutex::new(Hunt::default());
-        let is_found = |seed: u64, broken: &Broken| !known.contains(&(seed, broken.promise));
         std::thread::scope(|scope| {
             for _ in 0..threads.max(1) {
                 scope.spawn(|| {
@@ -166,16 +200,10 @@ impl Swarm<'_> {
                         if seed >= seeds.end || seed > first.load(Ordering::Relaxed) || is_over() {
                             return;
                         }
-                        let stop = |broken: &[Broken]| {
-                            seed > first.load(Ordering::Relaxed) || broken.iter().any(|broken| is_found(seed, broken))
-                        };
-                        let faults = schedule(self.site, self.weather, seed, self.span);
-                        let episode =
-                            episode::run(self.site, self.refresh, self.weather, seed, self.span, faults, &stop);
-                        let broken = episode.broken.into_iter().find(|broken| is_found(seed, broken));
-                        hunt.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(seed, self.span, broken);
-                        let found = hunt.lock().unwrap_or_else(std::sync::PoisonError::into_inner).seed();
-                        first.fetch_min(found, Ordering::Relaxed);
+                        let broken = self.first_broken(seed, known, || seed > first.load(Ordering::Relaxed));
+                        let mut hunt = hunt.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                        hunt.add(seed, self.0.span, broken);
+                        first.fetch_min(hunt.seed(), Ordering::Relaxed);
                     }
                 });
             }
@@ -183,10 +211,22 @@ impl Swarm<'_> {
         hunt.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    fn first_broken(&self, seed: u64, known: &BTreeSet<(u64, Promise)>, is_over: impl Fn() -> bool) -> Option<Broken> {
+        let is_found = |broken: &&Broken| !known.contains(&(seed, broken.promise));
+        let stop = |broken: &[Broken]| is_over() || broken.iter().any(|broken| is_found(&broken));
+        let (episode, lines) = episode::until(&self.0, seed, self.faults(seed), &stop);
+        let broken = episode.broken.iter().find(is_found).cloned();
+        if broken.is_some() || is_over() || !seed.is_multiple_of(REPLAYED) {
+            return broken;
+        }
+        let what = self.replays(&lines).err()?;
+        Some(Broken { promise: Promise::Replays, at: Mono::START.after(episode.span), what })
+    }
+
     /// The fewest of a seed's faults that still break the same promise, by leaving out ever smaller parts of them (Zeller's
     /// delta debugging). At most `tries` runs.
     pub fn shrink(&self, broken: &Episode, mut tries: u32) -> Vec<Fault> {
-        let mut faults = schedule(self.site, self.weather, broken.seed, self.span);
+        let mut faults = self.faults(broken.seed);
         let Some(first) = broken.broken.first() else { return faults };
         // What begins after it cannot be its reason.
         faults.retain(|fault| fault.from <= first.at);

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::swarm::{Asked, known};
 use crate::cli::{COULD_NOT, FINE, PROBLEMS, world};
 use crate::sabotage::{Sabotage, plant};
+use crate::simulate::episode::Setting;
 use crate::simulate::oracle::Promise;
 use crate::simulate::swarm::{Hunt, Swarm};
 use crate::time::{Clock, Mono};
@@ -28,13 +29,13 @@ pub fn run(path: &Path, asked: &Asked, names: &str) -> u8 {
             return COULD_NOT;
         }
     };
-    let (site, weather) = match known(path, asked) {
-        Ok((known, weather)) => ((known.site, world::refresh(&known.profiles)), weather),
+    let (known, weather) = match known(path, asked) {
+        Ok(known) => known,
         Err(code) => return code,
     };
-    let (site, refresh) = site;
-    let span = Duration::from_secs(3_600) * asked.hours;
-    let swarm = Swarm { site: &site, refresh: &refresh, weather: &weather, span };
+    let refresh = world::refresh(&known.profiles);
+    let (span, files) = (Duration::from_secs(3_600) * asked.hours, known.files.as_slice());
+    let swarm = Swarm(Setting { site: &known.site, refresh: &refresh, files, weather: &weather, span });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     plant(None);
     let without = swarm.run(asked.seeds.clone(), cores, |_| {});

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::cli::world::{self, Known};
 use crate::cli::{COULD_NOT, FINE, PROBLEMS};
-use crate::simulate::episode::Episode;
+use crate::simulate::episode::{Episode, Setting};
 use crate::simulate::fault::{Class, Fault, Weather};
 use crate::simulate::swarm::{Swarm, Together};
 use crate::time::Clock;
@@ -21,9 +21,9 @@ const STORM: Duration = Duration::from_secs(480);
 const CALM: Duration = Duration::from_secs(125);
 const EVERY: Duration = Duration::from_millis(2_500);
 /// So many broken seeds are told and made smaller.
-const TOLD: usize = 5;
+const TOLD: usize = 3;
 /// So many runs one is made smaller in.
-const TRIES: u32 = 200;
+const TRIES: u32 = 80;
 
 /// What was asked for.
 pub struct Asked {
@@ -35,6 +35,8 @@ pub struct Asked {
     pub faults: String,
     /// As JSON.
     pub json: bool,
+    /// Run the first seed alone, and leave its journal here.
+    pub journal: Option<PathBuf>,
 }
 
 /// Runs the seeds.
@@ -45,7 +47,11 @@ pub fn run(path: &Path, asked: &Asked) -> u8 {
     };
     let refresh = world::refresh(&known.profiles);
     let length = Duration::from_secs(3_600) * asked.hours;
-    let swarm = Swarm { site: &known.site, refresh: &refresh, weather: &weather, span: length };
+    let (site, files) = (&known.site, known.files.as_slice());
+    let swarm = Swarm(Setting { site, refresh: &refresh, files, weather: &weather, span: length });
+    if let Some(folder) = &asked.journal {
+        return one(&swarm, asked.seeds.start, folder);
+    }
     let clock = Clock::start();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let of = asked.seeds.end.saturating_sub(asked.seeds.start);
@@ -56,10 +62,23 @@ pub fn run(path: &Path, asked: &Asked) -> u8 {
     } else {
         print!("{}", table(&together, took));
     }
-    for episode in together.broken.iter().take(TOLD) {
+    let told = if asked.json { 0 } else { TOLD };
+    for episode in together.broken.iter().take(told) {
         tell(path, asked, &swarm, episode);
     }
     if together.broken.is_empty() { FINE } else { PROBLEMS }
+}
+
+/// One seed with its journal, to look into.
+fn one(swarm: &Swarm<'_>, seed: u64, folder: &Path) -> u8 {
+    let (episode, lines) = swarm.recorded(seed, None);
+    if let Err(error) = swarm.lay(folder, &lines) {
+        eprintln!("{}: {error}; give a folder without a journal", folder.display());
+        return COULD_NOT;
+    }
+    println!("seed {seed}: {} records, root {}, in {}", episode.records, episode.root, folder.display());
+    episode.broken.iter().for_each(|broken| println!("  {broken}"));
+    if episode.broken.is_empty() { FINE } else { PROBLEMS }
 }
 
 /// The site, and what may go wrong on it.
