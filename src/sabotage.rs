@@ -98,3 +98,29 @@ mod planted {
         PLANTED.store(sabotage.map_or(0, |sabotage| sabotage as usize + 1), Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_planted_unless_it_is_asked_for() {
+        assert!(Sabotage::ALL.iter().all(|bug| !is(*bug)));
+    }
+
+    #[test]
+    fn a_bug_is_found_by_its_name_and_by_no_other() {
+        let names: BTreeSet<&str> = Sabotage::ALL.iter().map(|bug| bug.name()).collect();
+        assert_eq!(names.len(), Sabotage::ALL.len());
+        assert!(Sabotage::ALL.iter().all(|bug| Sabotage::named(bug.name()) == Some(*bug)));
+    }
+
+    #[test]
+    fn every_bug_stands_in_the_table_of_what_caught_it() {
+        let page = include_str!("../docs/reliability.md");
+        let missing = Sabotage::ALL.iter().filter(|bug| !page.contains(&format!("| `{}` |", bug.name())));
+        assert_eq!(missing.collect::<Vec<_>>(), Vec::<&Sabotage>::new());
+    }
+}

@@ -76,6 +76,7 @@ pub fn until(
     let mut disk = Disk::default();
     let mut world = World::new(site, seed, refresh, faults);
     let mut oracle = Oracle::new(site);
+    oracle.promises.hall_refresh = site.hall.meter.and_then(|meter| refresh.get(meter).copied()).unwrap_or_default();
     let mut episode = Episode { seed, span, ..Episode::default() };
     let mut lives = Lives { host: None, hangs: None, died: None, counted: None };
     let (mut now, end) = (Mono::START, Mono::START.after(span));

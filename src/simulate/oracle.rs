@@ -2,10 +2,10 @@
 //! file, what flows, what was ordered and which faults are in force, and nothing of how the controller thinks.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
 use super::fault::Class;
+pub use super::promise::{Broken, Promise};
 use super::promises::{Promises, Sight};
 use super::world::World;
 use crate::decide::Standing;
@@ -23,73 +23,6 @@ const SLACK: Duration = Duration::from_millis(500);
 const START: Duration = Duration::from_secs(3);
 /// So many broken promises of one run are kept.
 const MOST: usize = 8;
-
-/// A promise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Promise {
-    /// Import is within the limit for every declared ramp, and comes back within the bound from everything else.
-    Limit,
-    /// Nothing is raised without fresh meters, a durable record, or against an order.
-    Raise,
-    /// Nothing comes back before its dwell.
-    Dwell,
-    /// What comes back comes on the restore ramp.
-    Ramp,
-    /// What a dead loop permitted lapses, staggered on the site's ramp.
-    Lapse,
-    /// E-stop switches everything off that obeys.
-    EStop,
-    /// When all is well again, all usable power is used.
-    Absorbs,
-    /// The journal decides again to the byte.
-    Replays,
-    /// What the record counts is no less than what is drawn.
-    Counts,
-    /// A hall that nobody sees counts as rising, up to its nameplate.
-    Unseen,
-    /// An operator's cap is reached on the ramp, and held.
-    Cap,
-    /// Power that costs more than it earns is not drawn.
-    Price,
-}
-
-impl Promise {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Limit => "limit",
-            Self::Raise => "raise",
-            Self::Dwell => "dwell",
-            Self::Ramp => "ramp",
-            Self::Lapse => "lapse",
-            Self::EStop => "e-stop",
-            Self::Absorbs => "absorbs",
-            Self::Replays => "replays",
-            Self::Counts => "counts",
-            Self::Unseen => "unseen",
-            Self::Cap => "cap",
-            Self::Price => "price",
-        }
-    }
-}
-
-/// A broken promise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// Which.
-    pub promise: Promise,
-    /// When, on the world's clock.
-    pub at: Mono,
-    /// What was seen.
-    pub what: String,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = self.at.micros() / 1_000;
-        write!(f, "{} at {}.{:03} s: {}", self.promise.name(), ms / 1_000, ms % 1_000, self.what)
-    }
-}
 
 /// How the controller is at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +118,8 @@ impl Oracle {
     fn more(&mut self, world: &World<'_>, control: Control, now: Mono) {
         let (standing, blind, odd_until) = (&self.standing, now <= self.blind_until, &self.odd_until);
         let (bound, tolerance) = (self.bound, self.tolerance);
-        let sight = Sight { standing, world, control, now, odd_until, blind, bound, tolerance };
+        let troubled = now <= self.troubled_until;
+        let sight = Sight { troubled, standing, world, control, now, odd_until, blind, bound, tolerance };
         let found = self.promises.look(&sight);
         found.into_iter().for_each(|(promise, what)| self.breaks(promise, now, what));
     }

@@ -1,13 +1,14 @@
 //! More of what was promised, each held against the truth by a small watcher of its own: the record counts all that is drawn, a
 //! hall that nobody sees counts as its nameplate, a cap and a price are heeded, permits that lapse end as a ramp.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::fault::Class;
 use super::oracle::{Control, Promise};
 use super::world::World;
 use crate::decide::Standing;
-use crate::site::Site;
+use crate::site::{FirmLoad, Site};
 use crate::time::Mono;
 use crate::units::Power;
 
@@ -26,6 +27,8 @@ pub(super) struct Sight<'a, 'w> {
     pub(super) now: Mono,
     /// Per group until when it may not obey.
     pub(super) odd_until: &'a [Mono],
+    /// A fault is in force, or was a moment ago.
+    pub(super) troubled: bool,
     /// No meter can be believed.
     pub(super) blind: bool,
     pub(super) bound: Duration,
@@ -80,6 +83,11 @@ pub(super) struct Promises {
     /// Per group and unit since when it is on, and its device obeys.
     on_since: Vec<Vec<Mono>>,
     hung: Option<(Mono, Vec<u64>)>,
+    /// How old the hall's meter's value is when it is read.
+    pub(super) hall_refresh: Duration,
+    hall: VecDeque<(Mono, Power)>,
+    house: VecDeque<(Mono, Power)>,
+    too_much: Option<Mono>,
 }
 
 impl Promises {
@@ -94,12 +102,23 @@ impl Promises {
             costly: None,
             on_since: site.groups.iter().map(|group| vec![Mono::START; group.units as usize]).collect(),
             hung: None,
+            hall_refresh: Duration::ZERO,
+            hall: VecDeque::new(),
+            house: VecDeque::new(),
+            too_much: None,
         }
     }
 
     /// What is broken at this moment.
     pub(super) fn look(&mut self, sight: &Sight<'_, '_>) -> Vec<(Promise, String)> {
-        let found = [self.counts(sight), self.unseen(sight), self.caps(sight), self.prices(sight), self.lapses(sight)];
+        let found = [
+            self.counts(sight),
+            self.unseen(sight),
+            self.caps(sight),
+            self.prices(sight),
+            self.lapses(sight),
+            self.ahead(sight),
+        ];
         found.into_iter().flatten().collect()
     }
 
@@ -227,4 +246,46 @@ impl Promises {
             (Promise::Lapse, format!("{on} of {first} that obeys is on, {after:?} after the last renewal"))
         })
     }
+
+    /// Where nothing is wrong, whatever is on can be gone before the rise that is declared needs its room: for each response, what
+    /// is so slow or slower fits beside what the firm load can have become by then, one decision later.
+    fn ahead(&mut self, sight: &Sight<'_, '_>) -> Found {
+        let (site, flows) = (sight.site(), sight.world.flows());
+        // What the newest reading of each can have been, at the least.
+        let hall = lowest(&mut self.hall, sight.now, flows.hall, SLACK);
+        let house = lowest(&mut self.house, sight.now, flows.house, SLACK * 4);
+        if sight.troubled || sight.controls().is_none() {
+            self.too_much = None;
+            return None;
+        }
+        let becomes = |load: &FirmLoad, seen: Power, time: Duration| {
+            (seen + load.step + load.slew.over(time)).min(load.nameplate.max(seen))
+        };
+        let over = sight.standing.classes.iter().enumerate().map(|(class, response)| {
+            let groups = sight.standing.groups.iter().enumerate().filter(|(_, fixed)| fixed.class >= class);
+            let on: Power = groups.map(|(ix, fixed)| fixed.power_of(sight.world.closed(ix))).sum();
+            let time = site.tick.period.saturating_add(*response);
+            let firm = becomes(&site.hall, hall, time + self.hall_refresh) + becomes(&site.house, house, time);
+            (on + firm - site.poi.import_limit, *response)
+        });
+        // Meters err.
+        let err = Power::from_watts(sight.tolerance.watts() / 2);
+        let Some((over, response)) = over.max().filter(|(over, _)| *over > err) else {
+            self.too_much = None;
+            return None;
+        };
+        let since = *self.too_much.get_or_insert(sight.now);
+        (sight.now.since(since) > SLACK).then(|| {
+            (Promise::Ahead, format!("{over} too much is on for a rise as declared, of what needs {response:?}"))
+        })
+    }
+}
+
+/// The lowest of the last while.
+fn lowest(kept: &mut VecDeque<(Mono, Power)>, now: Mono, power: Power, span: Duration) -> Power {
+    kept.push_back((now, power));
+    while kept.front().is_some_and(|(at, _)| now.since(*at) > span) {
+        kept.pop_front();
+    }
+    kept.iter().map(|(_, power)| *power).min().unwrap_or(power)
 }
