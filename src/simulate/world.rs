@@ -210,7 +210,7 @@ impl<'a> World<'a> {
             self.flapped = second;
             let degree = fault.degree.wrapping_mul(i64::try_from(second).unwrap_or(1)).rem_euclid(700_000);
             let cap = self.site.poi.import_limit.part(Share::from_ppm(300_000 + degree));
-            self.orders.cap = (second % 3 != 0).then_some(cap);
+            self.orders.cap = (!second.is_multiple_of(3)).then_some(cap);
         }
         self.orders
     }
