@@ -118,8 +118,7 @@ impl Oracle {
     fn more(&mut self, world: &World<'_>, control: Control, now: Mono) {
         let (standing, blind, odd_until) = (&self.standing, now <= self.blind_until, &self.odd_until);
         let (bound, tolerance) = (self.bound, self.tolerance);
-        let troubled = now <= self.troubled_until;
-        let sight = Sight { troubled, standing, world, control, now, odd_until, blind, bound, tolerance };
+        let sight = Sight { standing, world, control, now, odd_until, blind, bound, tolerance };
         let found = self.promises.look(&sight);
         found.into_iter().for_each(|(promise, what)| self.breaks(promise, now, what));
     }

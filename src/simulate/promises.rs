@@ -19,6 +19,20 @@ const AFTERMATH: Duration = Duration::from_secs(10);
 /// How long a start may take until it controls.
 const START: Duration = Duration::from_secs(3);
 
+/// What may be wrong without being a reason to draw more: the disk, the price, the clock on the wall, what the operator wants.
+const ELSEWHERE: [Class; 10] = [
+    Class::DiskFull,
+    Class::SyncFails,
+    Class::PriceLost,
+    Class::PriceFrozen,
+    Class::PriceNegative,
+    Class::PriceSpikes,
+    Class::WallSteps,
+    Class::EStop,
+    Class::Cap,
+    Class::Flapping,
+];
+
 /// What every watcher may look at.
 pub(super) struct Sight<'a, 'w> {
     pub(super) standing: &'a Standing,
@@ -27,8 +41,6 @@ pub(super) struct Sight<'a, 'w> {
     pub(super) now: Mono,
     /// Per group until when it may not obey.
     pub(super) odd_until: &'a [Mono],
-    /// A fault is in force, or was a moment ago.
-    pub(super) troubled: bool,
     /// No meter can be believed.
     pub(super) blind: bool,
     pub(super) bound: Duration,
@@ -88,6 +100,8 @@ pub(super) struct Promises {
     hall: VecDeque<(Mono, Power)>,
     house: VecDeque<(Mono, Power)>,
     too_much: Option<Mono>,
+    /// Until when something may be wrong that has to do with what is drawn or seen.
+    wrong_until: Mono,
 }
 
 impl Promises {
@@ -106,6 +120,7 @@ impl Promises {
             hall: VecDeque::new(),
             house: VecDeque::new(),
             too_much: None,
+            wrong_until: Mono::START,
         }
     }
 
@@ -247,14 +262,17 @@ impl Promises {
         })
     }
 
-    /// Where nothing is wrong, whatever is on can be gone before the rise that is declared needs its room: for each response, what
+    /// Where nothing is wrong with what draws and what is seen, whatever is on can be gone before the rise that is declared needs its room: for each response, what
     /// is so slow or slower fits beside what the firm load can have become by then, one decision later.
     fn ahead(&mut self, sight: &Sight<'_, '_>) -> Found {
         let (site, flows) = (sight.site(), sight.world.flows());
         // What the newest reading of each can have been, at the least.
         let hall = lowest(&mut self.hall, sight.now, flows.hall, SLACK);
         let house = lowest(&mut self.house, sight.now, flows.house, SLACK * 4);
-        if sight.troubled || sight.controls().is_none() {
+        if sight.world.active.iter().any(|fault| !ELSEWHERE.contains(&fault.class)) {
+            self.wrong_until = sight.now.after(AFTERMATH);
+        }
+        if sight.now <= self.wrong_until || sight.controls().is_none() {
             self.too_much = None;
             return None;
         }
