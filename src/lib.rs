@@ -15,7 +15,7 @@
 //!
 //! | layer | modules | may |
 //! |---|---|---|
-//! | 0 | [`units`], [`time`], [`document`] | nothing but compute; `time` alone reads the system's clock |
+//! | 0 | [`units`], [`time`], [`document`], [`sabotage`] | nothing but compute; `time` alone reads the system's clock; with its feature `sabotage` plants a known bug |
 //! | 1 | [`site`] | read files that were handed to it as text |
 //! | 2 | [`snapshot`], [`plan`] | be data |
 //! | 3 | [`decide`], [`market`], [`plant`] | be pure and total: no clock, I/O, chance, float, panic |
@@ -33,6 +33,7 @@ pub mod market;
 pub mod plan;
 pub mod plant;
 pub mod run;
+pub mod sabotage;
 pub mod simulate;
 pub mod site;
 pub mod snapshot;

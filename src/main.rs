@@ -170,6 +170,10 @@ struct Simulate {
     /// Which faults: `all`, `none`, or names with commas between
     #[arg(long, value_name = "NAMES", default_value = "all", requires = "seeds")]
     faults: String,
+    /// Plant this known bug, or `all` one after the other, until a promise is broken
+    #[cfg(feature = "sabotage")]
+    #[arg(long, value_name = "NAME", hide = true, requires = "seeds")]
+    sabotage: Option<String>,
     /// Run the first seed alone, and leave its journal in this folder, for `ballast replay`
     #[arg(long, value_name = "DIR", requires = "seeds")]
     journal: Option<PathBuf>,
@@ -246,6 +250,11 @@ fn main() -> ExitCode {
         Verb::Run(run) => cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), run.shadow),
         Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, world(emulate.hall, None), emulate.span),
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
+        #[cfg(feature = "sabotage")]
+        Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, json, sabotage: Some(names), .. }) => {
+            let asked = cli::simulate::swarm::Asked { seeds, hours, faults, json, journal: None };
+            cli::simulate::sabotage::run(&site, &asked, &names)
+        }
         Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, journal, json, .. }) => {
             cli::simulate::swarm::run(&site, &cli::simulate::swarm::Asked { seeds, hours, faults, json, journal })
         }

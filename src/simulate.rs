@@ -8,6 +8,8 @@ pub mod fault;
 mod host;
 mod link;
 pub mod oracle;
+mod promise;
+mod promises;
 pub mod swarm;
 mod world;
 

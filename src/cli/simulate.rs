@@ -1,5 +1,7 @@
 //! `ballast simulate`: a site in virtual time, and what it absorbed beside two honest baselines.
 
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 pub mod swarm;
 
 use std::path::Path;

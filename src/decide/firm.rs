@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::memory::Memory;
 use super::standing::Standing;
+use crate::sabotage::{self, Sabotage};
 use crate::site::FirmLoad;
 use crate::snapshot::{Reading, Snapshot};
 use crate::units::Power;
@@ -70,7 +71,9 @@ impl Firm {
             let by_hall = site.hall.worst_case(hall, site.tick.period, *response);
             let by_house = site.house.worst_case(house, site.tick.period, *response);
             let by_poi = remainder.map_or(Power::ZERO, |seen| both.worst_case(Some(seen), site.tick.period, *response));
-            firm.worst.push((by_hall + by_house + hidden).max(by_poi));
+            let by_meters = by_hall + by_house + hidden;
+            let lower = sabotage::is(Sabotage::LowerOfTwo);
+            firm.worst.push(if lower { by_meters.min(by_poi) } else { by_meters.max(by_poi) });
             firm.hall.push(by_hall);
             firm.house.push(by_house);
         }
@@ -85,13 +88,16 @@ impl Firm {
 
 /// A reading with its age; no value where there is none.
 pub(super) fn aged(reading: Reading, snapshot: &Snapshot) -> Option<(Power, Duration)> {
+    if sabotage::is(Sabotage::NoDataIsZero) && reading.known().is_none() {
+        return Some((Power::ZERO, Duration::ZERO));
+    }
     reading.known().map(|(value, at)| (value, snapshot.now.mono.since(at)))
 }
 
 /// What the POI leaves for firm load when the most that the miners can have drawn in the last second is taken off: guards
 /// against load that no other meter sees, and never claims more than there must be.
 fn remainder(memory: &Memory, snapshot: &Snapshot) -> Option<(Power, Duration)> {
-    let (import, age) = aged(snapshot.poi, snapshot)?;
+    let (import, age) = aged(snapshot.poi, snapshot).filter(|_| !sabotage::is(Sabotage::RemainderIsZero))?;
     let miners = memory.counted.iter().map(|(_, power)| *power).max()?;
     Some(((import - miners).or_zero(), age))
 }

@@ -5,6 +5,7 @@ use super::memory::GroupMemory;
 use super::standing::Fixed;
 use super::switch;
 use crate::plan::Event;
+use crate::sabotage::{self, Sabotage};
 use crate::site::GroupIx;
 use crate::snapshot::{GroupSeen, Link};
 use crate::time::Mono;
@@ -35,6 +36,7 @@ impl Following<'_> {
     fn silent(&self, memory: &mut GroupMemory, events: &mut Vec<Event>) {
         memory.counted = match memory.told.filter(|_| !self.fixed.may_switch_on) {
             None => self.fixed.power_of(u64::MAX),
+            Some(_) if sabotage::is(Sabotage::SilentIsZero) => Power::ZERO,
             Some(told) => memory.counted.max(self.fixed.power_of(told)).max(self.measured()),
         };
         if !memory.silent {
@@ -69,11 +71,21 @@ impl Following<'_> {
             events.push(Event::DeviceBack { group: self.ix });
         }
         let Some(told) = memory.told else { return self.adopt(memory) };
+        if let Some(lowered) = self.sabotaged(memory, told) {
+            return (memory.lowering, memory.counted) = (None, lowered);
+        }
         let told = self.dropped(memory, told);
         match memory.lowering {
             Some(since) => self.lowering(memory, told, since, events),
             None => self.settled(memory, told),
         }
+    }
+
+    /// What a group would count where its word was taken for its deed.
+    fn sabotaged(&self, memory: &GroupMemory, told: u64) -> Option<Power> {
+        let answered = || memory.lowering.is_none_or(|since| self.obeyed(told, since).is_some());
+        let believed = sabotage::is(Sabotage::PendingDropped) || (sabotage::is(Sabotage::AnswerTrusted) && answered());
+        believed.then(|| self.fixed.power_of(told))
     }
 
     /// A device heard for the first time: what it has on was told by somebody, and is ours to lower.

@@ -28,6 +28,7 @@ pub use standing::{ClassIx, Fixed, Standing};
 use std::time::Duration;
 
 use crate::plan::{Bound, Cause, Command, Event, Plan};
+use crate::sabotage::{self, Sabotage};
 use crate::snapshot::Snapshot;
 use crate::time::Mono;
 use crate::units::Power;
@@ -88,7 +89,7 @@ const NOTHING: Bound = Bound { scope: crate::plan::Scope::Site, at_most: Power::
 /// a loop that stood still goes on where it was.
 fn lapse(standing: &Standing, memory: &mut Memory, now: Mono) {
     let unrenewed = now.since(memory.before).saturating_add(standing.site.tick.period);
-    if unrenewed < standing.site.tick.lapse {
+    if unrenewed < standing.site.tick.lapse || sabotage::is(Sabotage::LapseUndone) {
         return;
     }
     let all = standing.groups.iter().zip(&mut memory.groups);
@@ -152,7 +153,12 @@ fn act(facts: &Facts<'_>, memory: &mut Memory, drawn: Drawn, events: &mut Vec<Ev
     let (standing, now) = (facts.standing, facts.snapshot.now.mono);
     if facts.snapshot.orders.e_stop {
         events.extend(shed::everything(standing, memory, now).event(Cause::EStop));
-        memory.intends.clear();
+        if !sabotage::is(Sabotage::EStopRestores) {
+            memory.intends.clear();
+            return;
+        }
+    }
+    if sabotage::is(Sabotage::ShedAwaitsRecord) && facts.snapshot.durable + 1 < facts.snapshot.tick {
         return;
     }
     let (by_site, by_feeder) = shed::for_limits(standing, memory, now, shed::rooms(facts, &drawn.told));

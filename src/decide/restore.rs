@@ -7,6 +7,7 @@ use super::rules::{Facts, earns, feeder_bound, import_bound};
 use super::standing::Fixed;
 use super::switch;
 use crate::plan::Event;
+use crate::sabotage::{self, Sabotage};
 use crate::site::GroupIx;
 use crate::snapshot::Link;
 use crate::units::Power;
@@ -15,7 +16,8 @@ use crate::units::Power;
 /// draw; nothing where no group has a unit off.
 pub(super) fn restore(facts: &Facts<'_>, memory: &mut Memory, counted: Option<Taken>, events: &mut Vec<Event>) {
     let Some(counted) = counted.filter(|_| allowed(facts, memory)) else { return memory.intends.clear() };
-    if !memory.intends.is_empty() && facts.snapshot.durable < memory.announced {
+    let waits = !sabotage::is(Sabotage::RecordNotAwaited);
+    if waits && !memory.intends.is_empty() && facts.snapshot.durable < memory.announced {
         return;
     }
     let mut rooms = rooms(facts, memory, &counted);
@@ -28,11 +30,18 @@ pub(super) fn restore(facts: &Facts<'_>, memory: &mut Memory, counted: Option<Ta
 fn allowed(facts: &Facts<'_>, memory: &Memory) -> bool {
     let (ages, orders) = (&facts.standing.site.ages, facts.snapshot.orders);
     let fresh = |age: Option<std::time::Duration>| age.is_some_and(|age| age <= ages.meter);
+    if sabotage::is(Sabotage::NeverRestores) && memory.shed_at.is_some() {
+        return false;
+    }
     let settled =
         memory.shed_at.is_none_or(|at| facts.snapshot.now.mono.since(at) >= facts.standing.site.restore.settle);
     // A hall without a meter counts as its nameplate always: there is nothing to wait for.
-    let hall_fresh = facts.standing.site.hall.meter.is_none() || fresh(facts.firm.hall_age);
-    fresh(facts.firm.poi_age) && hall_fresh && settled && !orders.e_stop && !orders.drain
+    let hall_fresh = facts.standing.site.hall.meter.is_none()
+        || fresh(facts.firm.hall_age)
+        || sabotage::is(Sabotage::StaleHallRaises);
+    let poi_fresh = fresh(facts.firm.poi_age) || sabotage::is(Sabotage::StalePoiRaises);
+    let stopped = orders.e_stop && !sabotage::is(Sabotage::EStopRestores);
+    poi_fresh && hall_fresh && settled && !stopped && !orders.drain
 }
 
 /// The room that may be filled: under the envelope and the larger of the declared reserve and the learnt margin, less all
@@ -60,6 +69,10 @@ fn next_batch(facts: &Facts<'_>, memory: &Memory, mut rooms: Rooms) -> Vec<(Grou
     let mut batches: Vec<Power> =
         memory.batch_at.iter().map(|at| if rests(at) { Power::ZERO } else { site.restore.batch }).collect();
     let mut credit = memory.ascent;
+    if sabotage::is(Sabotage::RampSkipped) {
+        credit = Power::MAX;
+        batches.fill(Power::MAX);
+    }
     let mut chosen = Vec::new();
     for ix in standing.merit.iter().copied() {
         if credit < standing.smallest_unit {

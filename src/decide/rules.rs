@@ -8,6 +8,7 @@ use super::firm::Firm;
 use super::standing::Standing;
 use crate::market::price_to_use;
 use crate::plan::{Bound, Cause, Scope};
+use crate::sabotage::{self, Sabotage};
 use crate::site::FeederIx;
 use crate::snapshot::Snapshot;
 use crate::units::{Power, Price};
@@ -98,6 +99,7 @@ fn nameplate(facts: &Facts<'_>) -> Option<Power> {
 
 /// Whether a group with this break-even earns at this price. Without a price it does.
 pub(super) fn earns(price: Option<Price>, break_even: Price) -> bool {
+    let price = price.filter(|_| !sabotage::is(Sabotage::PriceIgnored));
     price.is_none_or(|price| price < break_even)
 }
 
@@ -129,5 +131,6 @@ pub(super) fn feeder_bound(facts: &Facts<'_>, feeder: FeederIx, class: usize) ->
 /// The import that may be drawn now: the limit, or the operator's cap on its way down where that is lower.
 pub(super) fn import_bound(facts: &Facts<'_>) -> Power {
     let limit = facts.standing.site.poi.import_limit;
-    facts.cap.map_or(limit, |cap| cap.min(limit))
+    let higher = sabotage::is(Sabotage::MaxForMin);
+    facts.cap.map_or(limit, |cap| if higher { cap.max(limit) } else { cap.min(limit) })
 }

@@ -6,6 +6,7 @@ use super::rules::{Facts, earns, feeder_bound, import_bound};
 use super::standing::{ClassIx, Standing};
 use super::switch;
 use crate::plan::{Cause, Event};
+use crate::sabotage::{self, Sabotage};
 use crate::site::GroupIx;
 use crate::time::Mono;
 use crate::units::Power;
@@ -110,6 +111,9 @@ fn give_back(standing: &Standing, rooms: &mut Rooms, chains: &[Chain], class: Cl
 pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) -> Shed {
     let mut shed = Shed::default();
     for (fixed, kept) in standing.groups.iter().zip(&mut memory.groups) {
+        if sabotage::is(Sabotage::EStopSkipsFeeder) && fixed.feeder == 0 {
+            continue;
+        }
         if kept.told.is_none() {
             // Whatever it has on goes off now.
             (kept.told, kept.lowering, kept.lowering_from) = (Some(0), Some(now), now);

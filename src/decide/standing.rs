@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::market::break_even;
+use crate::sabotage::{self, Sabotage};
 use crate::site::{CommsLoss, GroupIx, Site};
 use crate::time::Mono;
 use crate::units::{Power, Price};
@@ -136,11 +137,12 @@ impl Fixed {
 /// Lapse plus a stagger of `P_group / ramp`, the worst efficiency first, so that permits that end unrenewed end as a ramp.
 fn staggered_lapses(site: &Site, merit: &[GroupIx]) -> Vec<Duration> {
     let mut lapses = vec![site.tick.lapse; site.groups.len()];
-    let mut after = Duration::ZERO;
+    let mut stagger = Duration::ZERO;
     for ix in merit.iter().rev() {
         if let (Some(lapse), Some(group)) = (lapses.get_mut(*ix), site.groups.get(*ix)) {
+            let after = if sabotage::is(Sabotage::LapseTogether) { Duration::ZERO } else { stagger };
             *lapse = site.tick.lapse.saturating_add(after);
-            after = after.saturating_add(site.poi.ramp.time_for(group.nameplate()));
+            stagger = stagger.saturating_add(site.poi.ramp.time_for(group.nameplate()));
         }
     }
     lapses

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::memory::GroupMemory;
 use super::standing::Fixed;
+use crate::sabotage::{self, Sabotage};
 use crate::time::Mono;
 
 /// Takes this many units off, the longest-on first, whatever their dwell; says which.
 pub(super) fn lower(fixed: &Fixed, memory: &mut GroupMemory, units: i64, now: Mono) -> u64 {
     let told = memory.told.unwrap_or(0);
     let off = longest(told, memory, units, now, Duration::ZERO);
+    let off = if sabotage::is(Sabotage::OneShort) { off & off.saturating_sub(1) } else { off };
     if off != 0 {
         memory.told = Some(told & !off);
         memory.counted = memory.counted.max(fixed.power_of(told));
@@ -35,7 +37,7 @@ pub(super) fn longest(of: u64, memory: &GroupMemory, units: i64, now: Mono, dwel
     if of == 0 || some == 0 {
         return 0;
     }
-    let rested = |at: Mono| now.since(at) >= dwell;
+    let rested = |at: Mono| now.since(at) >= dwell || sabotage::is(Sabotage::DwellSkipped);
     let units = || memory.changed.iter().enumerate().map(|(unit, changed)| (*changed, 1_u64 << (unit & 63)));
     let ready = if dwell.is_zero() || rested(memory.touched) {
         of

@@ -9,6 +9,7 @@ use std::slice::Iter;
 
 use super::line::{Body, LimitRow, Meter, PowerRow, Row, UnitsRow};
 use crate::plan::{Bound, Command, Plan, Scope};
+use crate::sabotage::{self, Sabotage};
 use crate::snapshot::{GroupSeen, PriceSeen, Reading, Snapshot};
 use crate::time::{Mono, Now, Wall};
 use crate::units::Price;
@@ -115,7 +116,7 @@ impl State {
         let mono = snapshot.now.mono;
         for (index, now) in snapshot.groups.iter().enumerate() {
             let last = self.snapshot.groups.get(index).copied().unwrap_or_default();
-            if last.link != now.link {
+            if last.link != now.link && !sabotage::is(Sabotage::JournalForgets) {
                 body.link.push((index, now.link));
             }
             if last.power != now.power {

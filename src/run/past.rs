@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::decide::{Margin, Memory, Remembered};
+use crate::sabotage::{self, Sabotage};
 use crate::site::Site;
 use crate::snapshot::Orders;
 use crate::time::Mono;
@@ -28,11 +29,13 @@ impl Past {
     /// The memory to start from, and where the clock starts whose past it speaks of. After a run that ended without a word
     /// nobody knows what it did last.
     pub(crate) fn memory(self, site: &Site, crashed: bool) -> (Memory, Mono) {
-        let (mut memory, start) = match self {
+        let past = if sabotage::is(Sabotage::DwellForgotten) { Self::None(Margin::default()) } else { self };
+        let (mut memory, start) = match past {
             Self::None(margin) => (Memory { margin, ..Memory::new(site) }, NO_PAST),
             Self::Known(kept, down) => Memory::recall(site, &kept, Mono::START, down.min(LONGEST_AWAY)),
             Self::Unknown => (Memory::new(site), Mono::START),
         };
+        let crashed = crashed && !sabotage::is(Sabotage::CrashTrusted) && !sabotage::is(Sabotage::DwellForgotten);
         memory.groups.iter_mut().for_each(|group| group.unwatched = crashed);
         (memory, start)
     }
@@ -40,6 +43,9 @@ impl Past {
 
 /// Whichever of both orders lets less run. A controller that was ending is not ending any more.
 pub(crate) fn stricter(one: Orders, other: Orders) -> Orders {
+    if sabotage::is(Sabotage::OrdersForgotten) {
+        return Orders::default();
+    }
     let cap = [one.cap, other.cap].into_iter().flatten().min();
     Orders { e_stop: one.e_stop || other.e_stop, drain: false, cap }
 }

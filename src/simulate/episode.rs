@@ -11,6 +11,7 @@ use crate::journal::{tree, tree_over};
 use crate::plant::Score;
 use crate::site::Site;
 use crate::time::Mono;
+use crate::units::Power;
 
 /// The meters are read so long before the loop decides.
 const SENSED: Duration = Duration::from_millis(10);
@@ -61,12 +62,23 @@ pub struct Setting<'a> {
 
 /// Runs one seed with these faults. What survives of its journal comes with it.
 pub fn run(setting: &Setting<'_>, seed: u64, faults: Vec<Fault>) -> (Episode, Vec<Vec<u8>>) {
+    until(setting, seed, faults, &|_| false)
+}
+
+/// The same, until `stop` has seen enough of what is broken.
+pub fn until(
+    setting: &Setting<'_>,
+    seed: u64,
+    faults: Vec<Fault>,
+    stop: &dyn Fn(&[Broken]) -> bool,
+) -> (Episode, Vec<Vec<u8>>) {
     let Setting { site, refresh, weather, span, .. } = *setting;
     let mut disk = Disk::default();
     let mut world = World::new(site, seed, refresh, faults);
     let mut oracle = Oracle::new(site);
+    oracle.promises.hall_refresh = site.hall.meter.and_then(|meter| refresh.get(meter).copied()).unwrap_or_default();
     let mut episode = Episode { seed, span, ..Episode::default() };
-    let mut lives = Lives { host: None, hangs: None, died: None };
+    let mut lives = Lives { host: None, hangs: None, died: None, counted: None };
     let (mut now, end) = (Mono::START, Mono::START.after(span));
     let mut calm = Calm { since: Mono::START, seen: false };
     while now < end {
@@ -79,7 +91,11 @@ pub fn run(setting: &Setting<'_>, seed: u64, faults: Vec<Fault>) -> (Episode, Ve
         world.advance(now);
         count(&mut episode, &world);
         let control = lives.live(setting, &mut world, &mut disk, now, &mut episode);
+        oracle.promises.counted = lives.counted.take();
         oracle.look(&world, control, now);
+        if stop(&oracle.broken) {
+            break;
+        }
         if calm.is_over(&world, weather, now) {
             episode.calms += 1;
             oracle.after_calm(now);
@@ -128,6 +144,8 @@ struct Lives {
     host: Option<(Host, Mono)>,
     hangs: Option<Mono>,
     died: Option<Mono>,
+    /// What the tick counted as drawn.
+    counted: Option<Power>,
 }
 
 impl Lives {
@@ -160,7 +178,7 @@ impl Lives {
         if hung {
             *since = now;
         }
-        host.tick(world, disk, now, works);
+        self.counted = Some(host.tick(world, disk, now, works));
         episode.ticks += 1;
         Control::On(*since)
     }

@@ -15,6 +15,7 @@ use crate::run::past::{Past, stricter};
 use crate::site::DeviceIx;
 use crate::snapshot::{Orders, PriceSeen, Snapshot};
 use crate::time::{Mono, Now, Wall};
+use crate::units::Power;
 
 /// 2026-01-01T00:00:00Z, when every simulated run begins.
 const WALL: i64 = 1_767_225_600_000_000;
@@ -39,6 +40,8 @@ pub(super) struct Disk {
     /// The state store: what was remembered, and when.
     kept: Option<(Remembered, Mono)>,
     kept_orders: Orders,
+    /// Orders in the journal were lost with the power; the store was lost.
+    lost: (bool, bool),
     boots: u64,
 }
 
@@ -59,14 +62,21 @@ impl Disk {
     /// Power is gone: so is what was not synced.
     pub(super) fn lose_power(&mut self) {
         self.lines.truncate(self.durable_lines);
-        let durable = self.durable_lines;
+        let (durable, before) = (self.durable_lines, self.ordered.len());
         self.ordered.retain(|(line, _)| *line < durable);
+        self.lost.0 |= self.ordered.len() < before;
     }
 
     /// The state store is gone.
     pub(super) fn lose_store(&mut self) {
         self.kept = None;
         self.kept_orders = Orders::default();
+        self.lost.1 = true;
+    }
+
+    /// Whether both places where an order stands were lost since this was last asked.
+    fn forgot(&mut self) -> bool {
+        std::mem::take(&mut self.lost) == (true, true)
     }
 }
 
@@ -193,7 +203,7 @@ impl Host {
     }
 
     /// One turn of the loop.
-    pub(super) fn tick(&mut self, world: &mut World<'_>, disk: &mut Disk, at: Mono, disk_works: bool) {
+    pub(super) fn tick(&mut self, world: &mut World<'_>, disk: &mut Disk, at: Mono, disk_works: bool) -> Power {
         let now = self.now(world, at);
         self.links.now = now.mono;
         if disk_works {
@@ -209,11 +219,12 @@ impl Host {
         self.write(world, at);
         self.record(disk, &snapshot, &plan);
         self.keep(disk, now.mono, at);
+        plan.counted
     }
 
     fn obey(&mut self, world: &mut World<'_>, disk: &mut Disk, now: Now, at: Mono) {
         let orders = world.orders(at);
-        if orders != self.cycle.orders {
+        if world.says(orders, self.cycle.orders, disk.forgot()) {
             self.cycle.orders = orders;
             disk.kept_orders = orders;
             disk.ordered.push((disk.lines.len(), orders));

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::devices::wire::Seen;
+use crate::sabotage::{self, Sabotage};
 use crate::snapshot::{Link, NoData, Reading};
 use crate::time::Mono;
 use crate::units::Power;
@@ -119,7 +120,9 @@ impl SimulatedLink {
 
     /// The outlets that are to be written now, if any. A lapsed command becomes outlets-off here.
     pub(super) fn due(&mut self, now: Mono) -> Option<u64> {
-        if let Some(order) = self.order.as_mut().filter(|order| !order.void && now >= order.lapses) {
+        if let Some(order) = self.order.as_mut().filter(|order| !order.void && now >= order.lapses)
+            && !sabotage::is(Sabotage::LapseForgotten)
+        {
             *order = Order { serial: order.serial + 1, on: 0, void: true, due: true, ..*order };
         }
         if now >= self.waits {

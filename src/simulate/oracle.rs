@@ -2,10 +2,11 @@
 //! file, what flows, what was ordered and which faults are in force, and nothing of how the controller thinks.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
 use super::fault::Class;
+pub use super::promise::{Broken, Promise};
+use super::promises::{Promises, Sight};
 use super::world::World;
 use crate::decide::Standing;
 use crate::site::Site;
@@ -23,61 +24,6 @@ const START: Duration = Duration::from_secs(3);
 /// So many broken promises of one run are kept.
 const MOST: usize = 8;
 
-/// A promise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Promise {
-    /// Import is within the limit for every declared ramp, and comes back within the bound from everything else.
-    Limit,
-    /// Nothing is raised without fresh meters, a durable record, or against an order.
-    Raise,
-    /// Nothing comes back before its dwell.
-    Dwell,
-    /// What comes back comes on the restore ramp.
-    Ramp,
-    /// What a dead loop permitted lapses, staggered on the site's ramp.
-    Lapse,
-    /// E-stop switches everything off that obeys.
-    EStop,
-    /// When all is well again, all usable power is used.
-    Absorbs,
-    /// The journal decides again to the byte.
-    Replays,
-}
-
-impl Promise {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Limit => "limit",
-            Self::Raise => "raise",
-            Self::Dwell => "dwell",
-            Self::Ramp => "ramp",
-            Self::Lapse => "lapse",
-            Self::EStop => "e-stop",
-            Self::Absorbs => "absorbs",
-            Self::Replays => "replays",
-        }
-    }
-}
-
-/// A broken promise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// Which.
-    pub promise: Promise,
-    /// When, on the world's clock.
-    pub at: Mono,
-    /// What was seen.
-    pub what: String,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = self.at.micros() / 1_000;
-        write!(f, "{} at {}.{:03} s: {}", self.promise.name(), ms / 1_000, ms % 1_000, self.what)
-    }
-}
-
 /// How the controller is at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Control {
@@ -92,6 +38,7 @@ pub(super) enum Control {
 /// Holds the promises against the truth.
 pub(super) struct Oracle {
     standing: Standing,
+    pub(super) promises: Promises,
     /// Longest time over the limit that anything may cause while something can still be shed.
     bound: Duration,
     tolerance: Power,
@@ -139,6 +86,7 @@ impl Oracle {
             miners: VecDeque::new(),
             broken: Vec::new(),
             longest_over: Duration::ZERO,
+            promises: Promises::new(site),
             standing,
         }
     }
@@ -160,10 +108,19 @@ impl Oracle {
         self.raises(world, control, now);
         self.e_stop(world, control, now);
         self.lapse(world, control, now);
+        self.more(world, control, now);
         let flows = world.flows();
         let window = self.site().fill.window + Duration::from_secs(10);
         keep(&mut self.firm, now, flows.hall + flows.house, window);
         keep(&mut self.miners, now, flows.miners, Duration::from_secs(10));
+    }
+
+    fn more(&mut self, world: &World<'_>, control: Control, now: Mono) {
+        let (standing, blind, odd_until) = (&self.standing, now <= self.blind_until, &self.odd_until);
+        let (bound, tolerance) = (self.bound, self.tolerance);
+        let sight = Sight { standing, world, control, now, odd_until, blind, bound, tolerance };
+        let found = self.promises.look(&sight);
+        found.into_iter().for_each(|(promise, what)| self.breaks(promise, now, what));
     }
 
     fn note_faults(&mut self, world: &World<'_>, now: Mono) {

@@ -70,6 +70,8 @@ pub(super) struct World<'a> {
     /// How far the wall clock is off, in microseconds.
     pub(super) wall_off: i64,
     pub(super) orders: Orders,
+    /// What the operator told the controller last.
+    said_orders: Orders,
     flapped: u64,
 }
 
@@ -93,6 +95,7 @@ impl<'a> World<'a> {
             last_price: None,
             wall_off: 0,
             orders: Orders::default(),
+            said_orders: Orders::default(),
             flapped: 0,
         }
     }
@@ -215,6 +218,15 @@ impl<'a> World<'a> {
             self.orders.cap = (!second.is_multiple_of(3)).then_some(cap);
         }
         self.orders
+    }
+
+    /// Whether the operator tells the controller what he orders now. He says it once: when it is new, when he sees more in force
+    /// than he ordered, or when the controller lost all that he had said.
+    pub(super) fn says(&mut self, orders: Orders, in_force: Orders, forgot: bool) -> bool {
+        let is_new = std::mem::replace(&mut self.said_orders, orders) != orders;
+        let cap_holds = orders.cap.is_none_or(|cap| in_force.cap.is_some_and(|held| held <= cap));
+        let holds = in_force.e_stop >= orders.e_stop && cap_holds;
+        orders != in_force && (is_new || holds || forgot)
     }
 
     /// The price, and when it came.

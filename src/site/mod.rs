@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::sabotage::{self, Sabotage};
 use crate::units::{Efficiency, Hashprice, Power, Price, Share, Slew};
 
 pub mod check;
@@ -101,7 +102,10 @@ impl FirmLoad {
     /// the nameplate.
     pub fn worst_case(&self, reading: Option<(Power, Duration)>, period: Duration, horizon: Duration) -> Power {
         let Some((value, age)) = reading else { return self.nameplate };
+        let age = if sabotage::is(Sabotage::AgeIgnored) { Duration::ZERO } else { age };
+        let period = if sabotage::is(Sabotage::PeriodForgotten) { Duration::ZERO } else { period };
         let time = age.saturating_add(period).saturating_add(horizon);
+        let time = if sabotage::is(Sabotage::LookAheadDropped) { Duration::ZERO } else { time };
         self.nameplate.max(value).min(value.or_zero() + self.step + self.slew.over(time))
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::cli::{COULD_NOT, FINE, PROBLEMS, world};
+use crate::cli::world::{self, Known};
+use crate::cli::{COULD_NOT, FINE, PROBLEMS};
 use crate::simulate::episode::{Episode, Setting};
 use crate::simulate::fault::{Class, Fault, Weather};
 use crate::simulate::swarm::{Swarm, Together};
@@ -40,19 +41,10 @@ pub struct Asked {
 
 /// Runs the seeds.
 pub fn run(path: &Path, asked: &Asked) -> u8 {
-    let known = match world::known(Some(path)) {
+    let (known, weather) = match known(path, asked) {
         Ok(known) => known,
         Err(code) => return code,
     };
-    let classes = match classes(&asked.faults) {
-        Ok(classes) => classes,
-        Err(unknown) => {
-            let names: Vec<&str> = Class::ALL.iter().map(|class| class.name()).collect();
-            eprintln!("no such fault: `{unknown}`; there are all, none, {}", names.join(", "));
-            return COULD_NOT;
-        }
-    };
-    let weather = Weather { storm: STORM, calm: known.site.fill.window + CALM, every: EVERY, classes };
     let refresh = world::refresh(&known.profiles);
     let length = Duration::from_secs(3_600) * asked.hours;
     let (site, files) = (&known.site, known.files.as_slice());
@@ -87,6 +79,18 @@ fn one(swarm: &Swarm<'_>, seed: u64, folder: &Path) -> u8 {
     println!("seed {seed}: {} records, root {}, in {}", episode.records, episode.root, folder.display());
     episode.broken.iter().for_each(|broken| println!("  {broken}"));
     if episode.broken.is_empty() { FINE } else { PROBLEMS }
+}
+
+/// The site, and what may go wrong on it.
+pub(super) fn known(path: &Path, asked: &Asked) -> Result<(Known, Weather), u8> {
+    let known = world::known(Some(path))?;
+    let classes = classes(&asked.faults).map_err(|unknown| {
+        let names: Vec<&str> = Class::ALL.iter().map(|class| class.name()).collect();
+        eprintln!("no such fault: `{unknown}`; there are all, none, {}", names.join(", "));
+        COULD_NOT
+    })?;
+    let weather = Weather { storm: STORM, calm: known.site.fill.window + CALM, every: EVERY, classes };
+    Ok((known, weather))
 }
 
 /// The faults of these names.

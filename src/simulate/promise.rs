@@ -1,0 +1,75 @@
+//! The promises by name, and how a broken one is told.
+
+use std::fmt;
+
+use crate::time::Mono;
+
+/// A promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Promise {
+    /// Import is within the limit for every declared ramp, and comes back within the bound from everything else.
+    Limit,
+    /// Nothing is raised without fresh meters, a durable record, or against an order.
+    Raise,
+    /// Nothing comes back before its dwell.
+    Dwell,
+    /// What comes back comes on the restore ramp.
+    Ramp,
+    /// What a dead loop permitted lapses, staggered on the site's ramp.
+    Lapse,
+    /// E-stop switches everything off that obeys.
+    EStop,
+    /// When all is well again, all usable power is used.
+    Absorbs,
+    /// The journal decides again to the byte.
+    Replays,
+    /// What the record counts is no less than what is drawn.
+    Counts,
+    /// A hall that nobody sees counts as rising, up to its nameplate.
+    Unseen,
+    /// An operator's cap is reached on the ramp, and held.
+    Cap,
+    /// Power that costs more than it earns is not drawn.
+    Price,
+    /// What is on can be gone before a rise as declared needs its room.
+    Ahead,
+}
+
+impl Promise {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Raise => "raise",
+            Self::Dwell => "dwell",
+            Self::Ramp => "ramp",
+            Self::Lapse => "lapse",
+            Self::EStop => "e-stop",
+            Self::Absorbs => "absorbs",
+            Self::Replays => "replays",
+            Self::Counts => "counts",
+            Self::Unseen => "unseen",
+            Self::Cap => "cap",
+            Self::Price => "price",
+            Self::Ahead => "ahead",
+        }
+    }
+}
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Which.
+    pub promise: Promise,
+    /// When, on the world's clock.
+    pub at: Mono,
+    /// What was seen.
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.at.micros() / 1_000;
+        write!(f, "{} at {}.{:03} s: {}", self.promise.name(), ms / 1_000, ms % 1_000, self.what)
+    }
+}
