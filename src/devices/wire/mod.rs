@@ -38,8 +38,9 @@ pub async fn ask_once(
     timeout: Duration,
     request: &tokio_modbus::Request<'static>,
 ) -> Result<tokio_modbus::Response, Fault> {
-    let times = (timeout, Duration::ZERO);
-    line::Line::connect(address, unit_id, times, Clock::start()).await?.ask(request).await
+    let (times, clock) = ((timeout, Duration::ZERO), Clock::start());
+    let mut line = line::Line::connect(address, unit_id, times, clock).await?;
+    line.ask(request, clock.mono()).await
 }
 
 /// Called from the device's task after every new reading of its power. Must not block.
