@@ -181,3 +181,11 @@ fn every_dependency_has_a_page_that_says_why() {
     catches(house::undecided(&files("# A\nsled")), 1, "`sled`");
     holds(house::undecided(&files("# A\n`sled`")));
 }
+
+#[test]
+fn the_fuzzer_tries_the_versions_that_are_shipped() {
+    holds(house::fuzzed_otherwise(&project()));
+    let lock = |version: &str| format!("[[package]]\nname = \"toml\"\nversion = \"{version}\"\n");
+    let files = [File::new("Cargo.lock", &lock("1.2.1")), File::new("integration/fuzz/Cargo.lock", &lock("1.1.0"))];
+    catches(house::fuzzed_otherwise(&files), 1, "toml 1.1.0");
+}

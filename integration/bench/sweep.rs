@@ -1,10 +1,13 @@
 //! Reading 1,000 devices: our connections against what the machine can do at all, in one run.
 //!
-//! One server thread answers 1,000 connections on loopback. Two clients take turns, five pairs in all, each on one thread with a
-//! core of its own: the floor, which sends ready-made bytes and looks at nothing but the length of the answer, and our
-//! connections, which poll as fast as they can, check every answer, turn it into a power and put it into its slot.
-//! Both read the fast block of an Acuvim II, 59 registers. A single pair proves nothing: look at the medians and the spread.
+//! One server thread answers 1,000 connections on loopback. The clients take turns, five pairs in all, each on one thread with a
+//! core of its own: the floor, which sends ready-made bytes and looks at nothing but the length of the answer; the bare
+//! library, with nothing around it but a timeout; and our connections, which poll as fast as they can, check every answer,
+//! turn it into a power and put it into its slot. From the floor to bare is the library's, from bare to ours is ours.
+//! All read the fast block of an Acuvim II, 59 registers. A single pair proves nothing: look at the medians and the spread.
 
+mod bare;
+mod count;
 mod floor;
 mod ours;
 mod server;
@@ -32,21 +35,45 @@ pub(crate) fn run() {
         BLOCK.1,
         SPAN.as_secs()
     );
+    println!("floor:  one thread, epoll, ready-made requests, all asked before any answer is awaited");
+    println!("closed: the floor, but each asks again at once");
+    println!("bare:   tokio-modbus alone; ours: our connections on it");
+    println!("b/f, o/f, o/b: bare against floor, ours against floor, ours against bare");
+    println!();
     println!(
-        "floor: one thread, epoll, ready-made requests, all asked before any answer is awaited; closed: each asks again at once"
+        "{:>4} | {:^31} | {:^17} | {:^17} | {:^17} | sweep p50/p99 ms",
+        "", "reads a second", "their ratios", "CPU us a read", "their ratios"
     );
     println!(
-        "{:>4} {:>10} {:>10} {:>10} {:>7} {:>7} | {:>6} {:>6} {:>6} | sweep p50/p99 ms: floor, ours",
-        "pair", "floor t/s", "closed t/s", "ours t/s", "ratio", "closed", "CPU us", "ours", "ratio"
+        "{:>4} | {:>7} {:>7} {:>7} {:>7} | {:>5} {:>5} {:>5} | {:>5} {:>5} {:>5} | {:>5} {:>5} {:>5} | {:>11} {:>11} {:>11}",
+        "pair",
+        "floor",
+        "closed",
+        "bare",
+        "ours",
+        "b/f",
+        "o/f",
+        "o/b",
+        "floor",
+        "bare",
+        "ours",
+        "b/f",
+        "o/f",
+        "o/b",
+        "floor",
+        "bare",
+        "ours"
     );
+    let address = server.address();
     let mut pairs = Vec::new();
     for number in 1..=PAIRS {
-        let address = server.address();
-        let sweep = on_a_core(move || floor::sweep(address));
-        let closed = on_a_core(move || floor::closed(address));
-        let ours = on_a_core(move || ours::sweep(address));
-        let pair = Pair { sweep, closed, ours };
-        pair.print(&number.to_string());
+        let pair = Pair {
+            floor: on_a_core(move || floor::sweep(address)),
+            closed: on_a_core(move || floor::closed(address)),
+            bare: on_a_core(move || bare::sweep(address)),
+            ours: on_a_core(move || ours::sweep(address)),
+        };
+        pair.print(number);
         pairs.push(pair);
     }
     conclude(&pairs);
@@ -81,40 +108,36 @@ impl Run {
     }
 }
 
+/// One turn of every client.
 struct Pair {
-    sweep: Run,
+    floor: Run,
     closed: Run,
+    bare: Run,
     ours: Run,
 }
 
 impl Pair {
-    fn ratio(&self) -> f64 {
-        self.ours.rate() / self.sweep.rate()
-    }
-
-    fn ratio_to_closed(&self) -> f64 {
-        self.ours.rate() / self.closed.rate()
-    }
-
-    fn cpu_ratio(&self) -> f64 {
-        self.ours.cpu_us() / self.sweep.cpu_us()
-    }
-
-    fn print(&self, name: &str) {
+    fn print(&self, number: usize) {
+        let Self { floor, closed, bare, ours } = self;
+        let ratios = |figure: fn(&Run) -> f64| {
+            let [floor, bare, ours] = [floor, bare, ours].map(figure);
+            format!("{:>5.2} {:>5.2} {:>5.2}", bare / floor, ours / floor, ours / bare)
+        };
+        let sweep = |run: &Run| format!("{:.1}/{:.1}", run.quantile(0.5), run.quantile(0.99));
         println!(
-            "{name:>4} {:>10.0} {:>10.0} {:>10.0} {:>7.2} {:>7.2} | {:>6.1} {:>6.1} {:>6.2} | {:.1}/{:.1}, {:.1}/{:.1}",
-            self.sweep.rate(),
-            self.closed.rate(),
-            self.ours.rate(),
-            self.ratio(),
-            self.ratio_to_closed(),
-            self.sweep.cpu_us(),
-            self.ours.cpu_us(),
-            self.cpu_ratio(),
-            self.sweep.quantile(0.5),
-            self.sweep.quantile(0.99),
-            self.ours.quantile(0.5),
-            self.ours.quantile(0.99),
+            "{number:>4} | {:>7.0} {:>7.0} {:>7.0} {:>7.0} | {} | {:>5.1} {:>5.1} {:>5.1} | {} | {:>11} {:>11} {:>11}",
+            floor.rate(),
+            closed.rate(),
+            bare.rate(),
+            ours.rate(),
+            ratios(Run::rate),
+            floor.cpu_us(),
+            bare.cpu_us(),
+            ours.cpu_us(),
+            ratios(Run::cpu_us),
+            sweep(floor),
+            sweep(bare),
+            sweep(ours),
         );
     }
 }
@@ -123,15 +146,31 @@ fn conclude(pairs: &[Pair]) {
     let of = |name: &str, unit: &str, figure: &dyn Fn(&Pair) -> f64| {
         let mut all: Vec<f64> = pairs.iter().map(figure).collect();
         all.sort_by(f64::total_cmp);
-        println!("{name:<34} median {:>8.2} {unit} ({:.2} to {:.2})", all[all.len() / 2], all[0], all[all.len() - 1]);
+        println!(
+            "{name:<36} median {:>8.2} {unit:<2} ({:.2} to {:.2})",
+            all[all.len() / 2],
+            all[0],
+            all[all.len() - 1]
+        );
     };
     println!();
-    of("ours against the sweeping floor", "", &Pair::ratio);
-    of("ours against the closed floor", "", &Pair::ratio_to_closed);
-    of("CPU of a read against the floor", "", &Pair::cpu_ratio);
-    of("our CPU of a read", "us", &|pair| pair.ours.cpu_us());
-    of("our sweep, p50", "ms", &|pair| pair.ours.quantile(0.5));
-    of("our sweep, p99", "ms", &|pair| pair.ours.quantile(0.99));
+    of("rate: bare against the floor", "", &|pair| pair.bare.rate() / pair.floor.rate());
+    of("rate: ours against the floor", "", &|pair| pair.ours.rate() / pair.floor.rate());
+    of("rate: ours against the closed floor", "", &|pair| pair.ours.rate() / pair.closed.rate());
+    of("rate: ours against bare", "", &|pair| pair.ours.rate() / pair.bare.rate());
+    of("CPU: bare against the floor", "", &|pair| pair.bare.cpu_us() / pair.floor.cpu_us());
+    of("CPU: ours against the floor", "", &|pair| pair.ours.cpu_us() / pair.floor.cpu_us());
+    of("CPU: ours against bare", "", &|pair| pair.ours.cpu_us() / pair.bare.cpu_us());
+    of("CPU of a read: floor", "us", &|pair| pair.floor.cpu_us());
+    of("CPU of a read: bare", "us", &|pair| pair.bare.cpu_us());
+    of("CPU of a read: ours", "us", &|pair| pair.ours.cpu_us());
+    of("  the library's: bare less floor", "us", &|pair| pair.bare.cpu_us() - pair.floor.cpu_us());
+    of("  our own: ours less bare", "us", &|pair| pair.ours.cpu_us() - pair.bare.cpu_us());
+    for (name, part) in [("p50", 0.5), ("p99", 0.99)] {
+        of(&format!("sweep {name}: floor"), "ms", &|pair| pair.floor.quantile(part));
+        of(&format!("sweep {name}: bare"), "ms", &|pair| pair.bare.quantile(part));
+        of(&format!("sweep {name}: ours"), "ms", &|pair| pair.ours.quantile(part));
+    }
 }
 
 /// A thread on the last core; the server has the first.

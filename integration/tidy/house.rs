@@ -204,7 +204,13 @@ pub(crate) fn sites_named(files: &[File]) -> Vec<String> {
 pub(crate) fn unreached(files: &[File]) -> Vec<String> {
     let rust: BTreeMap<&str, &File> =
         files.iter().filter(|file| file.path.ends_with(".rs")).map(|file| (file.path.as_str(), file)).collect();
-    let mut open = vec!["src/lib.rs", "src/main.rs", "integration/main.rs", "integration/bench/main.rs"];
+    let mut open = vec![
+        "src/lib.rs",
+        "src/main.rs",
+        "integration/main.rs",
+        "integration/bench/main.rs",
+        "integration/fuzz/main.rs",
+    ];
     let mut reached = BTreeSet::new();
     while let Some(path) = open.pop() {
         let Some(file) = rust.get(path).filter(|_| reached.insert(path)) else { continue };
@@ -252,4 +258,24 @@ pub(crate) fn undecided(files: &[File]) -> Vec<String> {
         }
     }
     faults
+}
+
+/// The fuzzer tries the very versions that are shipped.
+pub(crate) fn fuzzed_otherwise(files: &[File]) -> Vec<String> {
+    let locked = |path: &str| -> BTreeSet<String> {
+        let text = files.iter().find(|file| file.path == path).map_or("", |file| file.text.as_str());
+        let lines: Vec<&str> = text.lines().collect();
+        let package = |two: &[&str]| {
+            let (name, version) = (two[0].strip_prefix("name = ")?, two[1].strip_prefix("version = ")?);
+            Some(format!("{name} {version}").replace('"', ""))
+        };
+        lines.windows(2).filter_map(package).collect()
+    };
+    let (shipped, fuzzed) = (locked("Cargo.lock"), locked("integration/fuzz/Cargo.lock"));
+    let ours = ["ballast-fuzz", "libfuzzer-sys", "arbitrary", "jobserver"];
+    let strange = fuzzed.iter().filter(|package| !shipped.contains(*package));
+    strange
+        .filter(|package| !ours.iter().any(|name| package.split(' ').next() == Some(*name)))
+        .map(|package| format!("integration/fuzz/Cargo.lock: {package} is not what Cargo.lock ships"))
+        .collect()
 }

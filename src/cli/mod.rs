@@ -11,6 +11,7 @@ pub mod check;
 pub mod demo;
 pub mod emulate;
 pub mod latency;
+mod limits;
 mod maps;
 pub mod replay;
 pub mod run;

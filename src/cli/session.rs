@@ -52,7 +52,7 @@ pub(super) fn begin(known: &Known, verb: &str, folder: Option<PathBuf>) -> Resul
     let folder = folder.unwrap_or_else(|| std::env::temp_dir().join(format!("ballast-{verb}-{}", std::process::id())));
     let files: Vec<_> = known.files.iter().map(|(role, name, text)| (*role, name.as_str(), text.as_str())).collect();
     let begun = run::begin(&known.site, &files, &folder).map_err(|error| refuse(&error))?;
-    begun.remarks.iter().for_each(|remark| say(remark));
+    begun.remarks.iter().chain(&super::limits::files_remark(&known.site)).for_each(|remark| say(remark));
     Ok(begun)
 }
 

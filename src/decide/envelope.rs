@@ -82,7 +82,7 @@ impl Margin {
         let step = (nameplate.watts() / STEP_PART).max(1);
         let over = (load - expected).watts();
         if over <= 0 {
-            self.below += 1;
+            self.below = self.below.saturating_add(1);
         } else {
             let size = usize::try_from(over / step).unwrap_or(STEPS);
             if size >= STEPS {
@@ -90,7 +90,7 @@ impl Margin {
             }
             self.above.resize(STEPS, 0);
             if let Some(count) = self.above.get_mut(size) {
-                *count += 1;
+                *count = count.saturating_add(1);
             }
         }
         if self.below > MEMORY {
@@ -106,17 +106,19 @@ impl Margin {
 
     /// The smallest margin that would have covered this part of the moments; zero before anything was learnt.
     pub fn covering(&self, confidence: Share, nameplate: Power) -> Power {
-        let all = self.below + self.above.iter().sum::<u64>();
-        let wanted = u128::from(all) * u128::from(confidence.ppm().clamp(0, 1_000_000).unsigned_abs());
+        // Counts that come back from a store may be anything: they are added up where they have room.
+        let above = self.above.iter().take(STEPS);
+        let all = u128::from(self.below) + above.clone().map(|count| u128::from(*count)).sum::<u128>();
+        let wanted = all * u128::from(confidence.ppm().clamp(0, 1_000_000).unsigned_abs());
         let mut seen = u128::from(self.below) * 1_000_000;
         let step = (nameplate.watts() / STEP_PART).max(1);
-        for (size, count) in (1_i64..).zip(&self.above) {
+        for (size, count) in (1_i64..).zip(above) {
             if seen >= wanted {
                 return Power::from_watts(step * (size - 1));
             }
             seen += u128::from(*count) * 1_000_000;
         }
-        Power::from_watts(step * i64::try_from(self.above.len()).unwrap_or(0))
+        Power::from_watts(step * i64::try_from(self.above.len().min(STEPS)).unwrap_or(0))
     }
 }
 
@@ -165,6 +167,19 @@ mod tests {
         }
         assert_eq!(margin.covering(Share::from_ppm(990_000), NAMEPLATE), Power::ZERO);
         assert_eq!(margin.covering(Share::from_ppm(999_000), NAMEPLATE), kw(6));
+    }
+
+    #[test]
+    fn counts_of_a_damaged_store_are_a_margin_all_the_same() {
+        let mut margin = Margin { below: u64::MAX, above: vec![u64::MAX; 1_000] };
+        assert_eq!(margin.covering(Share::from_ppm(1_000_000), Power::MAX), Power::from_watts(i64::MAX / 256 * 32));
+        margin.above = vec![u64::MAX; 1];
+        let mut envelope = Envelope::default();
+        envelope.take(kw(100), Mono::from_millis(0), WINDOW);
+        envelope.take(kw(0), Mono::from_millis(1_000), WINDOW);
+        margin.learn(kw(90), &envelope, NAMEPLATE);
+        margin.learn(kw(100) + Power::from_watts(1), &envelope, NAMEPLATE);
+        assert_eq!(margin.covering(Share::from_ppm(500_000), NAMEPLATE), Power::from_watts(1_000));
     }
 
     #[test]

@@ -82,9 +82,10 @@ impl Following<'_> {
     }
 
     /// What a group would count where its word was taken for its deed.
-    fn sabotaged(&self, memory: &GroupMemory, told: u64) -> Option<Power> {
-        let answered = || memory.lowering.is_none_or(|since| self.obeyed(told, since).is_some());
-        let believed = sabotage::is(Sabotage::PendingDropped) || (sabotage::is(Sabotage::AnswerTrusted) && answered());
+    fn sabotaged(&self, memory: &mut GroupMemory, told: u64) -> Option<Power> {
+        let believed = sabotage::is(Sabotage::PendingDropped)
+            || (sabotage::is(Sabotage::AnswerTrusted)
+                && memory.lowering.is_none_or(|since| self.obeyed(memory, told, since).is_some()));
         believed.then(|| self.fixed.power_of(told))
     }
 

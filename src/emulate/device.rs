@@ -12,7 +12,7 @@ use tokio_modbus::server::Service;
 use tokio_modbus::server::tcp::Server;
 use tokio_modbus::{ExceptionCode, Request, Response};
 
-use super::{PlantTime, locked};
+use super::{PlantTime, Sound, locked};
 use crate::devices::profile::Profile;
 use crate::devices::profile::serve::Shown;
 use crate::plant::Plant;
@@ -111,7 +111,8 @@ async fn serve(device: &Arc<Device>, listener: TcpListener) -> io::Result<()> {
         // No permit left: the connection is closed at once, as on devices that take only one.
         let permit = Arc::clone(&device.connections).try_acquire_owned().ok();
         let connection = permit.map(|permit| (Connection { device: Arc::clone(device), _permit: permit }, stream));
-        future::ready(Ok(connection.filter(|(_, stream)| stream.set_nodelay(true).is_ok())))
+        let connection = connection.filter(|(_, stream)| stream.set_nodelay(true).is_ok());
+        future::ready(Ok(connection.map(|(connection, stream)| (connection, Sound::new(stream)))))
     };
     // A connection that ends in an error is the client's affair: it connects again.
     Server::new(listener).serve(&connect, |_| {}).await

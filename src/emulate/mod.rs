@@ -21,8 +21,11 @@ use crate::site::{DeviceIx, Site};
 use crate::time::{Clock, Mono};
 
 mod device;
+mod sound;
 
 use device::Device;
+#[doc(hidden)]
+pub use sound::Sound;
 
 /// How often the plant is brought up to the clock when nobody asks.
 const TICK: Duration = Duration::from_millis(10);

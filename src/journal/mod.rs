@@ -12,6 +12,8 @@
 mod append;
 mod disk;
 pub mod fold;
+#[doc(hidden)]
+pub mod held;
 mod keeper;
 mod lay;
 mod line;

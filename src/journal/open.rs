@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk;
 use super::line::MAX_LINE;
-use super::segments::{self, Checkpoint, Line};
+use super::segments::{self, Checkpoint, Line, Segment, Shelf};
 use super::tree::{self, Tree};
 
 /// Held by whoever writes.
@@ -74,9 +74,9 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
 }
 
 /// Rebuilds the tree. The second value says what is wrong, where that is more than a torn tail.
-fn scan(dir: &Path) -> io::Result<(Found, Option<String>)> {
+pub(super) fn scan<S: Shelf + ?Sized>(shelf: &S) -> io::Result<(Found, Option<String>)> {
     let mut found = Found::default();
-    let checkpoint = match Checkpoint::read(dir) {
+    let checkpoint = match Checkpoint::read(shelf) {
         Ok(checkpoint) => checkpoint,
         Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok((found, Some(error.to_string()))),
         Err(error) => return Err(error),
@@ -84,7 +84,7 @@ fn scan(dir: &Path) -> io::Result<(Found, Option<String>)> {
     let covered = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
     found.checkpointed = covered;
     let mut damage = (covered == 0).then(|| agrees(checkpoint.as_ref(), &found.tree)).flatten();
-    segments::walk(dir, &mut |line| {
+    segments::walk(shelf, &mut |line| {
         if line.superseded {
             return ControlFlow::Continue(());
         }
@@ -128,18 +128,22 @@ fn agrees(checkpoint: Option<&Checkpoint>, tree: &Tree) -> Option<String> {
     (*said != root).then(|| format!("root at size {} is {root}, the checkpoint says {said}", tree.size()))
 }
 
-/// Cuts what was never acknowledged: a torn last line, and what a failed segment holds of the next one's records.
-fn repair(dir: &Path, found: &Found) -> io::Result<()> {
-    let mut cuts: Vec<(PathBuf, u64)> = Vec::new();
-    segments::walk(dir, &mut |line| {
+/// Where to cut what was never acknowledged: a torn last line, and what a failed segment holds of the next one's records.
+pub(super) fn cuts<S: Shelf + ?Sized>(shelf: &S, found: &Found) -> io::Result<Vec<(Segment, u64)>> {
+    let mut cuts: Vec<(Segment, u64)> = Vec::new();
+    segments::walk(shelf, &mut |line| {
         let torn = line.last_segment && !line.ended && found.cut > 0;
-        if (line.superseded || torn) && cuts.last().is_none_or(|(path, _)| *path != line.segment.path) {
-            cuts.push((line.segment.path.clone(), line.start));
+        if (line.superseded || torn) && cuts.last().is_none_or(|(cut, _)| cut.path != line.segment.path) {
+            cuts.push((line.segment.clone(), line.start));
         }
         ControlFlow::Continue(())
     })?;
-    for (path, length) in cuts {
-        let file = OpenOptions::new().write(true).open(path)?;
+    Ok(cuts)
+}
+
+fn repair(dir: &Path, found: &Found) -> io::Result<()> {
+    for (segment, length) in cuts(dir, found)? {
+        let file = OpenOptions::new().write(true).open(segment.path)?;
         file.set_len(length)?;
         file.sync_data()?;
     }
@@ -147,6 +151,6 @@ fn repair(dir: &Path, found: &Found) -> io::Result<()> {
 }
 
 fn tail(dir: &Path) -> io::Result<Option<(String, u64)>> {
-    let last = segments::list(dir)?.pop();
+    let last = dir.list()?.pop();
     last.map(|last| Ok((last.name, fs::metadata(last.path)?.len()))).transpose()
 }

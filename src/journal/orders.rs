@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::fold::{Fold, Folded};
-use super::segments::{self, Line, Segment};
+use super::segments::{self, Line, Segment, Shelf};
 use crate::snapshot::Orders;
 
 /// The orders in force at the end of the journal in this folder; nothing where it has no tick and no order.
@@ -14,14 +14,18 @@ use crate::snapshot::Orders;
 /// # Errors
 /// In words, where the end cannot be read or is not understood: then nobody knows what was ordered last.
 pub fn last_orders(dir: &Path) -> Result<Option<Orders>, String> {
-    let all = match segments::list(dir) {
+    last_orders_on(dir)
+}
+
+pub(super) fn last_orders_on<S: Shelf + ?Sized>(shelf: &S) -> Result<Option<Orders>, String> {
+    let all = match shelf.list() {
         Ok(all) => all,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.to_string()),
     };
     let mut next = None;
     for segment in all.iter().rev() {
-        let end = End::of(segment, next)?;
+        let end = End::of(shelf, segment, next)?;
         if end.orders.is_some() {
             return Ok(end.orders);
         }
@@ -42,9 +46,9 @@ struct End {
 }
 
 impl End {
-    fn of(segment: &Segment, next: Option<u64>) -> Result<Self, String> {
+    fn of<S: Shelf + ?Sized>(shelf: &S, segment: &Segment, next: Option<u64>) -> Result<Self, String> {
         let mut end = Self::default();
-        let walked = segments::walk_segment(segment, next, &mut |line| {
+        let walked = segments::walk_segment(shelf, segment, next, &mut |line| {
             if line.ended && !line.superseded {
                 end.take(line);
             }

@@ -152,7 +152,7 @@ impl Recorder {
 
     fn line(&mut self, wall: Wall, kind: &str, from: Option<u64>, rest: &impl Serialize) -> Lines {
         let line = line::write(self.seq, wall, kind, from, rest);
-        self.seq += 1;
+        self.seq = self.seq.saturating_add(1);
         vec![line]
     }
 }

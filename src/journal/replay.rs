@@ -17,7 +17,7 @@ use super::append::hex;
 use super::fold::{Fold, Folded};
 use super::line::Lines;
 use super::record::{FileSeen, Recorder};
-use super::segments::{self, FILES, Line};
+use super::segments::{self, FILES, Line, Shelf};
 use crate::plan::Plan;
 use crate::snapshot::Snapshot;
 
@@ -105,8 +105,12 @@ impl fmt::Display for Replayed {
 /// Where the folder or a segment cannot be read.
 pub fn replay(dir: &Path, decider: &mut dyn Decider) -> io::Result<Replayed> {
     fs::read_dir(dir)?;
+    replay_on(dir, decider)
+}
+
+pub(super) fn replay_on<S: Shelf + ?Sized>(shelf: &S, decider: &mut dyn Decider) -> io::Result<Replayed> {
     let mut pass = Pass {
-        dir,
+        shelf,
         decider,
         fold: Fold::default(),
         recorder: Recorder::default(),
@@ -115,7 +119,7 @@ pub fn replay(dir: &Path, decider: &mut dyn Decider) -> io::Result<Replayed> {
         due: VecDeque::new(),
         report: Replayed::default(),
     };
-    segments::walk(dir, &mut |line| {
+    segments::walk(shelf, &mut |line| {
         pass.report.segments += u64::from(line.number == 1);
         if line.superseded || !line.ended {
             return ControlFlow::Continue(());
@@ -151,8 +155,8 @@ impl Stop {
 /// A recorded line that waits for its parts: where it stands and what it says.
 type Held = (String, u64, Vec<u8>);
 
-struct Pass<'a> {
-    dir: &'a Path,
+struct Pass<'a, S: ?Sized> {
+    shelf: &'a S,
     decider: &'a mut dyn Decider,
     fold: Fold,
     recorder: Recorder,
@@ -165,7 +169,7 @@ struct Pass<'a> {
     report: Replayed,
 }
 
-impl Pass<'_> {
+impl<S: Shelf + ?Sized> Pass<'_, S> {
     fn line(&mut self, line: &Line<'_>) -> Result<(), Stop> {
         let folded = self.fold.line(line.bytes).map_err(|error| Stop::Trouble(error.to_string()))?;
         let held = (line.segment.name.clone(), line.number, line.bytes.to_vec());
@@ -189,7 +193,7 @@ impl Pass<'_> {
             }
             Folded::Keyframe => {
                 self.open.push(held);
-                self.keyframe(line.segment.first + line.number)?;
+                self.keyframe(line.segment.first.saturating_add(line.number))?;
             }
             other => self.pass_over(&other, line)?,
         }
@@ -238,7 +242,7 @@ impl Pass<'_> {
 
     fn pass_over(&mut self, folded: &Folded, line: &Line<'_>) -> Result<(), Stop> {
         self.report.passed += 1;
-        self.recorder.count_from(line.segment.first + line.number);
+        self.recorder.count_from(line.segment.first.saturating_add(line.number));
         match folded {
             Folded::Boot => {
                 self.in_step = false;
@@ -256,7 +260,7 @@ impl Pass<'_> {
         if !file.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(trouble("not a hash".to_owned()));
         }
-        let bytes = fs::read(self.dir.join(FILES).join(&file.sha256)).map_err(|error| trouble(error.to_string()))?;
+        let bytes = self.shelf.file(&file.sha256).map_err(|error| trouble(error.to_string()))?;
         if hex(&Sha256::digest(&bytes)) != file.sha256 {
             return Err(trouble("another content than its name says".to_owned()));
         }

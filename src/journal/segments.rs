@@ -3,6 +3,7 @@
 //! `NNNNNNNNNNNN.jsonl` is named by the number of its first record. Where a segment reaches into the next one's numbers
 //! (its disk failed and the records were written again), the next one counts.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
@@ -32,19 +33,44 @@ pub(super) struct Segment {
     pub(super) path: PathBuf,
 }
 
-/// All segments of a folder, by their first record.
-pub(super) fn list(dir: &Path) -> io::Result<Vec<Segment>> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let digits = name.strip_suffix(ENDING).filter(|digits| digits.len() >= 12);
-        if let Some(first) = digits.and_then(|digits| digits.parse().ok()) {
-            all.push(Segment { first, name, path: entry.path() });
+/// Where a journal is read from: a folder, or memory, where a reader is tried with many journals a second.
+pub(super) trait Shelf {
+    /// All segments, by their first record.
+    fn list(&self) -> io::Result<Vec<Segment>>;
+    /// What stands in a segment.
+    fn text(&self, segment: &Segment) -> io::Result<Cow<'_, [u8]>>;
+    /// What stands in the checkpoint; [`io::ErrorKind::NotFound`] where there is none.
+    fn checkpoint(&self) -> io::Result<String>;
+    /// A file that decisions rest on, by its hash.
+    fn file(&self, sha256: &str) -> io::Result<Cow<'_, [u8]>>;
+}
+
+impl Shelf for Path {
+    fn list(&self) -> io::Result<Vec<Segment>> {
+        let mut all = Vec::new();
+        for entry in fs::read_dir(self)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let digits = name.strip_suffix(ENDING).filter(|digits| digits.len() >= 12);
+            if let Some(first) = digits.and_then(|digits| digits.parse().ok()) {
+                all.push(Segment { first, name, path: entry.path() });
+            }
         }
+        all.sort_by_key(|segment| segment.first);
+        Ok(all)
     }
-    all.sort_by_key(|segment| segment.first);
-    Ok(all)
+
+    fn text(&self, segment: &Segment) -> io::Result<Cow<'_, [u8]>> {
+        fs::read(&segment.path).map(Cow::Owned)
+    }
+
+    fn checkpoint(&self) -> io::Result<String> {
+        fs::read_to_string(self.join(CHECKPOINT))
+    }
+
+    fn file(&self, sha256: &str) -> io::Result<Cow<'_, [u8]>> {
+        fs::read(self.join(FILES).join(sha256)).map(Cow::Owned)
+    }
 }
 
 /// A line and where it stands.
@@ -65,11 +91,14 @@ pub(super) struct Line<'a> {
 }
 
 /// Shows every line of every segment in order, until the visitor breaks.
-pub(super) fn walk(dir: &Path, visit: &mut dyn FnMut(&Line<'_>) -> ControlFlow<()>) -> io::Result<()> {
-    let all = list(dir)?;
+pub(super) fn walk<S: Shelf + ?Sized>(
+    shelf: &S,
+    visit: &mut dyn FnMut(&Line<'_>) -> ControlFlow<()>,
+) -> io::Result<()> {
+    let all = shelf.list()?;
     for (index, segment) in all.iter().enumerate() {
         let next = all.get(index + 1).map(|next| next.first);
-        if walk_segment(segment, next, visit)?.is_break() {
+        if walk_segment(shelf, segment, next, visit)?.is_break() {
             break;
         }
     }
@@ -77,12 +106,13 @@ pub(super) fn walk(dir: &Path, visit: &mut dyn FnMut(&Line<'_>) -> ControlFlow<(
 }
 
 /// The same for one segment; `next` is the first record of the one after it.
-pub(super) fn walk_segment(
+pub(super) fn walk_segment<S: Shelf + ?Sized>(
+    shelf: &S,
     segment: &Segment,
     next: Option<u64>,
     visit: &mut dyn FnMut(&Line<'_>) -> ControlFlow<()>,
 ) -> io::Result<ControlFlow<()>> {
-    let text = fs::read(&segment.path)?;
+    let text = shelf.text(segment)?;
     let room = next.map_or(u64::MAX, |next| next.saturating_sub(segment.first));
     let mut start = 0;
     for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
@@ -128,12 +158,12 @@ impl Checkpoint {
         Some(Self { origin: origin.to_owned(), size: size.parse().ok()?, root: root.to_owned() })
     }
 
-    /// Reads the checkpoint of a folder; nothing where there is none.
+    /// Reads the checkpoint; nothing where there is none.
     ///
     /// # Errors
     /// Where the file cannot be read or is no checkpoint.
-    pub(super) fn read(dir: &Path) -> io::Result<Option<Self>> {
-        match fs::read_to_string(dir.join(CHECKPOINT)) {
+    pub(super) fn read<S: Shelf + ?Sized>(shelf: &S) -> io::Result<Option<Self>> {
+        match shelf.checkpoint() {
             Ok(text) => Self::parse(&text).map(Some).ok_or_else(|| {
                 io::Error::new(io::ErrorKind::InvalidData, "`checkpoint` is not origin, size and root in three lines")
             }),

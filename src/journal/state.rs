@@ -14,8 +14,9 @@ use crate::snapshot::{GroupSeen, PriceSeen, Reading, Snapshot};
 use crate::time::{Mono, Now, Wall};
 use crate::units::Price;
 
-/// The most groups, limits or commands a record may speak of, so that a forged line cannot ask for all memory.
-const MOST: usize = 1_000_000;
+/// The most groups, limits or commands a record may speak of, so that a forged line cannot ask for all memory: ten times the
+/// groups that a site file can describe.
+const MOST: usize = 100_000;
 
 /// The state after a record.
 #[derive(Clone, Debug, Default)]

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::disk::{Disk, Folder, Sink};
 use super::open::{self, Found};
+use super::segments::Shelf;
 use super::*;
 use crate::plan::Plan;
 use crate::snapshot::Snapshot;
@@ -180,7 +181,7 @@ fn a_failed_sync_is_never_repeated_and_its_records_are_written_again_elsewhere()
     assert_eq!(journal.durable(), 3);
     journal.close(moment(4).wall);
     assert_eq!(orders.synced_after_failure.load(SeqCst), 0);
-    let names: Vec<_> = segments::list(dir.path()).unwrap().into_iter().map(|segment| segment.name).collect();
+    let names: Vec<_> = dir.path().list().unwrap().into_iter().map(|segment| segment.name).collect();
     assert_eq!(names, ["000000000000.jsonl", "000000000003.jsonl"]);
     assert!(dir.path().join("000000000003.jsonl.failed-1").exists(), "the second failed segment held nothing durable");
     let text = std::fs::read_to_string(dir.path().join("000000000003.jsonl")).unwrap();
@@ -312,7 +313,7 @@ fn a_segment_is_closed_at_its_size_and_the_next_one_opens_with_a_keyframe() {
         assert!(journal.flush());
     }
     journal.close(moment(101).wall);
-    let all = segments::list(dir.path()).unwrap();
+    let all = dir.path().list().unwrap();
     assert_eq!(all.len(), 2);
     let second = std::fs::read_to_string(&all[1].path).unwrap();
     let start = format!("{{\"seq\":{},", all[1].first);
@@ -329,7 +330,7 @@ fn what_a_failed_segment_still_holds_of_the_next_ones_records_is_cut_at_the_next
     let mut counter = Counter::default();
     (0..100).for_each(|_| assert_eq!(counter.tick(&mut journal, 1_000), Fate::Taken));
     let before = journal.close(moment(101).wall);
-    let all = segments::list(dir.path()).unwrap();
+    let all = dir.path().list().unwrap();
     let mut first = std::fs::read(&all[0].path).unwrap();
     let whole = first.len();
     first.extend_from_slice(b"{\"seq\":1,\"t\":\"twice\"}\n{\"seq");

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::append::hex;
 use super::line::MAX_LINE;
-use super::segments::{self, CHECKPOINT, Checkpoint, FILES, Line};
+use super::segments::{self, CHECKPOINT, Checkpoint, FILES, Line, Shelf};
 use super::tree::{self, Tree};
 use crate::time::Wall;
 
@@ -124,19 +124,23 @@ struct Own {
 /// Where the folder or a file in it cannot be read.
 pub fn verify(dir: &Path) -> io::Result<Report> {
     fs::read_dir(dir)?;
+    verify_on(dir)
+}
+
+pub(super) fn verify_on<S: Shelf + ?Sized>(shelf: &S) -> io::Result<Report> {
     let mut check =
-        Check { dir, report: Report::default(), tree: Tree::default(), tick: None, seq: 0, compared: false };
+        Check { shelf, report: Report::default(), tree: Tree::default(), tick: None, seq: 0, compared: false };
     check.checkpoint()?;
-    segments::walk(dir, &mut |line| {
+    segments::walk(shelf, &mut |line| {
         check.line(line);
         ControlFlow::Continue(())
     })?;
-    check.report.segments = segments::list(dir)?.len() as u64;
+    check.report.segments = shelf.list()?.len() as u64;
     Ok(check.end())
 }
 
-struct Check<'a> {
-    dir: &'a Path,
+struct Check<'a, S: ?Sized> {
+    shelf: &'a S,
     report: Report,
     tree: Tree,
     /// The last tick since the last boot or gap.
@@ -146,9 +150,9 @@ struct Check<'a> {
     compared: bool,
 }
 
-impl Check<'_> {
+impl<S: Shelf + ?Sized> Check<'_, S> {
     fn checkpoint(&mut self) -> io::Result<()> {
-        match Checkpoint::read(self.dir) {
+        match Checkpoint::read(self.shelf) {
             Ok(checkpoint) => self.report.checkpoint = checkpoint,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 self.report.find(CHECKPOINT, 0, error.to_string());
@@ -275,7 +279,7 @@ impl Check<'_> {
             wrong.push("a file record without its hash".to_owned());
             return;
         };
-        match fs::read(self.dir.join(FILES).join(sha256)) {
+        match self.shelf.file(sha256) {
             Ok(bytes) if hex(&Sha256::digest(&bytes)) == sha256 => {}
             Ok(_) => wrong.push(format!("`{FILES}/{sha256}` has another content than its name says")),
             Err(error) => wrong.push(format!("`{FILES}/{sha256}`: {error}")),

@@ -11,8 +11,12 @@ mod page;
 mod view;
 pub mod words;
 
+#[doc(hidden)]
+pub use guard::is_loopback_name;
 pub use history::{History, POINTS, Point};
 pub use hub::{Busy, Hub};
+#[doc(hidden)]
+pub use page::senseless;
 pub use page::{Error, Page, serve};
 pub use view::{
     Action, Actor, EventView, Faults, GroupView, JournalView, MAX_CAP, MAX_EVENTS, OrdersView, ScoreView, Severity,

@@ -187,7 +187,8 @@ fn wire_code(refused: StatusCode) -> StatusCode {
     if refused == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { refused }
 }
 
-fn senseless(action: Action, view: &View) -> Option<&'static str> {
+/// Why an action makes no sense, where it makes none.
+pub fn senseless(action: Action, view: &View) -> Option<&'static str> {
     match action {
         Action::Cap(Some(cap)) if cap < Power::ZERO || cap > MAX_CAP => {
             Some("a cap lies between 0 and 10,000,000,000 W; give it in watts")

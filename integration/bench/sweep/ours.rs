@@ -1,60 +1,26 @@
 //! Our connections, polling as fast as they can on one thread.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballast::devices::{Profile, Wire};
 use ballast::site::Device;
 use ballast::time::Clock;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Handle;
 
-use super::{DEVICES, Run, SPAN, Tally};
+use super::count::{Count, runtime};
+use super::{DEVICES, Run};
 
-/// Readings as they come in.
-struct Count {
-    tally: Option<Tally>,
-    sweeps: Vec<usize>,
-    sweep: usize,
-    left: usize,
-}
-
-impl Count {
-    fn new() -> Self {
-        Self { tally: None, sweeps: vec![0; DEVICES], sweep: 1, left: DEVICES }
-    }
-
-    fn fresh(&mut self, at: usize) {
-        if let Some(tally) = &mut self.tally {
-            tally.trips += 1;
-        }
-        if self.sweeps[at] < self.sweep {
-            self.sweeps[at] = self.sweep;
-            self.left -= 1;
-        }
-        if self.left == 0 {
-            if let Some(tally) = &mut self.tally {
-                tally.swept();
-            }
-            (self.sweep, self.left) = (self.sweep + 1, DEVICES);
-        }
-    }
-}
-
-/// All devices are polled at once and without pause; a sweep is over when each was read once more.
+/// All devices are polled at once and without pause.
 pub(super) fn sweep(address: SocketAddr) -> Run {
-    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let clock = Clock::start();
-        let count = Arc::new(Mutex::new(Count::new()));
-        let wires: Vec<Wire> = (0..DEVICES).map(|at| wire(at, address, clock, &count)).collect();
-        while count.lock().expect("nobody panics").sweep < 3 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let count = Count::new();
+        let wires: Vec<Wire> = (0..DEVICES).map(|at| wire(at, address, clock, count.clone())).collect();
+        count.is_warm().await;
         let before = failed(&wires);
-        count.lock().expect("nobody panics").tally = Some(Tally::start(clock));
-        tokio::time::sleep(SPAN).await;
-        let run = count.lock().expect("nobody panics").tally.take().expect("it was started").end();
+        let run = count.span(clock).await;
         let [timeouts, wrong, lost] = failed(&wires);
         let failed = [timeouts - before[0], wrong - before[1], lost - before[2]];
         if failed != [0; 3] {
@@ -74,8 +40,7 @@ fn failed(wires: &[Wire]) -> [u64; 3] {
     })
 }
 
-fn wire(at: usize, address: SocketAddr, clock: Clock, count: &Arc<Mutex<Count>>) -> Wire {
-    let count = Arc::clone(count);
+fn wire(at: usize, address: SocketAddr, clock: Clock, count: Count) -> Wire {
     let device = Device {
         name: format!("meter-{at}"),
         profile: "acuvim-ii".to_owned(),
@@ -84,7 +49,7 @@ fn wire(at: usize, address: SocketAddr, clock: Clock, count: &Arc<Mutex<Count>>)
         // The shortest there is: every connection is always due.
         poll: Duration::from_millis(1),
     };
-    let fresh = move || count.lock().expect("nobody panics").fresh(at);
+    let fresh = move || count.fresh(at);
     Wire::spawn(&Handle::current(), profile(), &device, Duration::from_secs(1), 0, clock, Some(Arc::new(fresh)))
 }
 

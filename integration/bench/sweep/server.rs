@@ -27,6 +27,8 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+        // The standard library asks for room for 128 that wait; here a thousand come at once.
+        rustix::net::listen(&listener, 4_096).expect("a listening socket can be given more room");
         listener.set_nonblocking(true).expect("a socket can be set so");
         let address = listener.local_addr().expect("it is bound");
         let ends = Arc::new(AtomicBool::new(false));
