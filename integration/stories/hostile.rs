@@ -249,3 +249,21 @@ proptest! {
         prop_assert!(bench.told(2) == kw(7_040) && bench.told(4) == kw(3_000), "{} {}", bench.told(2), bench.told(4));
     }
 }
+
+#[test]
+fn a_unit_that_ran_unasked_rests_from_when_it_was_last_seen_on() {
+    let mut bench = Bench::new(site()).all_on();
+    bench.set_hall(kw(10_000));
+    bench.orders.e_stop = true;
+    bench.pass(ms(20_000));
+    assert_eq!(bench.miners(), kw(0), "all off, and rested by now");
+    bench.local[0] = 0b1;
+    bench.pass(ms(2_000));
+    bench.local[0] = 0;
+    bench.orders.e_stop = false;
+    bench.pass(ms(6_000));
+    let on = bench.plan.commands[0].on;
+    assert!(on & 0b1 == 0 && on != 0, "the others come back and it rests: {on:b}");
+    bench.pass(ms(20_000));
+    assert!(bench.plan.commands[0].on & 0b1 == 1);
+}

@@ -118,6 +118,10 @@ impl Following<'_> {
     /// follows a meter up at once, and down only when it falls by more than the meter errs.
     fn settled(&self, memory: &mut GroupMemory, told: u64) {
         let more = self.seen.on.filter(|(on, at)| on & !told != 0 && *at >= memory.touched);
+        if let Some((on, at)) = more {
+            // Units that run unasked (a write that came late, a hand at the device) rest from when they were last seen on.
+            switch::touch(memory, on & self.fixed.all_on & !told, at);
+        }
         let target = self.fixed.power_of(told);
         let shown = more.map_or(target, |(on, _)| self.fixed.power_of(on | told));
         let measured = self.measured();

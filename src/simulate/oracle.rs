@@ -265,7 +265,10 @@ impl Oracle {
             self.breaks(Promise::Raise, now, format!("{name} was given {power} while {why}"));
         }
         let early = self.went_off.get(ix).into_iter().flat_map(|went_off| {
-            units(on).filter_map(|unit| went_off.get(unit)).map(|at| now.since(*at)).filter(|off| *off + SLACK < dwell)
+            units(on)
+                .filter_map(|unit| went_off.get(unit))
+                .map(|at| now.since(*at))
+                .filter(|off| *off + SLACK * 3 < dwell)
         });
         if let Some(off) = early.min().filter(|off| now.since(Mono::START) > *off) {
             self.breaks(Promise::Dwell, now, format!("{name} came back after {} ms off", off.as_millis()));
