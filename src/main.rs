@@ -162,7 +162,8 @@ struct Simulate {
     #[arg(long, value_name = "TIME", value_parser = span, default_value = "60s")]
     start_up: Duration,
     /// Faults in every run: these seeds, as in `1..201`, the last not included
-    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    #[arg(long, value_name = "A..B", value_parser = seeds, conflicts_with_all = ["hall", "seed", "prices", "prices_from",
+        "price_speed", "span", "start_up"])]
     seeds: Option<std::ops::Range<u64>>,
     /// How many hours each seed runs, in virtual time
     #[arg(long, default_value_t = 1, requires = "seeds")]

@@ -69,7 +69,7 @@ pub enum Cause {
     EStop,
     /// The import limit of the POI less the worst case of all firm load.
     ImportLimit,
-    /// The hall's meter is lost: it counts as its nameplate.
+    /// The hall's meter shows nothing, or nothing fresh: it counts as what it can have become, at most its nameplate.
     AiHallUnknown,
     /// A feeder or transformer is at its rating.
     FeederRating,

@@ -1,5 +1,5 @@
-//! A journal held in memory, read by the same code as one in a folder: for fuzzing and for tests that try very many of
-//! them. Nothing of the program itself uses it, and it writes to no disk.
+//! A journal held in memory, read by the same code as one in a folder: for simulated controllers, for fuzzing, and for tests
+//! that try very many of them. It writes to no disk.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -113,7 +113,7 @@ pub fn until(
 fn count(episode: &mut Episode, world: &World<'_>) {
     for fault in &world.begun {
         *episode.faults.entry(fault.class).or_default() += 1;
-        for other in world.active.iter().filter(|other| *other != fault) {
+        for other in world.active.iter().filter(|other| other.class != fault.class) {
             let (one, two) = (fault.class.min(other.class), fault.class.max(other.class));
             episode.pairs.insert((one, two));
         }

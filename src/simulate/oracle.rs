@@ -54,7 +54,8 @@ pub(super) struct Oracle {
     meters_silent: [Option<Mono>; 2],
     disk_bad: Option<Mono>,
     stopped: Option<Mono>,
-    hung: Option<(Mono, Power)>,
+    /// The controller was in control when it last ticked.
+    controlled: bool,
     firm: VecDeque<(Mono, Power)>,
     miners: VecDeque<(Mono, Power)>,
     pub(super) broken: Vec<Broken>,
@@ -81,7 +82,7 @@ impl Oracle {
             meters_silent: [None; 2],
             disk_bad: None,
             stopped: None,
-            hung: None,
+            controlled: false,
             firm: VecDeque::new(),
             miners: VecDeque::new(),
             broken: Vec::new(),
@@ -289,27 +290,24 @@ impl Oracle {
         }
     }
 
-    /// From a loop that stands still the power goes down on the site's ramp: not faster, not later.
+    /// From a loop that stands still the power goes down on the site's ramp, and not later; [`Promises`] looks that it goes no
+    /// faster. A controller that stood still before it controlled has permitted nothing that could lapse.
     fn lapse(&mut self, world: &World<'_>, control: Control, now: Mono) {
-        let Control::Hangs(since) = control else {
-            self.hung = None;
-            return;
+        let since = match control {
+            Control::On(since) => return self.controlled = now.since(since) > START,
+            Control::Off(_) => return self.controlled = false,
+            Control::Hangs(since) => since,
         };
         let on = self.obedient(world, now);
-        let (_, first) = *self.hung.get_or_insert((since, on));
         let (ramp, lapse) = (self.site().poi.ramp, self.site().tick.lapse);
         let late = now.since(since).saturating_sub(lapse).saturating_sub(SLACK * 4);
         let most = self.fleet() - ramp.over(late);
-        if !late.is_zero() && on > most + self.largest_group() {
+        if self.controlled && !late.is_zero() && on > most + self.largest_group() {
             self.breaks(
                 Promise::Lapse,
                 now,
                 format!("{on} is still on, {:?} after the last renewal", now.since(since)),
             );
-        }
-        let soonest = first - ramp.over(now.since(since).saturating_sub(lapse)) - self.largest_group();
-        if now > self.troubled_until && on < soonest {
-            self.breaks(Promise::Lapse, now, format!("only {on} is on, {:?} after the last renewal", now.since(since)));
         }
     }
 

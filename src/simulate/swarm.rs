@@ -12,7 +12,8 @@ use std::time::Duration;
 use super::episode::{self, Episode, Setting};
 use super::fault::{Class, Fault, schedule};
 use super::oracle::{Broken, Promise};
-use crate::journal::{lay, replay};
+use crate::journal::held::Held;
+use crate::journal::{lay, sha256};
 use crate::run::Again;
 use crate::time::Mono;
 use crate::units::{Energy, Power};
@@ -164,12 +165,10 @@ impl Swarm<'_> {
 
     /// Decides a journal again.
     fn replays(&self, lines: &[Vec<u8>]) -> Result<(), String> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("ballast-simulate-{}-{number}", std::process::id()));
-        let replayed = self.lay(&dir, lines).map(|()| replay(&dir, &mut Again::default()));
-        let _ = std::fs::remove_dir_all(&dir);
-        let replayed = replayed.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let files = self.0.files.iter().map(|(_, _, text)| (sha256(text.as_bytes()), text.clone().into_bytes()));
+        let text = lines.iter().flat_map(|line| line.iter().copied().chain(*b"\n")).collect();
+        let held = Held { checkpoint: None, segments: BTreeMap::from([(0, text)]), files: files.collect() };
+        let replayed = held.replay(&mut Again::default()).map_err(|error| error.to_string())?;
         match (replayed.difference, replayed.trouble) {
             (None, None) => Ok(()),
             (Some(other), _) => Err(format!("line {} was {} and is {}", other.line, other.recorded, other.replayed)),
