@@ -76,6 +76,7 @@ pub(crate) fn site(meters: [&str; 3], pdus: &[&str]) -> Site {
             device: Duration::from_secs(3),
             price: Duration::from_secs(1_800),
         },
+        failsafe: Failsafe::default(),
         budgets: Budgets {
             sense: Duration::from_millis(200),
             decide: Duration::from_millis(5),

@@ -171,6 +171,7 @@ const MAY_BE_LEFT_OUT: &[(&str, &[&str])] = &[
     ("[fill]", &["window", "confidence"]),
     ("[restore]", &["stagger", "settle"]),
     ("[ages]", &["meter", "device", "price"]),
+    ("[failsafe]", &["poi_unseen", "over_limit"]),
     ("[budgets]", &["sense", "decide", "write", "acknowledge", "proof"]),
     ("[[group]]", &["feeder", "dwell_on", "dwell_off"]),
     ("[[group.path]]", &["poll"]),

@@ -6,6 +6,10 @@ use crate::site::{FeederIx, GroupIx};
 use crate::time::Mono;
 use crate::units::Power;
 
+mod stand;
+
+pub use stand::{Condition, Retreat, Stand};
+
 /// What was decided.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -15,6 +19,8 @@ pub struct Plan {
     pub floor: Power,
     /// The rule that set the ceiling.
     pub cause: Cause,
+    /// Where the fail-safe stands.
+    pub stand: Stand,
     /// Every limit that was considered, in order of authority.
     pub limits: Vec<Bound>,
     /// One command per group, in the order of the site's groups.
@@ -71,6 +77,8 @@ pub enum Cause {
     ImportLimit,
     /// The hall's meter shows nothing, or nothing fresh: it counts as what it can have become, at most its nameplate.
     AiHallUnknown,
+    /// The POI's meter was lost for too long: the firm load counts as rising on the site's ramp, at most to its nameplates.
+    PoiUnknown,
     /// A feeder or transformer is at its rating.
     FeederRating,
     /// The operator capped import.
@@ -91,6 +99,7 @@ impl Cause {
             Self::EStop => "e_stop",
             Self::ImportLimit => "import_limit",
             Self::AiHallUnknown => "ai_hall_unknown",
+            Self::PoiUnknown => "poi_unknown",
             Self::FeederRating => "feeder_rating",
             Self::OperatorCap => "operator_cap",
             Self::Drain => "drain",
@@ -156,6 +165,44 @@ pub enum Event {
     /// The price is back.
     #[serde(rename = "price.fresh")]
     PriceFresh {},
+    /// No record has become durable for a while: nothing is raised.
+    #[serde(rename = "audit.degraded")]
+    RecordLate {
+        /// For how long.
+        behind_ms: u64,
+    },
+    /// Records become durable again.
+    #[serde(rename = "audit.durable")]
+    RecordDurable {},
+    /// The POI shows more, or less where this is below zero, than all other meters together can account for.
+    #[serde(rename = "meter.suspect")]
+    MetersDisagree {
+        /// By how much.
+        residual_w: Power,
+    },
+    /// The meters agree again.
+    #[serde(rename = "meter.agree")]
+    MetersAgree {},
+    /// A condition was held for as long as it may be; now it is acted on.
+    #[serde(rename = "failsafe.acts")]
+    Failsafe {
+        /// What is wrong.
+        condition: Condition,
+        /// What is done about it.
+        retreat: Retreat,
+    },
+    /// What was acted on is over.
+    #[serde(rename = "failsafe.clear")]
+    FailsafeClear {
+        /// What was wrong.
+        condition: Condition,
+    },
+    /// The wall clock was set. Nothing that is controlled goes by it.
+    #[serde(rename = "time.step")]
+    ClockSet {
+        /// By how much.
+        delta_ms: i64,
+    },
     /// A device fell silent; its group counts as drawing.
     #[serde(rename = "dev.lost")]
     DeviceLost {

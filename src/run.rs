@@ -262,6 +262,9 @@ impl Loop {
         let plan = self.cycle.decide(&snapshot);
         let decided = self.clock.mono();
         let changed = self.cycle.command(&plan, &mut self.wires);
+        if plan.stand.presses_e_stop() {
+            self.order(now, Orders { e_stop: true, ..self.cycle.orders }, Actor::Failsafe);
+        }
         let _ = self.journal.tick(&snapshot, &plan, || self.cycle.memory_json());
         self.panel.events(&plan, &self.cycle.standing.site, now.wall);
         self.measure(&snapshot, decided.since(before), sample, &lowering, changed);

@@ -1,7 +1,7 @@
 //! Folding the lines gives back exactly what was recorded, whatever it was.
 
 use ballast::journal::{Boot, Fold, Folded, MAX_LINE, Recorder};
-use ballast::plan::{Bound, Cause, Command, Event, Plan, Scope};
+use ballast::plan::{Bound, Cause, Command, Condition, Event, Plan, Retreat, Scope, Stand};
 use ballast::snapshot::{GroupSeen, Link, NoData, Orders, PriceSeen, Reading, Snapshot};
 use ballast::time::{Mono, Now, Wall};
 use ballast::units::{Power, Price};
@@ -74,6 +74,12 @@ fn cause() -> impl Strategy<Value = Cause> {
     prop_oneof![Just(Cause::EStop), Just(Cause::ImportLimit), Just(Cause::Price), Just(Cause::Nameplate)]
 }
 
+fn stand() -> impl Strategy<Value = Stand> {
+    let retreat = prop_oneof![Just(Retreat::None), Just(Retreat::Hold), Just(Retreat::Terminate)];
+    let condition = option::of(prop_oneof![Just(Condition::PoiUnseen), Just(Condition::OutOfControl)]);
+    (retreat, condition).prop_map(|(retreat, condition)| Stand { retreat, condition })
+}
+
 fn bound() -> impl Strategy<Value = Bound> {
     let scope =
         prop_oneof![Just(Scope::Site), (0..3_usize).prop_map(Scope::Feeder), (0..3_usize).prop_map(Scope::Group)];
@@ -86,6 +92,11 @@ fn event() -> impl Strategy<Value = Event> {
         (power(), power()).prop_map(|(poi_w, limit_w)| Event::Excursion { poi_w, limit_w }),
         (power(), any::<u64>()).prop_map(|(peak_w, dur_ms)| Event::Cleared { peak_w, dur_ms }),
         Just(Event::MeterFresh {}),
+        power().prop_map(|residual_w| Event::MetersDisagree { residual_w }),
+        stand().prop_map(|stand| Event::Failsafe {
+            condition: stand.condition.unwrap_or(Condition::EStop),
+            retreat: stand.retreat,
+        }),
         (0..4_usize, power()).prop_map(|(group, assumed_w)| Event::DeviceLost { group, assumed_w }),
         // A group beyond the named ones keeps its number.
         (0..9_usize).prop_map(|group| Event::DeviceBack { group }),
@@ -97,11 +108,12 @@ fn plan() -> impl Strategy<Value = Plan> {
     let command = (prop_oneof![Just(255_u64), any::<u64>()], mono()).prop_map(|(on, lapses)| Command { on, lapses });
     let intends = vec((0..4_usize, any::<u64>()), 0..3);
     let powers = (power(), power(), power(), power());
-    (powers, cause(), vec(bound(), 0..4), vec(command, 0..4), vec(event(), 0..3), intends).prop_map(
-        |((ceiling, floor, counted, firm), cause, limits, commands, events, intends)| Plan {
+    (powers, (cause(), stand()), vec(bound(), 0..4), vec(command, 0..4), vec(event(), 0..3), intends).prop_map(
+        |((ceiling, floor, counted, firm), (cause, stand), limits, commands, events, intends)| Plan {
             ceiling,
             floor,
             cause,
+            stand,
             limits,
             commands,
             events,

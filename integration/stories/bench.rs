@@ -61,6 +61,7 @@ pub fn site() -> Site {
             price_lost: PriceLost::Run,
         },
         ages: Ages { meter: ms(500), device: ms(3_000), price: ms(1_800_000) },
+        failsafe: ballast::site::Failsafe::default(),
         budgets: Budgets { sense: ms(200), decide: ms(5), write: ms(50), acknowledge: ms(250), proof: ms(2_000) },
     }
 }

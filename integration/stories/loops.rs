@@ -1,6 +1,6 @@
 //! Situations that move: the decision in closed loop on a site that obeys as late as it may.
 
-use ballast::plan::Event;
+use ballast::plan::{Condition, Event, Retreat};
 use ballast::snapshot::Link;
 use ballast::units::Power;
 use proptest::prelude::*;
@@ -51,9 +51,12 @@ fn a_raise_waits_for_its_durable_record_and_lowering_never_does() {
     let mut bench = Bench::new(site());
     bench.journal_lag = u64::MAX / 2;
     bench.set_hall(kw(10_000));
-    bench.pass(ms(30_000));
-    assert_eq!(bench.miners(), Power::ZERO, "announced, not durable, so not sent");
+    bench.pass(ms(900));
     assert!(!bench.plan.intends.is_empty());
+    assert_eq!(bench.miners(), Power::ZERO, "announced, not durable, so not sent");
+    bench.pass(ms(30_000));
+    assert_eq!(bench.miners(), Power::ZERO);
+    assert_eq!((bench.plan.stand.retreat, bench.plan.stand.condition), (Retreat::Hold, Some(Condition::RecordLate)));
     bench.journal_lag = 0;
     bench.pass(ms(60_000));
     assert_eq!(bench.miners(), kw(14_000));

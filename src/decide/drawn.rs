@@ -4,6 +4,7 @@
 use super::memory::GroupMemory;
 use super::room::Taken;
 use super::standing::{ClassIx, Fixed, Standing};
+use crate::snapshot::GroupSeen;
 use crate::time::Mono;
 use crate::units::Power;
 
@@ -17,6 +18,8 @@ pub(super) struct Drawn {
     pub(super) counted: Taken,
     /// That, together.
     pub(super) all: Power,
+    /// What groups with nothing pending are measured to draw, at most what they count: the least that is drawn.
+    pub(super) seen: Power,
     /// A group has a unit that it was not told on.
     pub(super) any_off: bool,
 }
@@ -25,7 +28,14 @@ impl Drawn {
     /// Of no group yet.
     pub(super) fn new(standing: &Standing) -> Self {
         let nothing = Taken::new(standing.site.feeders.len(), standing.classes.len());
-        Self { told: nothing.clone(), counted: nothing, all: Power::ZERO, any_off: false }
+        Self { told: nothing.clone(), counted: nothing, all: Power::ZERO, seen: Power::ZERO, any_off: false }
+    }
+
+    /// Adds what is measured of a group.
+    pub(super) fn see(&mut self, seen: &GroupSeen, kept: &GroupMemory) {
+        if let Some((power, _)) = seen.power.known().filter(|_| kept.controllable() && kept.lowering.is_none()) {
+            self.seen += power.min(kept.counted);
+        }
     }
 
     /// Adds a group.

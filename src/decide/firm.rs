@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::failsafe::acted_on;
 use super::memory::Memory;
 use super::standing::Standing;
+use crate::plan::Condition;
 use crate::sabotage::{self, Sabotage};
 use crate::site::FirmLoad;
 use crate::snapshot::{Reading, Snapshot};
@@ -26,8 +28,9 @@ pub(super) struct Firm {
     pub(super) unmetered: Option<Power>,
     /// The hall's meter has no value, or none that is fresh: what the hall draws is guessed.
     pub(super) hall_unknown: bool,
-    /// Ages of the POI and hall readings, where there are any.
-    pub(super) poi_age: Option<Duration>,
+    /// The POI has not been seen for so long that it is acted on: the firm load counts as rising on the site's ramp.
+    pub(super) poi_unknown: bool,
+    /// Age of the hall's reading, where there is one.
     pub(super) hall_age: Option<Duration>,
 }
 
@@ -51,12 +54,14 @@ impl Firm {
         });
         let lasting = memory.unmetered.iter().map(|(_, power)| *power).min().unwrap_or(Power::ZERO);
         let hidden = unmetered.map_or(lasting, |now| now.min(lasting));
+        let unseen = acted_on(&memory.conditions, Condition::PoiUnseen, snapshot.now.mono);
+        let rises = unseen.map_or(Power::ZERO, |time| site.poi.ramp.over(time));
         let mut firm = Self {
             now: remainder.map_or(Power::ZERO, |(power, _)| power).max(metered + hidden),
             nameplate: site.hall.nameplate + site.house.nameplate,
             unmetered,
             hall_unknown: fresh(hall).is_none(),
-            poi_age: aged(snapshot.poi, snapshot).map(|(_, age)| age),
+            poi_unknown: unseen.is_some(),
             hall_age: hall.map(|(_, age)| age),
             ..Self::default()
         };
@@ -73,7 +78,8 @@ impl Firm {
             let by_poi = remainder.map_or(Power::ZERO, |seen| both.worst_case(Some(seen), site.tick.period, *response));
             let by_meters = by_hall + by_house + hidden;
             let lower = sabotage::is(Sabotage::LowerOfTwo);
-            firm.worst.push(if lower { by_meters.min(by_poi) } else { by_meters.max(by_poi) });
+            let worst = if lower { by_meters.min(by_poi) } else { by_meters.max(by_poi) };
+            firm.worst.push((worst + rises).min(worst.max(firm.nameplate)));
             firm.hall.push(by_hall);
             firm.house.push(by_house);
         }

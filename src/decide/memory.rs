@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, Margin};
+use super::failsafe::{CONDITIONS, Held};
 use super::standing::Standing;
 use crate::plan::Cause;
 use crate::site::{GroupIx, Site};
@@ -48,6 +49,12 @@ pub struct Memory {
     pub counted: Vec<(Mono, Power)>,
     /// What was told as an event and still holds.
     pub lasting: Lasting,
+    /// The conditions of the fail-safe, in the order of its table.
+    pub conditions: [Held; CONDITIONS],
+    /// The newest tick whose record was durable, and when that was first seen.
+    pub durable: (u64, Mono),
+    /// Wall clock less the loop's own, in microseconds, at the tick before.
+    pub wall_offset: Option<i64>,
 }
 
 /// What is remembered of a group.
@@ -96,12 +103,6 @@ pub struct Lasting {
     pub cause_at: Option<Mono>,
     /// Import is above the limit: since when, and the highest seen.
     pub excursion: Option<(Mono, Power)>,
-    /// The POI meter is stale.
-    pub meter_stale: bool,
-    /// The hall's meter is stale.
-    pub hall_stale: bool,
-    /// The price is lost.
-    pub price_stale: bool,
 }
 
 /// What survives a restart: learnt margins and how long ago each unit changed. Ages, because clocks start anew.

@@ -2,13 +2,14 @@
 //! error, no float. The same snapshot and memory give the same plan and memory, so a journal can be decided again and
 //! compared to the byte.
 //!
-//! A tick goes: count what is drawing ([`follow`]), read the firm load ([`firm`]), ask every rule ([`rules`]), shed at once
+//! A tick goes: count what is drawing ([`follow`]), ask what is wrong ([`failsafe`]), read the firm load ([`firm`]), ask every rule ([`rules`]), shed at once
 //! what no longer fits, lower on the ramp what need not run ([`shed`]), restore what may come back ([`restore`]), tell what
 //! changed ([`tell`]).
 #![deny(clippy::float_arithmetic)]
 
 mod drawn;
 mod envelope;
+pub mod failsafe;
 mod firm;
 mod follow;
 mod memory;
@@ -16,6 +17,7 @@ mod restore;
 mod room;
 mod rules;
 mod shed;
+mod signs;
 mod standing;
 mod switch;
 mod tell;
@@ -27,12 +29,13 @@ pub use standing::{ClassIx, Fixed, Standing};
 
 use std::time::Duration;
 
-use crate::plan::{Bound, Cause, Command, Event, Plan};
+use crate::plan::{Bound, Cause, Command, Event, Plan, Retreat};
 use crate::sabotage::{self, Sabotage};
 use crate::snapshot::Snapshot;
 use crate::time::Mono;
 use crate::units::Power;
 use drawn::Drawn;
+use failsafe::Signs;
 use firm::Firm;
 use rules::Facts;
 
@@ -48,19 +51,21 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
     lapse(standing, &mut memory, now);
     memory.pass(standing, snapshot);
     let drawn = count(standing, &mut memory, snapshot, &mut events);
+    let (price, price_lost) = rules::price_in_force(standing, snapshot);
+    let signs = Signs::read(standing, &mut memory, snapshot, &drawn, price_lost);
+    let (stand, changes) = failsafe::stand(&standing.site, &signs, &mut memory.conditions);
     let firm = Firm::read(standing, &memory, snapshot);
     if let Some(unmetered) = firm.unmetered {
         hold(&mut memory.unmetered, now, unmetered, Power::min);
     }
     learn(standing, &mut memory, &firm, now);
     slide_cap(standing, &mut memory, snapshot, &firm);
-    let (price, price_lost) = rules::price_in_force(standing, snapshot);
 
-    let facts = Facts { standing, snapshot, firm: &firm, price, cap: memory.sliding_cap };
+    let facts = Facts { standing, snapshot, firm: &firm, price, cap: memory.sliding_cap, stand };
     let limits = rules::bounds(&facts);
     let binding = rules::tightest(&limits).unwrap_or(NOTHING);
     act(&facts, &mut memory, drawn, &mut events);
-    tell::tell(&facts, price_lost, binding, &mut memory, &mut events);
+    tell::tell(&facts, &signs, &changes, binding, &mut memory, &mut events);
 
     let mut counted = Power::ZERO;
     let command = |(group, fixed): (&GroupMemory, &Fixed)| {
@@ -72,6 +77,7 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
         ceiling: binding.at_most,
         floor: Power::ZERO,
         cause: binding.cause,
+        stand,
         limits,
         commands,
         events,
@@ -106,6 +112,7 @@ fn count(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, events: 
     for (ix, ((fixed, seen), kept)) in all.enumerate() {
         follow::Following { ix, fixed, seen, now }.update(kept, events);
         drawn.add(standing, fixed, kept, now);
+        drawn.see(seen, kept);
     }
     hold(&mut memory.counted, now, drawn.all, Power::max);
     drawn
@@ -151,7 +158,7 @@ fn slide_cap(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, firm
 /// Sheds, lowers and restores.
 fn act(facts: &Facts<'_>, memory: &mut Memory, drawn: Drawn, events: &mut Vec<Event>) {
     let (standing, now) = (facts.standing, facts.snapshot.now.mono);
-    if facts.snapshot.orders.e_stop {
+    if facts.stand.retreat == Retreat::Terminate {
         events.extend(shed::everything(standing, memory, now).event(Cause::EStop));
         if !sabotage::is(Sabotage::EStopRestores) {
             memory.intends.clear();
@@ -176,9 +183,10 @@ fn act(facts: &Facts<'_>, memory: &mut Memory, drawn: Drawn, events: &mut Vec<Ev
 
 /// The rule behind the bound on import that is in force.
 fn limit_cause(facts: &Facts<'_>) -> Cause {
-    match (facts.cap, facts.firm.hall_unknown) {
-        (Some(cap), _) if cap < facts.standing.site.poi.import_limit => Cause::OperatorCap,
-        (_, true) => Cause::AiHallUnknown,
-        (_, false) => Cause::ImportLimit,
+    match facts.cap {
+        Some(cap) if cap < facts.standing.site.poi.import_limit => Cause::OperatorCap,
+        _ if facts.firm.hall_unknown => Cause::AiHallUnknown,
+        _ if facts.firm.poi_unknown => Cause::PoiUnknown,
+        _ => Cause::ImportLimit,
     }
 }

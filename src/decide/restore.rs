@@ -6,7 +6,7 @@ use super::room::{Chain, Rooms, Taken};
 use super::rules::{Facts, earns, feeder_bound, import_bound};
 use super::standing::Fixed;
 use super::switch;
-use crate::plan::Event;
+use crate::plan::{Event, Retreat};
 use crate::sabotage::{self, Sabotage};
 use crate::site::GroupIx;
 use crate::snapshot::Link;
@@ -28,20 +28,14 @@ pub(super) fn restore(facts: &Facts<'_>, memory: &mut Memory, counted: Option<Ta
 
 /// Whether anything may be raised at all in this tick.
 fn allowed(facts: &Facts<'_>, memory: &Memory) -> bool {
-    let (ages, orders) = (&facts.standing.site.ages, facts.snapshot.orders);
-    let fresh = |age: Option<std::time::Duration>| age.is_some_and(|age| age <= ages.meter);
     if sabotage::is(Sabotage::NeverRestores) && memory.shed_at.is_some() {
         return false;
     }
     let settled =
         memory.shed_at.is_none_or(|at| facts.snapshot.now.mono.since(at) >= facts.standing.site.restore.settle);
-    // A hall without a meter counts as its nameplate always: there is nothing to wait for.
-    let hall_fresh = facts.standing.site.hall.meter.is_none()
-        || fresh(facts.firm.hall_age)
-        || sabotage::is(Sabotage::StaleHallRaises);
-    let poi_fresh = fresh(facts.firm.poi_age) || sabotage::is(Sabotage::StalePoiRaises);
-    let stopped = orders.e_stop && !sabotage::is(Sabotage::EStopRestores);
-    poi_fresh && hall_fresh && settled && !stopped && !orders.drain
+    let free = facts.stand.retreat < Retreat::Hold
+        || (facts.stand.retreat == Retreat::Terminate && sabotage::is(Sabotage::EStopRestores));
+    settled && free
 }
 
 /// The room that may be filled: under the envelope and the larger of the declared reserve and the learnt margin, less all

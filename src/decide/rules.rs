@@ -7,7 +7,7 @@
 use super::firm::Firm;
 use super::standing::Standing;
 use crate::market::price_to_use;
-use crate::plan::{Bound, Cause, Scope};
+use crate::plan::{Bound, Cause, Retreat, Scope, Stand};
 use crate::sabotage::{self, Sabotage};
 use crate::site::FeederIx;
 use crate::snapshot::Snapshot;
@@ -20,6 +20,8 @@ pub(super) struct Facts<'a> {
     pub(super) firm: &'a Firm,
     /// The operator's cap as far as it has slid by now.
     pub(super) cap: Option<Power>,
+    /// Where the fail-safe stands.
+    pub(super) stand: Stand,
     /// The price to decide on; none curtails nothing.
     pub(super) price: Option<Price>,
 }
@@ -27,10 +29,11 @@ pub(super) struct Facts<'a> {
 type Rule = fn(&Facts<'_>) -> Option<Power>;
 
 /// Every rule in order of authority.
-const RULES: [(Cause, Rule); 8] = [
+const RULES: [(Cause, Rule); 9] = [
     (Cause::EStop, e_stop),
     (Cause::ImportLimit, import_limit),
     (Cause::AiHallUnknown, ai_hall_unknown),
+    (Cause::PoiUnknown, poi_unknown),
     (Cause::FeederRating, feeder_rating),
     (Cause::OperatorCap, operator_cap),
     (Cause::Drain, drain),
@@ -51,19 +54,25 @@ pub(super) fn tightest(bounds: &[Bound]) -> Option<Bound> {
     bounds.iter().copied().reduce(|best, next| if next.at_most < best.at_most { next } else { best })
 }
 
-/// A person pressed e-stop: every miner off, at once.
+/// A person pressed e-stop, or the fail-safe did: every miner off, at once.
 fn e_stop(facts: &Facts<'_>) -> Option<Power> {
-    facts.snapshot.orders.e_stop.then_some(Power::ZERO)
+    (facts.stand.retreat == Retreat::Terminate).then_some(Power::ZERO)
 }
 
 /// The site draws no more than its connection allows, whatever the hall can become before the miners are gone.
 fn import_limit(facts: &Facts<'_>) -> Option<Power> {
-    (!facts.firm.hall_unknown).then(|| headroom(facts, facts.standing.site.poi.import_limit))
+    (!facts.firm.hall_unknown && !facts.firm.poi_unknown).then(|| headroom(facts, facts.standing.site.poi.import_limit))
 }
 
 /// A hall that nobody can see counts as its nameplate.
 fn ai_hall_unknown(facts: &Facts<'_>) -> Option<Power> {
     facts.firm.hall_unknown.then(|| headroom(facts, facts.standing.site.poi.import_limit))
+}
+
+/// A POI that nobody has seen for long: the firm load may have become more than its meters say.
+fn poi_unknown(facts: &Facts<'_>) -> Option<Power> {
+    let unknown = facts.firm.poi_unknown && !facts.firm.hall_unknown;
+    unknown.then(|| headroom(facts, facts.standing.site.poi.import_limit))
 }
 
 /// A transformer or feeder carries no more than its rating, whatever the site as a whole may draw.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Cause, Scope};
+use crate::plan::{Cause, Scope, Stand};
 use crate::snapshot::{Link, NoData, Orders};
 use crate::time::Wall;
 use crate::units::Power;
@@ -170,6 +170,8 @@ pub(super) struct Body {
     pub(super) floor_w: Option<Power>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cause: Option<Cause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stand: Option<Stand>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) counted_w: Option<Power>,
     #[serde(skip_serializing_if = "Option::is_none")]

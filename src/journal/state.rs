@@ -139,6 +139,7 @@ impl State {
         body.ceiling_w = (last.ceiling != plan.ceiling).then_some(plan.ceiling);
         body.floor_w = (last.floor != plan.floor).then_some(plan.floor);
         body.cause = (last.cause != plan.cause).then_some(plan.cause);
+        body.stand = (last.stand != plan.stand).then_some(plan.stand);
         body.counted_w = (last.counted != plan.counted).then_some(plan.counted);
         body.firm_w = (last.firm != plan.firm).then_some(plan.firm);
         if last.intends != plan.intends {
@@ -241,6 +242,7 @@ impl State {
         plan.ceiling = body.ceiling_w.unwrap_or(plan.ceiling);
         plan.floor = body.floor_w.unwrap_or(plan.floor);
         plan.cause = body.cause.unwrap_or(plan.cause);
+        plan.stand = body.stand.unwrap_or(plan.stand);
         plan.counted = body.counted_w.unwrap_or(plan.counted);
         plan.firm = body.firm_w.unwrap_or(plan.firm);
         if let Some(announced) = body.intends {

@@ -75,6 +75,7 @@ fn site(groups: usize) -> Site {
             device: Duration::from_secs(3),
             price: Duration::from_secs(1_800),
         },
+        failsafe: crate::site::Failsafe::default(),
         budgets: Budgets {
             sense: Duration::from_millis(200),
             decide: Duration::from_millis(5),

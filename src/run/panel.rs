@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::stages::{Measured, Missed, Stage};
 use crate::decide::{Memory, Standing};
 use crate::journal::Health;
-use crate::plan::{Cause, Event, Plan};
+use crate::plan::{Cause, Condition, Event, Plan, Retreat};
 use crate::plant::Score;
 use crate::site::Site;
 use crate::snapshot::{Link, Reading, Snapshot};
@@ -42,6 +42,8 @@ pub(super) struct Panel {
     fleet: Power,
     events: VecDeque<EventView>,
     missed_at: Vec<(Stage, u64)>,
+    /// The fail-safe pressed e-stop, and nobody has released it since.
+    terminated: bool,
     /// The ramp that the newest event tells of, while it goes on.
     ramp: Option<Ramp>,
 }
@@ -82,11 +84,21 @@ impl Ramp {
 impl Panel {
     pub(super) fn new(site: &Site, house_lasts: Duration, note: String, demo: bool) -> Self {
         let fleet = site.groups.iter().map(crate::site::Group::nameplate).sum();
-        Self { note, demo, house_lasts, fleet, events: VecDeque::new(), missed_at: vec![], ramp: None }
+        Self {
+            note,
+            demo,
+            house_lasts,
+            fleet,
+            events: VecDeque::new(),
+            missed_at: vec![],
+            terminated: false,
+            ramp: None,
+        }
     }
 
     /// Takes in what the plan tells.
     pub(super) fn events(&mut self, plan: &Plan, site: &Site, wall: Wall) {
+        self.terminated = plan.stand.presses_e_stop() || (self.terminated && plan.stand.retreat == Retreat::Terminate);
         for event in &plan.events {
             match (Ramp::of(event, wall), told(event, site)) {
                 (Some(step), _) => self.step(step),
@@ -156,6 +168,7 @@ impl Panel {
             ceiling_w: plan.ceiling.watts(),
             price_micro_usd_mwh: snapshot.price.map(|seen| seen.price.micro_usd_per_mwh()),
             cause: plan.cause,
+            terminated: self.terminated && orders.e_stop,
             static_w: (limit - site.hall.nameplate - house).or_zero().min(self.fleet).watts(),
             available_w: hall.map(|hall| (limit - Power::from_watts(hall) - house).or_zero().watts()),
             fleet_w: self.fleet.watts(),
@@ -243,6 +256,21 @@ fn told(event: &Event, site: &Site) -> Option<(Severity, String)> {
         Event::AiFresh {} => (Severity::Info, "the hall's meter is back".into()),
         Event::PriceStale {} => (Severity::Warn, "the price is lost: the file's fall-back holds".into()),
         Event::PriceFresh {} => (Severity::Info, "the price is back".into()),
+        Event::RecordLate { behind_ms } => {
+            (Severity::Alarm, format!("no record has become durable for {behind_ms} ms: nothing is restored"))
+        }
+        Event::RecordDurable {} => (Severity::Info, "records become durable again".into()),
+        Event::MetersDisagree { residual_w } => {
+            let how = if residual_w > Power::ZERO { "more" } else { "less" };
+            let by = residual_w.max(-residual_w);
+            (Severity::Warn, format!("the POI shows {by} {how} than all other meters: the higher counts"))
+        }
+        Event::MetersAgree {} => (Severity::Info, "the meters agree again".into()),
+        Event::Failsafe { condition, retreat } => (Severity::Alarm, acts(condition, retreat)),
+        Event::FailsafeClear { condition } => (Severity::Info, format!("over: {}", words::wrong(condition))),
+        Event::ClockSet { delta_ms } => {
+            (Severity::Warn, format!("the wall clock was set by {delta_ms} ms; nothing that is controlled goes by it"))
+        }
         Event::DeviceLost { group, assumed_w } => {
             (Severity::Alarm, format!("{} is silent: it counts as drawing {assumed_w}", name(group)))
         }
@@ -254,6 +282,17 @@ fn told(event: &Event, site: &Site) -> Option<(Severity, String)> {
         Event::Following { group } => (Severity::Info, format!("{} follows again, by its watts", name(group))),
     };
     Some(told)
+}
+
+/// What the fail-safe does now that its hold is over.
+fn acts(condition: Condition, retreat: Retreat) -> String {
+    let does = match retreat {
+        Retreat::Terminate => "everything is off, until you know why and release e-stop",
+        Retreat::Descend => "miners go down on the ramp",
+        Retreat::Hold => "nothing is restored",
+        Retreat::Tell | Retreat::None => "noted",
+    };
+    format!("{}: {does}", words::wrong(condition))
 }
 
 #[cfg(test)]

@@ -217,6 +217,10 @@ impl Host {
         let plan = self.cycle.decide(&snapshot);
         self.cycle.command(&plan, &mut self.links);
         self.write(world, at);
+        if plan.stand.presses_e_stop() {
+            world.terminated();
+            self.order(disk, now, Orders { e_stop: true, ..self.cycle.orders });
+        }
         self.record(disk, &snapshot, &plan);
         self.keep(disk, now.mono, at);
         plan.counted
@@ -225,6 +229,12 @@ impl Host {
     fn obey(&mut self, world: &mut World<'_>, disk: &mut Disk, now: Now, at: Mono) {
         let orders = world.orders(at);
         if world.says(orders, self.cycle.orders, disk.forgot()) {
+            self.order(disk, now, orders);
+        }
+    }
+
+    fn order(&mut self, disk: &mut Disk, now: Now, orders: Orders) {
+        if orders != self.cycle.orders {
             self.cycle.orders = orders;
             disk.kept_orders = orders;
             disk.ordered.push((disk.lines.len(), orders));

@@ -13,6 +13,8 @@ use crate::units::{Power, Price, Share};
 
 /// From a written command to the PDU's answer.
 const ANSWERS: Duration = Duration::from_millis(20);
+/// How long an operator looks before he releases an e-stop that the fail-safe pressed.
+const LOOKS_FOR: Duration = Duration::from_secs(5);
 /// The most that a price can be.
 const CAP_PRICE: i64 = 5_000;
 
@@ -70,6 +72,10 @@ pub(super) struct World<'a> {
     /// How far the wall clock is off, in microseconds.
     pub(super) wall_off: i64,
     pub(super) orders: Orders,
+    /// The fail-safe pressed e-stop, and the operator has not released it yet.
+    terminated: bool,
+    /// When a fault was last in force.
+    troubled: Mono,
     /// What the operator told the controller last.
     said_orders: Orders,
     flapped: u64,
@@ -95,6 +101,8 @@ impl<'a> World<'a> {
             last_price: None,
             wall_off: 0,
             orders: Orders::default(),
+            terminated: false,
+            troubled: Mono::START,
             said_orders: Orders::default(),
             flapped: 0,
         }
@@ -165,7 +173,7 @@ impl<'a> World<'a> {
             Class::PduFrozen => {
                 self.frozen_outlets.iter_mut().skip(fault.target).take(1).for_each(|frozen| *frozen = None);
             }
-            Class::EStop if !self.is(Class::EStop) => self.orders.e_stop = false,
+            Class::EStop if !self.is(Class::EStop) && !self.terminated => self.orders.e_stop = false,
             Class::Cap | Class::Flapping if !self.is(Class::Cap) && !self.is(Class::Flapping) => self.orders.cap = None,
             _ => {}
         }
@@ -207,8 +215,24 @@ impl<'a> World<'a> {
         self.outlets.get(group).map_or(0, |outlets| outlets.commanded)
     }
 
+    /// The fail-safe pressed e-stop: it stays until the operator has seen that nothing is wrong any more.
+    pub(super) fn terminated(&mut self) {
+        (self.terminated, self.orders.e_stop) = (true, true);
+        self.said_orders.e_stop = true;
+    }
+
+    fn releases(&mut self, now: Mono) {
+        if !self.active.is_empty() {
+            self.troubled = now;
+        }
+        if self.terminated && now.since(self.troubled) >= LOOKS_FOR {
+            (self.terminated, self.orders.e_stop) = (false, false);
+        }
+    }
+
     /// What the operator orders now. Who flaps changes his mind every second.
     pub(super) fn orders(&mut self, now: Mono) -> Orders {
+        self.releases(now);
         let flapping = self.active.iter().find(|fault| fault.class == Class::Flapping).copied();
         let second = now.micros() / 1_000_000;
         if let Some(fault) = flapping.filter(|_| second != self.flapped) {

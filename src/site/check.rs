@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::Site;
-use crate::units::Power;
+use crate::units::{Power, span};
 
 mod dead;
 mod devices;
@@ -136,9 +136,21 @@ pub fn check(site: &Site, known: &[KnownProfile<'_>], hall_at: Option<Power>) ->
     let dead = dead::dead(site, &mut found);
     dead::stagger(site, &mut found);
     restore_fits(site, &mut found);
+    failsafe_waits(site, &mut found);
     let reserve = reserve::reserve(site, devices::age(site.hall.meter, site, known), hall_at);
     let (errors, warnings) = (found.errors, found.warnings);
     Report { site: site.name.clone(), sums, feeders, reserve, reaction, dead, errors, warnings }
+}
+
+/// The fail-safe ends everything only where the limit's own time is long over.
+fn failsafe_waits(site: &Site, found: &mut Findings) {
+    let (over, within) = (site.failsafe.over_limit, site.poi.within);
+    if over <= within {
+        let message =
+            format!("the fail-safe switches all off after {}, and the limit allows {}", span(over), span(within));
+        let help = "every excursion would need a person: five times poi.within is usual";
+        found.errors.push(Finding::new("failsafe.over_limit", message, help));
+    }
 }
 
 fn sums(site: &Site) -> Sums {

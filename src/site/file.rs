@@ -107,6 +107,7 @@ impl<'d> Reader<'d> {
         let tick = self.tick(root.optional_table("tick"));
         let fill = tables::fill(root.optional_table("fill"));
         let ages = self.ages(root.optional_table("ages"));
+        let failsafe = self.failsafe(root.optional_table("failsafe"));
         let budgets = self.budgets(root.optional_table("budgets"));
         drop(root);
         Some(Site {
@@ -122,6 +123,7 @@ impl<'d> Reader<'d> {
             restore: restore?,
             economics: economics?,
             ages: ages?,
+            failsafe: failsafe?,
             budgets: budgets?,
         })
     }

@@ -50,6 +50,8 @@ pub struct Site {
     pub economics: Economics,
     /// How old a reading may be.
     pub ages: Ages,
+    /// How long the fail-safe holds before it acts.
+    pub failsafe: Failsafe,
     /// Stage budgets, measured in operation.
     pub budgets: Budgets,
 }
@@ -270,6 +272,22 @@ pub struct Ages {
     pub device: Duration,
     /// A price older than this is lost.
     pub price: Duration,
+}
+
+/// How long the fail-safe holds before it acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failsafe {
+    /// A POI meter that is lost for longer: the miners go down the site's ramp to what both nameplates of the firm load leave.
+    pub poi_unseen: Duration,
+    /// Import over the limit for longer, whatever is shed: everything off, until a person releases it.
+    pub over_limit: Duration,
+}
+
+impl Default for Failsafe {
+    /// A minute without the POI's meter, ten seconds over the limit.
+    fn default() -> Self {
+        Self { poi_unseen: Duration::from_secs(60), over_limit: Duration::from_secs(10) }
+    }
 }
 
 /// Stage budgets, measured in operation; a missed one is an event in the journal.

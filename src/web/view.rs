@@ -39,6 +39,9 @@ pub struct View {
     pub price_micro_usd_mwh: Option<i64>,
     /// The rule that set the ceiling.
     pub cause: Cause,
+    /// The fail-safe itself pressed the e-stop that is in force.
+    #[serde(default)]
+    pub terminated: bool,
     /// What a static reservation would leave to miners: limit less nameplate of the hall less house.
     pub static_w: i64,
     /// What is physically there for miners now: limit less hall less house.
@@ -233,6 +236,8 @@ pub enum Actor {
     Signal,
     /// The time that the run was given is over.
     Schedule,
+    /// The fail-safe: import stayed over the limit.
+    Failsafe,
     /// It stood when the controller before this one ended, and was not taken back.
     Restart,
 }

@@ -1,12 +1,13 @@
 //! What each cause means, in plain words: for the person at the screen, who need not have read anything else.
 
-use crate::plan::Cause;
+use crate::plan::{Cause, Condition};
 
 /// Every cause, in order of authority.
-pub const CAUSES: [Cause; 8] = [
+pub const CAUSES: [Cause; 9] = [
     Cause::EStop,
     Cause::ImportLimit,
     Cause::AiHallUnknown,
+    Cause::PoiUnknown,
     Cause::FeederRating,
     Cause::OperatorCap,
     Cause::Drain,
@@ -20,6 +21,7 @@ pub fn name(cause: Cause) -> &'static str {
         Cause::EStop => "E-stop",
         Cause::ImportLimit => "Import limit",
         Cause::AiHallUnknown => "AI hall unknown",
+        Cause::PoiUnknown => "POI unknown",
         Cause::FeederRating => "Feeder rating",
         Cause::OperatorCap => "Operator cap",
         Cause::Drain => "Ending",
@@ -34,11 +36,26 @@ pub fn meaning(cause: Cause) -> &'static str {
         Cause::EStop => "Someone pressed e-stop: every miner is off and stays off until it is released.",
         Cause::ImportLimit => "Miners take what the limit leaves beside the hall's fastest possible rise.",
         Cause::AiHallUnknown => "The hall's meter is lost: it counts as more every moment, up to its nameplate.",
+        Cause::PoiUnknown => "The POI's meter is lost for long: miners go down to what nameplates leave.",
         Cause::FeederRating => "A feeder carries what it is rated for; the miners behind it are held there.",
         Cause::OperatorCap => "An operator capped the site's import; it goes there on the ramp and stays.",
         Cause::Drain => "The controller is ending: miners go off on the ramp; the grid sees no step.",
         Cause::Price => "Power costs more than these miners earn with it; they wait for a better price.",
         Cause::Nameplate => "Nothing holds the miners back: there is room for all of them.",
+    }
+}
+
+/// What is wrong, as a person says it, at most 48 characters.
+pub fn wrong(condition: Condition) -> &'static str {
+    match condition {
+        Condition::EStop => "e-stop is pressed",
+        Condition::OutOfControl => "import stayed over the limit",
+        Condition::PoiUnseen => "the POI meter is silent",
+        Condition::HallUnseen => "the hall's meter is silent",
+        Condition::RecordLate => "records do not become durable",
+        Condition::Draining => "the controller is ending",
+        Condition::PriceLost => "the price is lost",
+        Condition::MetersDisagree => "the meters do not agree",
     }
 }
 
@@ -49,6 +66,7 @@ mod tests {
     #[test]
     fn words_fit_the_screen() {
         for cause in CAUSES {
+            assert!(Condition::ALL.iter().all(|condition| wrong(*condition).len() <= 48));
             assert!(name(cause).len() <= 24 && meaning(cause).len() <= 80, "{}: too long", cause.name());
         }
     }

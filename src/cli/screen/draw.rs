@@ -56,7 +56,9 @@ fn why(view: &View, width: usize) -> Line {
 fn cause(view: &View, width: usize) -> Line {
     let mut line = Line::of(width).put(Ink::Strong, name(view.cause)).put(Ink::Plain, "  ");
     let mut say = |ink, text: String| line = line.clone().put(ink, text).put(Ink::Plain, " ");
-    if view.orders.e_stop {
+    if view.terminated {
+        say(Ink::Alarm, " E-STOP BY THE FAIL-SAFE: import stayed over the limit; E releases ".into());
+    } else if view.orders.e_stop {
         say(Ink::Alarm, " E-STOP IN FORCE: E releases ".into());
     }
     if let Some(excess) = view.poi_w.map(|poi| poi.saturating_sub(view.import_limit_w)).filter(|excess| *excess > 0) {

@@ -305,3 +305,10 @@ fn readings_and_budgets_that_contradict_each_other_are_told() {
     let report = changed(|site| site.groups[0].paths[0].proof = Duration::from_millis(99));
     assert_eq!(only_error(&report), "`north-01` must prove itself within 99 ms, before its response of 100 ms is over");
 }
+
+#[test]
+fn a_fail_safe_that_ends_everything_before_the_limits_own_time_is_refused() {
+    let report = changed(|site| site.failsafe.over_limit = Duration::from_secs(2));
+    assert_eq!(only_error(&report), "the fail-safe switches all off after 2 s, and the limit allows 2 s");
+    assert_eq!(changed(|site| site.failsafe.over_limit = Duration::from_millis(2_001)).errors, []);
+}

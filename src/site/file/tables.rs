@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Reader;
 use crate::document::{Code, Form};
-use crate::site::{Ages, Budgets, Economics, Fill, PriceLost, Restore, Tick};
+use crate::site::{Ages, Budgets, Economics, Failsafe, Fill, PriceLost, Restore, Tick};
 use crate::units::{Power, Share, span};
 
 const TICK: Tick = Tick { period: Duration::from_millis(100), lapse: Duration::from_secs(2) };
@@ -56,6 +56,15 @@ impl<'d> Reader<'d> {
         let device = form.positive_or("device", AGES.device);
         let price = form.positive_or("price", AGES.price);
         Some(Ages { meter: meter?, device: device?, price: price? })
+    }
+
+    pub(super) fn failsafe(&mut self, form: Option<Form<'d>>) -> Option<Failsafe> {
+        let usual = Failsafe::default();
+        let Some(form) = form else { return Some(usual) };
+        self.places.note("failsafe", &form, &["poi_unseen", "over_limit"]);
+        let poi_unseen = form.positive_or("poi_unseen", usual.poi_unseen);
+        let over_limit = form.positive_or("over_limit", usual.over_limit);
+        Some(Failsafe { poi_unseen: poi_unseen?, over_limit: over_limit? })
     }
 
     pub(super) fn budgets(&mut self, form: Option<Form<'d>>) -> Option<Budgets> {

@@ -86,7 +86,10 @@ function alarms(lost) {
   if (lost) add("alarm", view ? `No data since ${clock(view.unix_ms)}: what you see is old.` : "No data from the controller.", `${reason || "The controller does not need this page; look at its terminal."} (${Math.round(lost / 1_000)} s)`);
   if (trouble.text) add("alarm", trouble.text, trouble.more);
   if (!view) return list;
-  if (view.orders.e_stop) add("alarm", "E-stop is in force.", "Every miner is off and stays off.", ["Release e-stop…", askRelease]);
+  if (view.orders.e_stop) {
+    const why = view.terminated ? "The fail-safe pressed it: import stayed over the limit. Find out why first." : "Every miner is off and stays off.";
+    add("alarm", "E-stop is in force.", why, ["Release e-stop…", askRelease]);
+  }
   if (view.poi_w !== null && view.poi_w > view.import_limit_w) add("alarm", "Import is above the limit.", `By ${power(view.poi_w - view.import_limit_w)}; miners are being shed.`);
   if (view.faults.meter_unplugged) add("warn", "The POI meter is unplugged.", "Nothing is brought back until it answers again.", ["Plug it in", () => tell({ act: "unplug_meter", to: false }, "Plug POI meter in")]);
   else if (view.poi_w === null) add("warn", "The POI meter gives no data.", "Nothing is brought back until it answers again.");
