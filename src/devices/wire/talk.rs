@@ -367,3 +367,7 @@ pub(crate) fn with(known: u64, unit: u32, on: u64) -> Option<u64> {
     let bit = 1_u64.checked_shl(unit)?;
     Some((known & !bit) | (on & bit))
 }
+
+#[cfg(test)]
+#[path = "talk_tests.rs"]
+mod tests;
