@@ -23,7 +23,8 @@ fn one(seed: u64, span: Duration) -> Episode {
         every: Duration::from_millis(2_500),
         classes: Class::ALL.to_vec(),
     };
-    Swarm(Setting { site: &site, refresh: &refresh, files: &[], weather: &weather, span }).one(seed, None)
+    Swarm(Setting { site: &site, refresh: &refresh, profiles: &[], files: &[], weather: &weather, span })
+        .one(seed, None)
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! One seed: a world in its weather, the controller's lives in it, and the oracle beside them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::fault::{Class, Fault, Weather};
 use super::host::{Disk, Host};
 use super::oracle::{Broken, Control, Oracle};
 use super::world::World;
+use crate::devices::Profile;
 use crate::journal::{tree, tree_over};
 use crate::plant::Score;
 use crate::site::Site;
@@ -52,6 +54,8 @@ pub struct Setting<'a> {
     pub site: &'a Site,
     /// How old a meter's value can be when it is read, by device.
     pub refresh: &'a [Duration],
+    /// The register-map files of its devices, by device; of a device without one the refresh time is known, and no more.
+    pub profiles: &'a [Arc<Profile>],
     /// The files that decisions rest on, the site's first: role, name, text.
     pub files: &'a [(&'static str, String, String)],
     /// What may go wrong.

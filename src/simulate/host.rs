@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::episode::Setting;
-use super::link::{SimulatedLink, Wrote};
+use super::link::SimulatedLink;
 use super::world::World;
 use crate::decide::Remembered;
 use crate::devices::wire::Seen;
@@ -104,13 +104,13 @@ impl Connections for Links {
 
     fn command(&mut self, device: DeviceIx, on: u64, lapses: Mono) {
         if let Some(link) = self.links.get_mut(device) {
-            link.command(on, lapses);
+            link.command(on, lapses, self.now);
         }
     }
 
     fn adopt(&mut self, device: DeviceIx, on: u64, lapses: Mono) {
         if let Some(link) = self.links.get_mut(device) {
-            link.adopt(on, lapses);
+            link.adopt(on, lapses, self.now);
         }
     }
 }
@@ -129,12 +129,11 @@ impl Host {
         let (memory, start) = past.memory(site, !first);
         let journaled = disk.ordered.last().map(|(_, orders)| *orders).unwrap_or_default();
         let orders = stricter(disk.kept_orders, journaled);
-        let phase = |ix: usize, poll: Duration| poll * u32::try_from(ix * 7 % 16).unwrap_or(0) / 16;
-        let link = |(ix, device): (usize, &crate::site::Device)| {
-            let refresh = refresh.get(ix).copied().unwrap_or_default();
-            SimulatedLink::new(device.poll, refresh, site.ages.device, start, phase(ix, device.poll))
+        let link = |ix: DeviceIx| {
+            let profile = setting.profiles.get(ix).map(AsRef::as_ref);
+            SimulatedLink::new(site, ix, profile, refresh.get(ix).copied().unwrap_or_default())
         };
-        let links = Links { links: site.devices.iter().enumerate().map(link).collect(), now: start };
+        let links = Links { links: (0..site.devices.len()).map(link).collect(), now: start };
         let mut host = Self {
             cycle: Cycle::new(site.clone(), memory, orders, start, false),
             links,
@@ -181,25 +180,7 @@ impl Host {
     pub(super) fn talk(&mut self, world: &mut World<'_>, at: Mono) {
         let now = self.mono(at);
         self.links.now = now;
-        for (device, link) in self.links.links.iter_mut().enumerate() {
-            if link.polls(now) {
-                link.read(now, world.read(device, now));
-            }
-        }
-        self.write(world, at);
-    }
-
-    /// Writes what is due.
-    fn write(&mut self, world: &mut World<'_>, at: Mono) {
-        let now = self.mono(at);
-        let groups = self.cycle.standing.site.groups.iter().enumerate();
-        for (group, device) in groups.filter_map(|(ix, group)| Some((ix, group.paths.first()?.device))) {
-            let Some(link) = self.links.links.get_mut(device) else { continue };
-            if let Some(on) = link.due(now) {
-                let outcome: Wrote = world.write(group, on, at, now);
-                link.wrote(on, now, &outcome);
-            }
-        }
+        self.links.links.iter_mut().for_each(|link| link.go_on(world, at, now));
     }
 
     /// One turn of the loop.
@@ -216,7 +197,7 @@ impl Host {
         let snapshot = self.cycle.look(&self.links, known);
         let plan = self.cycle.decide(&snapshot);
         self.cycle.command(&plan, &mut self.links);
-        self.write(world, at);
+        self.talk(world, at);
         if plan.stand.presses_e_stop() {
             world.terminated();
             self.order(disk, now, Orders { e_stop: true, ..self.cycle.orders });

@@ -1,19 +1,26 @@
-//! One connection to one device in virtual time: what it has seen, and what it shall switch, as [`crate::devices::wire`] does
-//! it on a socket. It polls, writes before it reads, holds the newest command alone, lets it lapse, and believes a
-//! device that does not answer to be as it was.
+//! One connection to one device in virtual time: the same conversation as on a socket ([`crate::devices::wire::talk`]), against
+//! the simulated device.
+//!
+//! It makes the connection, asks what it is told to ask, and hands back what the device says. A request takes no time unless it
+//! is lost: then the conversation waits as long as on a socket, and is apart for as long. What to ask is not decided here.
 
 use std::time::Duration;
 
-use crate::devices::wire::Seen;
-use crate::sabotage::{self, Sabotage};
-use crate::snapshot::{Link, NoData, Reading};
+use super::world::World;
+use crate::devices::Profile;
+use crate::devices::wire::board::{Board, Due, Silence};
+use crate::devices::wire::step::{Answer, Ask, Asked, Step};
+use crate::devices::wire::talk::{Manners, Talk};
+use crate::devices::wire::{CONNECT_WITHIN, Fault, Seen};
+use crate::site::{DeviceIx, GroupIx, Site};
+use crate::snapshot::Reading;
 use crate::time::Mono;
 use crate::units::Power;
 
-/// How long a request waits for its answer.
+/// How long a request waits for its answer where no register-map file says it.
 const TIMEOUT: Duration = Duration::from_millis(500);
-/// For so many polls a device that was silent keeps what it has off.
-const RETURNING: u8 = 2;
+/// What a PDU that does not switch says: device failure.
+const FAILED: Fault = Fault::Refused(4);
 
 /// What a device says when it is read.
 pub(super) struct Said {
@@ -33,202 +40,131 @@ pub(super) enum Wrote {
     Nothing,
 }
 
-#[derive(Clone, Copy)]
-struct Order {
-    serial: u64,
-    on: u64,
-    lapses: Mono,
-    void: bool,
-    due: bool,
-}
-
 /// The connection.
 pub(super) struct SimulatedLink {
-    poll: Duration,
-    refresh: Duration,
-    unheard: Duration,
-    seen: Seen,
-    order: Option<Order>,
-    last: Option<Mono>,
-    unanswered_since: Option<Mono>,
-    next_poll: Mono,
-    /// No request before then: the last one was not answered.
-    waits: Mono,
-    read_back: Option<Mono>,
-    astray: bool,
-    /// What the device is known to have on, by this connection alone.
-    known: u64,
-    /// The units of a write without an answer: they are read back before they are written again.
-    doubt: Option<u64>,
-    /// The command from while the device was silent, and for how many polls it switches nothing on.
-    returning: Option<(u64, u8)>,
-    /// There is a connection; one that left a request without an answer is made anew.
-    connected: bool,
+    device: DeviceIx,
+    group: Option<GroupIx>,
+    board: Board,
+    talk: Talk,
+    timeout: Duration,
+    lost: Option<Lost>,
+}
+
+/// A request, or without one an attempt to connect, that nobody answers.
+struct Lost {
+    ask: Option<Ask>,
+    started: Mono,
+    /// When it is given up.
+    until: Mono,
 }
 
 impl SimulatedLink {
-    /// A connection that is being made. `phase` sets its polls apart from those of others.
-    pub(super) fn new(poll: Duration, refresh: Duration, unheard: Duration, now: Mono, phase: Duration) -> Self {
+    /// Before it is connected. Without a register-map file a device has this refresh time, and switches all its outlets at once.
+    pub(super) fn new(site: &Site, device: DeviceIx, profile: Option<&Profile>, refresh: Duration) -> Self {
+        let (name, poll) =
+            site.devices.get(device).map_or(("", site.ages.device), |device| (device.name.as_str(), device.poll));
+        let group = site.groups.iter().position(|group| group.paths.iter().any(|path| path.device == device));
+        let outlets = group.and_then(|ix| site.groups.get(ix)).map_or(0, |group| group.units);
+        let plain = Manners { poll, refresh: Some(refresh), outlets, at_once: true, expects: 0 };
+        let manners = profile.map_or(plain, |profile| Manners::of(profile, poll, outlets));
         Self {
-            poll,
-            refresh,
-            unheard,
-            seen: Seen::default(),
-            order: None,
-            last: None,
-            unanswered_since: None,
-            next_poll: now.after(phase),
-            waits: Mono::START,
-            read_back: None,
-            astray: false,
-            known: 0,
-            doubt: None,
-            returning: None,
-            connected: true,
+            device,
+            group,
+            board: Board::new(Silence::after(site.ages.device, poll), manners.refresh.is_some()),
+            talk: Talk::new(name, manners),
+            timeout: profile.map_or(TIMEOUT, |profile| profile.connection.timeout),
+            lost: None,
         }
     }
 
     /// What was seen so far.
     pub(super) fn seen(&self, now: Mono) -> Seen {
-        Seen { link: self.link(now), ..self.seen }
-    }
-
-    fn link(&self, now: Mono) -> Link {
-        let Some(last) = self.last else { return Link::New };
-        let unanswered =
-            self.unanswered_since.is_some_and(|at| now.since(at) >= self.unheard.saturating_sub(self.poll));
-        if unanswered || now.since(last) >= self.unheard { Link::Silent } else { Link::Up }
+        self.board.seen(now)
     }
 
     /// As the loop commands.
-    pub(super) fn command(&mut self, on: u64, lapses: Mono) {
-        match &mut self.order {
-            Some(order) if order.on == on => order.lapses = lapses,
-            order => {
-                let serial = order.map_or(1, |order| order.serial + 1);
-                *order = Some(Order { serial, on, lapses, void: false, due: true });
-            }
+    pub(super) fn command(&mut self, on: u64, lapses: Mono, now: Mono) {
+        if !self.board.renew(on, lapses) {
+            self.board.command(on, lapses, now);
         }
     }
 
     /// Takes on what is found running.
-    pub(super) fn adopt(&mut self, on: u64, lapses: Mono) {
-        if self.order.is_none() {
-            self.order = Some(Order { serial: 1, on, lapses, void: false, due: false });
-        }
+    pub(super) fn adopt(&mut self, on: u64, lapses: Mono, now: Mono) {
+        self.board.adopt(on, lapses, now);
     }
 
-    /// The outlets that are to be written now, if any. A lapsed command becomes outlets-off here.
-    pub(super) fn due(&mut self, now: Mono) -> Option<u64> {
-        if let Some(order) = self.order.as_mut().filter(|order| !order.void && now >= order.lapses)
-            && !sabotage::is(Sabotage::LapseForgotten)
-        {
-            *order = Order { serial: order.serial + 1, on: 0, void: true, due: true, ..*order };
-        }
-        if now >= self.waits {
-            self.connect(now);
-        }
-        let order = self.order.filter(|order| order.due && now >= self.waits && self.doubt != Some(order.on))?;
-        let raises = order.on & !self.known != 0;
-        let held = raises && self.returning.is_some_and(|(serial, _)| serial == order.serial);
-        (!held).then_some(order.on)
-    }
-
-    /// A new connection knows nothing of the device, and reads it at once.
-    fn connect(&mut self, now: Mono) {
-        if !std::mem::replace(&mut self.connected, true) {
-            let silent = self.link(now) == Link::Silent;
-            self.returning = self.order.filter(|_| silent).map(|order| (order.serial, RETURNING));
-            self.read_back = Some(now);
-        }
-    }
-
-    /// What became of the write of [`SimulatedLink::due`].
-    pub(super) fn wrote(&mut self, on: u64, now: Mono, outcome: &Wrote) {
-        match outcome {
-            Wrote::Answered(at) => {
-                self.heard(now);
-                self.seen.written = Some((on, *at));
-                self.known = on;
-                (self.doubt, self.astray) = (None, false);
-                self.read_back = Some(at.after(self.refresh));
-                self.clear_due();
-            }
-            Wrote::Refused => {
-                // A refusal is no right answer: it counts as silence until the next that is.
-                self.unanswered_since.get_or_insert(now);
-                (self.known, self.astray) = (0, true);
-                self.clear_due();
-            }
-            Wrote::Nothing => {
-                self.doubt = Some(on);
-                self.unanswered(now);
+    /// Goes on until there is nothing to do now; `at` is the same moment on the world's clock.
+    pub(super) fn go_on(&mut self, world: &mut World<'_>, at: Mono, now: Mono) {
+        self.give_up(now);
+        while self.lost.is_none() {
+            match self.talk.next(&mut self.board, now) {
+                Step::Connect => self.connect(world, now),
+                Step::Ask(ask) => self.ask(ask, world, at, now),
+                Step::Rest(_) | Step::Over => return,
             }
         }
     }
 
-    fn clear_due(&mut self) {
-        if let Some(order) = &mut self.order {
-            order.due = false;
+    /// Tells of what was lost, once it was waited for.
+    fn give_up(&mut self, now: Mono) {
+        let Some(Lost { ask, started, until }) = self.lost.take_if(|lost| lost.until <= now) else { return };
+        match ask {
+            Some(ask) => self.tell(ask, started, Err(Fault::NoAnswer), until),
+            None => self.talk.not_connected(&mut self.board, Fault::NoAnswer, started, until),
         }
     }
 
-    /// Whether the device is to be read now.
-    pub(super) fn polls(&mut self, now: Mono) -> bool {
-        if now < self.waits {
-            return false;
+    /// Who says nothing takes no connection.
+    fn connect(&mut self, world: &mut World<'_>, now: Mono) {
+        if world.read(self.device, now).is_some() {
+            self.talk.connected(&mut self.board, now);
+        } else {
+            self.lost = Some(Lost { ask: None, started: now, until: now.after(CONNECT_WITHIN) });
         }
-        self.connect(now);
-        let polled = now >= self.next_poll;
-        if polled {
-            self.next_poll = self.next_poll.after(self.poll).max(now);
-            if std::mem::take(&mut self.astray)
-                && let Some(order) = &mut self.order
-            {
-                order.due = true;
-            }
-            self.returning =
-                self.returning.and_then(|(serial, polls)| polls.checked_sub(1).map(|polls| (serial, polls)));
-        }
-        let back = self.read_back.is_some_and(|at| now >= at);
-        if back {
-            self.read_back = None;
-        }
-        polled || back
     }
 
-    /// What it said when it was read; nothing where no answer came.
-    pub(super) fn read(&mut self, now: Mono, said: Option<Said>) {
-        let Some(said) = said else { return self.unanswered(now) };
-        self.heard(now);
-        self.seen.power = match said.power {
-            Reading::Known(power, at) => Reading::Known(power, at.before(self.refresh)),
-            none => none,
+    fn ask(&mut self, ask: Ask, world: &mut World<'_>, at: Mono, now: Mono) {
+        let came = match ask {
+            Ask::Switch(due, unit) => self.switch(due, unit, world, at, now),
+            _ => world.read(self.device, now).map(|said| (Ok(answer(ask, &said)), now)),
         };
-        if let Some(on) = said.on {
-            self.seen.on = Some((on, now));
-            self.known = on;
-            let doubt = self.doubt.take();
-            if let Some(order) = self.order.as_mut().filter(|order| order.due && doubt == Some(on) && order.on == on) {
-                // The write without an answer did happen: this is the answer to it.
-                order.due = false;
-                self.seen.written = Some((on, now));
-            }
-            self.astray |= self.order.is_some_and(|order| !order.due && order.on != on);
+        match came {
+            Some((came, answered)) => self.tell(ask, now, came, answered),
+            None => self.lost = Some(Lost { ask: Some(ask), started: now, until: now.after(self.timeout) }),
         }
     }
 
-    fn heard(&mut self, now: Mono) {
-        (self.last, self.unanswered_since) = (Some(now), None);
+    /// What comes of switching, and when.
+    fn switch(
+        &self,
+        due: Due,
+        unit: Option<u32>,
+        world: &mut World<'_>,
+        at: Mono,
+        now: Mono,
+    ) -> Option<(Result<Answer, Fault>, Mono)> {
+        let units = unit.map_or(u64::MAX, |unit| 1_u64.checked_shl(unit).unwrap_or(0));
+        match world.write(self.group?, (due.on, units), at, now) {
+            Wrote::Answered(answered) => Some((Ok(Answer::Switched), answered)),
+            Wrote::Refused => Some((Err(FAILED), now)),
+            Wrote::Nothing => None,
+        }
     }
 
-    fn unanswered(&mut self, now: Mono) {
-        self.unanswered_since.get_or_insert(now);
-        (self.connected, self.known, self.read_back) = (false, 0, None);
-        self.waits = now.after(TIMEOUT);
-        if self.seen.power == Reading::NoData(NoData::NeverRead) {
-            self.seen.power = Reading::NoData(NoData::NoAnswer);
-        }
+    fn tell(&mut self, ask: Ask, started: Mono, came: Result<Answer, Fault>, now: Mono) {
+        self.talk.told(&mut self.board, &Asked { ask, address: 0, started }, came, now);
+    }
+}
+
+/// The part of what a device says that was asked for.
+fn answer(ask: Ask, said: &Said) -> Answer {
+    match (ask, said.power) {
+        (Ask::Switch(..), _) => Answer::Switched,
+        (Ask::Expected(_), _) => Answer::Expected(true),
+        (Ask::Outlets, _) => Answer::Outlets(said.on),
+        (Ask::Power, Reading::Known(power, _)) => Answer::Power(Ok(power)),
+        (Ask::Power, Reading::NoData(why)) => Answer::Power(Err(why)),
     }
 }
 

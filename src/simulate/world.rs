@@ -63,8 +63,8 @@ pub(super) struct World<'a> {
     /// Those that began since the last turn, though they may be over already.
     pub(super) begun: Vec<Fault>,
     outlets: Vec<Outlets>,
-    /// What takes effect later: when, group, outlets.
-    late: Vec<(Mono, GroupIx, u64)>,
+    /// What takes effect later: when, group, outlets that shall be on, of which.
+    late: Vec<(Mono, GroupIx, (u64, u64))>,
     /// What each meter last said, for one that is frozen.
     said: [Power; 3],
     frozen_outlets: Vec<Option<Power>>,
@@ -131,10 +131,12 @@ impl<'a> World<'a> {
             self.active.push(fault);
             self.begun.push(fault);
         }
-        let due: Vec<(GroupIx, u64)> =
-            self.late.iter().filter(|(when, _, _)| *when <= at).map(|(_, group, on)| (*group, *on)).collect();
+        let due: Vec<(GroupIx, (u64, u64))> =
+            self.late.iter().filter(|(when, _, _)| *when <= at).map(|(_, group, told)| (*group, *told)).collect();
         self.late.retain(|(when, _, _)| *when > at);
-        due.into_iter().for_each(|(group, on)| self.set(group, |outlets| outlets.commanded = on));
+        for (group, (on, units)) in due {
+            self.set(group, |outlets| outlets.commanded = outlets.commanded & !units | on & units);
+        }
     }
 
     fn begin(&mut self, fault: &Fault) {
@@ -328,8 +330,8 @@ impl<'a> World<'a> {
         Some(Said { power: Reading::Known(power, at), on })
     }
 
-    /// A command arrives at a PDU; `at` is now on the controller's clock.
-    pub(super) fn write(&mut self, group: GroupIx, on: u64, now: Mono, at: Mono) -> Wrote {
+    /// A command arrives at a PDU: what shall be on, of these units; `at` is now on the controller's clock.
+    pub(super) fn write(&mut self, group: GroupIx, told: (u64, u64), now: Mono, at: Mono) -> Wrote {
         if self.is_gone(group) {
             return Wrote::Nothing;
         }
@@ -339,7 +341,7 @@ impl<'a> World<'a> {
         let late = self.on(Class::PduLate, group).map(|fault| fault.degree.unsigned_abs() * 8);
         if self.on(Class::PduMute, group).is_none() {
             let takes = Duration::from_micros(late.unwrap_or(0)).saturating_add(ANSWERS / 2);
-            self.late.push((now.after(takes), group, on));
+            self.late.push((now.after(takes), group, told));
             self.set(group, |outlets| outlets.own_will = 0);
         }
         Wrote::Answered(at.after(ANSWERS))

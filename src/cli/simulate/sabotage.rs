@@ -35,7 +35,14 @@ pub fn run(path: &Path, asked: &Asked, names: &str) -> u8 {
     };
     let refresh = world::refresh(&known.profiles);
     let (span, files) = (Duration::from_secs(3_600) * asked.hours, known.files.as_slice());
-    let swarm = Swarm(Setting { site: &known.site, refresh: &refresh, files, weather: &weather, span });
+    let swarm = Swarm(Setting {
+        site: &known.site,
+        refresh: &refresh,
+        profiles: &known.profiles,
+        files,
+        weather: &weather,
+        span,
+    });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     plant(None);
     let without = swarm.run(asked.seeds.clone(), cores, |_| {});

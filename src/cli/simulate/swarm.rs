@@ -48,7 +48,8 @@ pub fn run(path: &Path, asked: &Asked) -> u8 {
     let refresh = world::refresh(&known.profiles);
     let length = Duration::from_secs(3_600) * asked.hours;
     let (site, files) = (&known.site, known.files.as_slice());
-    let swarm = Swarm(Setting { site, refresh: &refresh, files, weather: &weather, span: length });
+    let swarm =
+        Swarm(Setting { site, refresh: &refresh, profiles: &known.profiles, files, weather: &weather, span: length });
     if let Some(folder) = &asked.journal {
         return one(&swarm, asked.seeds.start, folder);
     }

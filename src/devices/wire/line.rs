@@ -17,7 +17,7 @@ use super::stream::Stream;
 use crate::time::{Clock, Mono};
 
 /// How long a connection may take to come up.
-const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why there is no answer, named for what can be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use self::slot::{Silence, Slot};
+use self::board::{Board, Silence};
+use self::slot::Slot;
 use self::task::Task;
 use crate::devices::Profile;
 use crate::site::{self, MAX_UNITS};
@@ -19,11 +20,16 @@ use crate::snapshot::{GroupSeen, Link, Reading};
 use crate::time::{Clock, Mono};
 
 mod backoff;
+pub(crate) mod board;
+mod dialect;
 mod line;
 mod slot;
+pub(crate) mod step;
 mod stream;
+pub(crate) mod talk;
 mod task;
 
+pub(crate) use line::CONNECT_WITHIN;
 pub use line::Fault;
 
 /// One request on a connection of its own, with every check a [`Wire`] makes of the answer. For fuzzing: the program itself
@@ -139,8 +145,8 @@ impl Wire {
         on_fresh: Option<OnFresh>,
     ) -> Self {
         let outlets = if profile.outlets.is_some() { outlets.min(MAX_UNITS) } else { 0 };
-        let silence = Silence { unheard: silent_after, unanswered: silent_after.saturating_sub(device.poll) };
-        let slot = Arc::new(Slot::new(clock, silence, profile.power.is_some()));
+        let board = Board::new(Silence::after(silent_after, device.poll), profile.power.is_some());
+        let slot = Arc::new(Slot::new(clock, board));
         let task = Task::new(Arc::clone(&slot), Arc::clone(&profile), device, outlets, clock, on_fresh);
         runtime.spawn(task.run());
         Self { slot, name: device.name.clone(), profile, outlets, clock }

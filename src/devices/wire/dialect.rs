@@ -1,0 +1,111 @@
+//! How a device wants to be asked: a request of the conversation as Modbus, and the answer to it as what it means.
+//!
+//! All of it is read from the device's register-map file. It opens nothing, and believes only answers that were checked.
+
+use std::sync::Arc;
+
+use tokio_modbus::{Request, Response};
+
+use super::step::{Answer, Ask};
+use crate::devices::Profile;
+use crate::devices::profile::{Block, Outlets, Table};
+use crate::snapshot::NoData;
+
+/// The register map of a device of which so many outlets are switched.
+pub(super) struct Dialect {
+    pub(super) profile: Arc<Profile>,
+    pub(super) outlets: u32,
+}
+
+impl Dialect {
+    /// The request on the wire; nothing where the file says nothing of what is asked.
+    pub(super) fn request(&self, ask: Ask) -> Option<Request<'static>> {
+        let outlets = self.profile.outlets.as_ref();
+        Some(match ask {
+            Ask::Expected(number) => reads(self.profile.expect.get(number)?.block),
+            Ask::Switch(due, None) => switch_all(outlets?, due.on, self.outlets),
+            Ask::Switch(due, Some(unit)) => switch_one(outlets?, due.on, unit),
+            Ask::Outlets => reads(self.states(outlets?)),
+            Ask::Power => reads(self.profile.power.as_ref()?.block),
+        })
+    }
+
+    /// What a checked answer to it means.
+    pub(super) fn answer(&self, ask: Ask, response: Response) -> Answer {
+        match ask {
+            Ask::Expected(number) => {
+                let expect = self.profile.expect.get(number);
+                Answer::Expected(expect.is_some_and(|expect| words(response, expect.block.count) == expect.words))
+            }
+            Ask::Switch(..) => Answer::Switched,
+            Ask::Outlets => {
+                let outlets = self.profile.outlets.as_ref();
+                let on = |outlets: &Outlets| outlets.read.decode(&words(response, self.states(outlets).count)).ok();
+                Answer::Outlets(outlets.and_then(on))
+            }
+            Ask::Power => {
+                let point = self.profile.power.as_ref().ok_or(NoData::NoMeter);
+                Answer::Power(point.and_then(|point| point.decode(&words(response, point.block.count))))
+            }
+        }
+    }
+
+    /// The first wire address of a request.
+    pub(super) fn address_of(request: &Request<'_>) -> u16 {
+        match request {
+            Request::ReadCoils(at, _)
+            | Request::ReadDiscreteInputs(at, _)
+            | Request::ReadHoldingRegisters(at, _)
+            | Request::ReadInputRegisters(at, _)
+            | Request::WriteSingleCoil(at, _)
+            | Request::WriteSingleRegister(at, _)
+            | Request::WriteMultipleCoils(at, _)
+            | Request::WriteMultipleRegisters(at, _) => *at,
+            _ => 0,
+        }
+    }
+
+    fn states(&self, outlets: &Outlets) -> Block {
+        let count = u16::try_from(self.outlets).unwrap_or(u16::MAX);
+        Block { table: outlets.read.table, address: outlets.read.address, count }
+    }
+}
+
+fn switch_all(outlets: &Outlets, on: u64, count: u32) -> Request<'static> {
+    let states = &outlets.write;
+    let all = states.encode(on, count);
+    match states.table {
+        Table::Coils => Request::WriteMultipleCoils(states.address, all.iter().map(|state| *state != 0).collect()),
+        _ => Request::WriteMultipleRegisters(states.address, all.into()),
+    }
+}
+
+fn switch_one(outlets: &Outlets, on: u64, unit: u32) -> Request<'static> {
+    let states = &outlets.write;
+    let address = states.address.saturating_add(u16::try_from(unit).unwrap_or(u16::MAX));
+    let shall = on >> unit & 1 == 1;
+    match states.table {
+        Table::Coils => Request::WriteSingleCoil(address, shall),
+        _ => Request::WriteSingleRegister(address, states.state(shall)),
+    }
+}
+
+fn reads(block: Block) -> Request<'static> {
+    match block.table {
+        Table::Coils => Request::ReadCoils(block.address, block.count),
+        Table::Discrete => Request::ReadDiscreteInputs(block.address, block.count),
+        Table::Holding => Request::ReadHoldingRegisters(block.address, block.count),
+        Table::Input => Request::ReadInputRegisters(block.address, block.count),
+    }
+}
+
+/// The words of a checked answer; bits as 0 and 1, without the rest of their last byte.
+fn words(response: Response, count: u16) -> Vec<u16> {
+    match response {
+        Response::ReadCoils(bits) | Response::ReadDiscreteInputs(bits) => {
+            bits.into_iter().take(usize::from(count)).map(u16::from).collect()
+        }
+        Response::ReadHoldingRegisters(words) | Response::ReadInputRegisters(words) => words,
+        _ => Vec::new(),
+    }
+}
