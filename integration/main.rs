@@ -3,6 +3,7 @@
 
 mod devices;
 mod emulate;
+mod faults;
 mod fuzz;
 mod journal;
 mod peers;

@@ -134,7 +134,8 @@ fn learn(standing: &Standing, memory: &mut Memory, firm: &Firm, now: Mono) {
     }
     memory.margin.learn(firm.now, &memory.envelope, firm.nameplate);
     memory.envelope.take(firm.now, now, standing.site.fill.window);
-    if firm.hall_age.is_some_and(|age| age <= standing.site.ages.meter) {
+    // A descent for want of the POI's meter is no habit of the meters' ages.
+    if firm.hall_age.is_some_and(|age| age <= standing.site.ages.meter) && !firm.poi_unknown {
         memory.reserve.take(firm.reserve(0), now, standing.site.fill.window);
     }
 }
