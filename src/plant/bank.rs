@@ -63,9 +63,19 @@ impl Curves {
         if ramping >= self.ramp {
             return full;
         }
-        let passed = ramping.as_micros().saturating_mul(1_000_000) / self.ramp.as_micros().max(1);
-        standby + (full - standby).part(Share::from_ppm(i64::try_from(passed).unwrap_or(1_000_000)))
+        standby + (full - standby).part(part_passed(ramping, self.ramp))
     }
+}
+
+/// What part of a time has passed.
+fn part_passed(passed: Duration, whole: Duration) -> Share {
+    let (passed, whole) = (passed.as_micros(), whole.as_micros().max(1));
+    let ppm = match (u64::try_from(passed).ok().and_then(|passed| passed.checked_mul(1_000_000)), u64::try_from(whole))
+    {
+        (Some(passed), Ok(whole)) => u128::from(passed / whole),
+        _ => passed.saturating_mul(1_000_000) / whole,
+    };
+    Share::from_ppm(i64::try_from(ppm).unwrap_or(1_000_000))
 }
 
 /// Commands a PDU can have under way. More than that in one relay time, and the newest takes the place of the one before.
@@ -90,7 +100,10 @@ pub(super) struct Bank {
     switched: Vec<u32>,
     refresh: Duration,
     refreshed: Mono,
+    drawn: Vec<Power>,
     shown: Vec<Power>,
+    /// What was drawn in the last step is what is drawn for ever, unless something is switched or tuned.
+    settled: bool,
     /// Whether the bank needs stepping: something moves, or its meter has not shown the last of it.
     pub(super) busy: bool,
 }
@@ -114,7 +127,9 @@ impl Bank {
             switched: vec![0; units],
             refresh: REFRESH,
             refreshed: Mono::START,
+            drawn: vec![Power::ZERO; units],
             shown: vec![Power::ZERO; units],
+            settled: false,
             busy: false,
         }
     }
@@ -161,6 +176,7 @@ impl Bank {
     pub(super) fn tune(&mut self, chance: &mut Chance) {
         self.tuning = Share::from_ppm(chance.between(996_000, 1_000_000));
         self.busy = self.closed != 0 || self.busy;
+        self.settled = false;
     }
 
     /// One step; what the group draws then.
@@ -169,14 +185,30 @@ impl Bank {
             self.under_way.pop_front();
             self.relays(on, now);
         }
-        self.power = (0..self.full.len()).map(|ix| self.draw(ix, now, curves)).sum();
-        let settled = self.under_way.is_empty() && self.is_settled(now, curves);
+        if !self.settled {
+            self.settle(now, curves);
+        }
         if now.since(self.refreshed) >= self.refresh {
             self.refreshed = now;
-            self.shown = (0..self.full.len()).map(|ix| self.draw(ix, now, curves)).collect();
-            self.busy = !settled;
+            self.shown.clone_from(&self.drawn);
+            self.busy = !(self.settled && self.under_way.is_empty());
         }
         self.power
+    }
+
+    fn settle(&mut self, now: Mono, curves: &Curves) {
+        let (unit, closed, tuning, lasts) = (self.unit, self.closed, self.tuning, curves.at_full_power());
+        let units = self.since.iter().zip(&self.full).zip(&mut self.drawn).enumerate();
+        (self.power, self.settled) = (Power::ZERO, true);
+        for (ix, ((since, full), drawn)) in units {
+            *drawn = Power::ZERO;
+            if is_on(closed, ix) {
+                let closed_for = now.since(*since);
+                *drawn = curves.draw(closed_for, unit, full.part(tuning));
+                self.settled &= closed_for >= lasts;
+            }
+            self.power += *drawn;
+        }
     }
 
     fn relays(&mut self, on: u64, now: Mono) {
@@ -187,22 +219,7 @@ impl Bank {
             }
         }
         self.closed = on;
-    }
-
-    /// What one unit draws.
-    fn draw(&self, ix: usize, now: Mono, curves: &Curves) -> Power {
-        if !is_on(self.closed, ix) {
-            return Power::ZERO;
-        }
-        let since = self.since.get(ix).copied().unwrap_or_default();
-        let full = self.full.get(ix).copied().unwrap_or_default().part(self.tuning);
-        curves.draw(now.since(since), self.unit, full)
-    }
-
-    fn is_settled(&self, now: Mono, curves: &Curves) -> bool {
-        let settles =
-            |(ix, since): (usize, &Mono)| !is_on(self.closed, ix) || now.since(*since) >= curves.at_full_power();
-        self.since.iter().enumerate().all(settles)
+        self.settled = false;
     }
 }
 
