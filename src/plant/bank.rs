@@ -51,20 +51,36 @@ impl Curves {
         unit.part(self.inrush).max(unit)
     }
 
-    fn at_full_power(&self) -> Duration {
-        self.inrush_lasts + self.boot + self.ramp
+    /// Where on its way a unit is this long after its relay closed, and how long after it that ends; nothing where never.
+    fn phase(&self, closed_for: Duration) -> (Phase, Option<Duration>) {
+        let (booting, ramping) = (self.inrush_lasts, self.inrush_lasts + self.boot);
+        match closed_for {
+            at if at < booting => (Phase::Inrush, Some(booting)),
+            at if at < ramping => (Phase::Boots, Some(ramping)),
+            at if at < ramping + self.ramp => (Phase::Ramps(part_passed(at - ramping, self.ramp)), Some(at)),
+            _ => (Phase::Runs, None),
+        }
     }
 
-    /// The draw of a unit this long after its relay closed, on its way to `full`.
-    fn draw(&self, closed_for: Duration, unit: Power, full: Power) -> Power {
-        let Some(booting) = closed_for.checked_sub(self.inrush_lasts) else { return unit.part(self.inrush) };
+    /// The draw of a unit on its way to `full`.
+    fn draw(&self, phase: Phase, unit: Power, full: Power) -> Power {
         let standby = self.standby.min(full);
-        let Some(ramping) = booting.checked_sub(self.boot) else { return standby };
-        if ramping >= self.ramp {
-            return full;
+        match phase {
+            Phase::Inrush => unit.part(self.inrush),
+            Phase::Boots => standby,
+            Phase::Ramps(part) => standby + (full - standby).part(part),
+            Phase::Runs => full,
         }
-        standby + (full - standby).part(part_passed(ramping, self.ramp))
     }
+}
+
+/// Where a unit is on its way from a closed relay to full power.
+#[derive(Clone, Copy)]
+enum Phase {
+    Inrush,
+    Boots,
+    Ramps(Share),
+    Runs,
 }
 
 /// What part of a time has passed.
@@ -77,6 +93,9 @@ fn part_passed(passed: Duration, whole: Duration) -> Share {
     };
     Share::from_ppm(i64::try_from(ppm).unwrap_or(1_000_000))
 }
+
+/// What does not change on its own does not change before then.
+const FOR_EVER: Mono = Mono::from_micros(u64::MAX);
 
 /// Commands a PDU can have under way. More than that in one relay time, and the newest takes the place of the one before.
 const UNDER_WAY: usize = 32;
@@ -102,8 +121,8 @@ pub(super) struct Bank {
     refreshed: Mono,
     drawn: Vec<Power>,
     shown: Vec<Power>,
-    /// What was drawn in the last step is what is drawn for ever, unless something is switched or tuned.
-    settled: bool,
+    /// Until then the draw stays as it is, unless something is switched or tuned.
+    same_until: Mono,
     /// Whether the bank needs stepping: something moves, or its meter has not shown the last of it.
     pub(super) busy: bool,
 }
@@ -129,7 +148,7 @@ impl Bank {
             refreshed: Mono::START,
             drawn: vec![Power::ZERO; units],
             shown: vec![Power::ZERO; units],
-            settled: false,
+            same_until: Mono::START,
             busy: false,
         }
     }
@@ -176,7 +195,7 @@ impl Bank {
     pub(super) fn tune(&mut self, chance: &mut Chance) {
         self.tuning = Share::from_ppm(chance.between(996_000, 1_000_000));
         self.busy = self.closed != 0 || self.busy;
-        self.settled = false;
+        self.same_until = Mono::START;
     }
 
     /// One step; what the group draws then.
@@ -185,27 +204,32 @@ impl Bank {
             self.under_way.pop_front();
             self.relays(on, now);
         }
-        if !self.settled {
-            self.settle(now, curves);
+        if now >= self.same_until {
+            self.draw(now, curves);
         }
         if now.since(self.refreshed) >= self.refresh {
             self.refreshed = now;
             self.shown.clone_from(&self.drawn);
-            self.busy = !(self.settled && self.under_way.is_empty());
+            self.busy = self.same_until != FOR_EVER || !self.under_way.is_empty();
         }
         self.power
     }
 
-    fn settle(&mut self, now: Mono, curves: &Curves) {
-        let (unit, closed, tuning, lasts) = (self.unit, self.closed, self.tuning, curves.at_full_power());
+    fn draw(&mut self, now: Mono, curves: &Curves) {
+        let (unit, closed, tuning) = (self.unit, self.closed, self.tuning);
         let units = self.since.iter().zip(&self.full).zip(&mut self.drawn).enumerate();
-        (self.power, self.settled) = (Power::ZERO, true);
+        (self.power, self.same_until) = (Power::ZERO, FOR_EVER);
+        // Units come on in batches: the phase of the one before is most often that of the next.
+        let (mut last, mut phase) = (FOR_EVER, Phase::Runs);
         for (ix, ((since, full), drawn)) in units {
             *drawn = Power::ZERO;
             if is_on(closed, ix) {
-                let closed_for = now.since(*since);
-                *drawn = curves.draw(closed_for, unit, full.part(tuning));
-                self.settled &= closed_for >= lasts;
+                if *since != last {
+                    let ends;
+                    (last, (phase, ends)) = (*since, curves.phase(now.since(*since)));
+                    self.same_until = self.same_until.min(ends.map_or(FOR_EVER, |ends| since.after(ends)));
+                }
+                *drawn = curves.draw(phase, unit, full.part(tuning));
             }
             self.power += *drawn;
         }
@@ -219,7 +243,7 @@ impl Bank {
             }
         }
         self.closed = on;
-        self.settled = false;
+        self.same_until = Mono::START;
     }
 }
 
