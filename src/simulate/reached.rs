@@ -8,7 +8,7 @@ use super::fault::Class;
 use crate::plan::{Cause, Event, Plan};
 use crate::site::Site;
 use crate::snapshot::{Link, Snapshot};
-use crate::units::Power;
+use crate::units::{Power, Share};
 
 /// From so much site time on every class and every state must have been reached.
 pub const STATES_FROM: Duration = Duration::from_secs(20 * 3_600);
@@ -141,7 +141,12 @@ impl Reached {
     pub fn never(&self, sites: &[&Site]) -> Vec<State> {
         let not_asked = |state: &State| NOT_ASKED.iter().any(|(not, _)| not == state);
         let rated = sites.iter().any(|site| has_tight_feeder(site));
-        let cannot = |state: &State| *state == State("rule", "feeder_rating") && !rated;
+        let roomy = sites.iter().any(|site| has_room_for_all(site));
+        let cannot = |state: &State| match state {
+            State("rule", "feeder_rating") => !rated,
+            State("rule", "nameplate") => !roomy,
+            _ => false,
+        };
         all().into_iter().filter(|state| !self.states.contains(state) && !not_asked(state) && !cannot(state)).collect()
     }
 }
@@ -163,7 +168,14 @@ fn has_tight_feeder(site: &Site) -> bool {
     })
 }
 
-/// The classes and pairs of them that were never there, by name.
+/// Whether all miners can run beside half a hall: on others something always binds before the nameplates do.
+fn has_room_for_all(site: &Site) -> bool {
+    let fleet: Power = site.groups.iter().map(|group| group.nameplate()).sum();
+    let left = site.poi.import_limit - site.hall.nameplate.part(Share::from_ppm(500_000)) - site.house.nameplate;
+    fleet <= left && !has_tight_feeder(site)
+}
+
+/// The pairs of classes that were never there.
 pub(super) fn missing_pairs(seen: &BTreeSet<(Class, Class)>) -> Vec<(Class, Class)> {
     let all = Class::ALL.iter().flat_map(|one| Class::ALL.iter().map(move |two| (*one, *two)));
     all.filter(|(one, two)| one < two && !seen.contains(&(*one, *two))).collect()
@@ -188,6 +200,9 @@ mod tests {
         assert!(before.contains(&State("rule", "e_stop")) && before.contains(&State("connection", "silent")));
         assert!(!before.contains(&State("rule", "drain")), "a state that is not asked for");
         assert!(!before.contains(&State("rule", "feeder_rating")), "the feeders of the demo site carry all");
+        assert!(before.contains(&State("rule", "nameplate")), "and all its miners can run at once");
+        let wide = load("wide.toml", include_str!("../../sites/wide.toml")).unwrap();
+        assert!(!reached.never(&[&wide]).contains(&State("rule", "nameplate")), "there more than there is room for");
         let plan = Plan { cause: Cause::EStop, events: vec![Event::MeterFresh {}], ..Plan::default() };
         reached.note(&Snapshot::default(), &plan);
         reached.start(Start::AfterHang);
