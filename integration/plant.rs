@@ -52,6 +52,7 @@ pub(crate) fn site(meters: [&str; 3], pdus: &[&str]) -> Site {
             ramp: Slew::from_watts_per_second(200_000),
             meter: 0,
             guard: Guard::Tolerance,
+            falls_within: None,
         },
         hall: firm(2_800, 420, 10, 1),
         house: firm(40, 5, 2, 2),

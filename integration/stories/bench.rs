@@ -38,6 +38,7 @@ pub fn site() -> Site {
             ramp: Slew::from_watts_per_second(1_000_000),
             meter: 0,
             guard: Guard::Relay { trips_within: ms(500) },
+            falls_within: None,
         },
         hall: firm(kw(30_000), 4_000_000),
         house: firm(Power::ZERO, 0),

@@ -51,6 +51,7 @@ fn site(groups: usize) -> Site {
             ramp: Slew::from_watts_per_second(200_000),
             meter: 0,
             guard: Guard::Tolerance,
+            falls_within: None,
         },
         hall: firm(kw(2_800), 420, kw(10), 1),
         house: firm(kw(40), 5, kw(2), 2),

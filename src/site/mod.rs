@@ -67,6 +67,8 @@ pub struct Poi {
     pub meter: DeviceIx,
     /// What holds the limit while the controller is dead.
     pub guard: Guard,
+    /// By when the last miner is off after the last command of a controller that died, where the connection asks for that.
+    pub falls_within: Option<Duration>,
 }
 
 /// What holds the import limit while no controller lives.
