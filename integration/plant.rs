@@ -52,6 +52,7 @@ pub(crate) fn site(meters: [&str; 3], pdus: &[&str]) -> Site {
             ramp: Slew::from_watts_per_second(200_000),
             meter: 0,
             guard: Guard::Tolerance,
+            falls_within: None,
         },
         hall: firm(2_800, 420, 10, 1),
         house: firm(40, 5, 2, 2),
@@ -76,7 +77,7 @@ pub(crate) fn site(meters: [&str; 3], pdus: &[&str]) -> Site {
             device: Duration::from_secs(3),
             price: Duration::from_secs(1_800),
         },
-        failsafe: Failsafe::default(),
+        failsafe: Failsafe::usual(std::time::Duration::from_secs(2)),
         budgets: Budgets {
             sense: Duration::from_millis(200),
             decide: Duration::from_millis(5),

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use ballast::devices::Profile;
 use ballast::simulate::episode::{Episode, Setting};
 use ballast::simulate::fault::{Class, Weather};
-use ballast::simulate::swarm::Swarm;
+use ballast::simulate::kept::Kept;
+use ballast::simulate::swarm::{self, Swarm};
+use ballast::simulate::together::Together;
 use ballast::site::file::load;
 
 const DEMO: &str = include_str!("../sites/demo.toml");
@@ -13,18 +16,29 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// One seed for so long, with its own faults.
-fn one(seed: u64, span: Duration) -> Episode {
-    let site = load("demo.toml", DEMO).unwrap();
-    let refresh = vec![Duration::from_millis(100); site.devices.len()];
+/// How old a value can be when it is read: as the shipped register map says.
+fn refresh(profile: &str) -> Duration {
+    let profile = Profile::parse(profile, Profile::builtin(profile).unwrap()).unwrap();
+    profile.power.map_or(Duration::ZERO, |point| point.refresh)
+}
+
+/// The site of this text for so long, as `then` uses it.
+fn on<T>(text: &str, span: Duration, then: impl FnOnce(Swarm<'_>) -> T) -> T {
+    let site = load("site.toml", text).unwrap();
+    let refresh: Vec<Duration> = site.devices.iter().map(|device| refresh(&device.profile)).collect();
     let weather = Weather {
         storm: seconds(480),
         calm: site.fill.window + seconds(125),
         every: Duration::from_millis(2_500),
         classes: Class::ALL.to_vec(),
     };
-    Swarm(Setting { site: &site, refresh: &refresh, profiles: &[], files: &[], weather: &weather, span })
-        .one(seed, None)
+    let files = [("site", "site.toml".to_owned(), text.to_owned())];
+    then(Swarm(Setting { site: &site, refresh: &refresh, profiles: &[], files: &files, weather: &weather, span }))
+}
+
+/// One seed for so long, with its own faults.
+fn one(seed: u64, span: Duration) -> Episode {
+    on(DEMO, span, |swarm| swarm.one(seed, None))
 }
 
 #[test]
@@ -41,5 +55,34 @@ fn seeds_that_were_good_stay_good() {
         let episode = one(seed, seconds(1_020));
         assert_eq!(episode.calms, 1);
         assert!(episode.broken.is_empty(), "seed {seed}: {:?}", episode.broken);
+    }
+}
+
+/// A seed on two sites.
+fn few(threads: usize) -> Together {
+    let wide = include_str!("../sites/wide.toml");
+    on(DEMO, seconds(130), |demo| on(wide, seconds(130), |wide| swarm::run(&[demo, wide], 1..2, threads, |_| {})))
+}
+
+#[test]
+fn the_same_command_has_the_same_root_on_however_many_cores() {
+    let [one, two, again] = [1, 2, 2].map(few);
+    assert_eq!((one.seeds, one.injected()), (2, two.injected()));
+    assert_eq!(one.root(), two.root());
+    assert_eq!(two.root(), again.root());
+}
+
+#[test]
+fn what_broke_once_breaks_nothing_today() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/regressions");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    for file in files {
+        let kept = Kept::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let site = format!("{}/sites/{}.toml", env!("CARGO_MANIFEST_DIR"), kept.site);
+        let site = std::fs::read_to_string(site).unwrap();
+        let episode = on(&site, seconds(1), |swarm| kept.again(&swarm.0)).unwrap();
+        assert!(episode.ticks > 0 && episode.broken.is_empty(), "{}: {:?}", file.display(), episode.broken);
     }
 }

@@ -149,8 +149,12 @@ struct Check {
 
 #[derive(Args)]
 struct Simulate {
-    /// Site file
-    site: PathBuf,
+    /// Site files; more than one with --seeds
+    #[arg(value_name = "SITE", required_unless_present = "more")]
+    sites: Vec<PathBuf>,
+    /// Another site file
+    #[arg(long = "site", value_name = "FILE")]
+    more: Vec<PathBuf>,
     #[command(flatten)]
     hall: Hall,
     #[command(flatten)]
@@ -171,6 +175,13 @@ struct Simulate {
     /// Which faults: `all`, `none`, or names with commas between
     #[arg(long, value_name = "NAMES", default_value = "all", requires = "seeds")]
     faults: String,
+    /// Keep the least that breaks a promise in this folder, one file each
+    #[arg(long, value_name = "DIR", requires = "seeds", conflicts_with = "journal")]
+    keep: Option<PathBuf>,
+    /// Run what was kept again: a file, or a folder of them
+    #[arg(long, value_name = "FILE")]
+    #[cfg_attr(not(feature = "sabotage"), arg(conflicts_with_all = ["seeds", "hall", "prices", "span"]))]
+    again: Option<PathBuf>,
     /// Plant this known bug, or `all` one after the other, until a promise is broken
     #[cfg(feature = "sabotage")]
     #[arg(long, value_name = "NAME", hide = true, requires = "seeds")]
@@ -251,22 +262,35 @@ fn main() -> ExitCode {
         Verb::Run(run) => cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), run.shadow),
         Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, world(emulate.hall, None), emulate.span),
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
-        #[cfg(feature = "sabotage")]
-        Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, json, sabotage: Some(names), .. }) => {
-            let asked = cli::simulate::swarm::Asked { seeds, hours, faults, json, journal: None };
-            cli::simulate::sabotage::run(&site, &asked, &names)
-        }
-        Verb::Simulate(Simulate { site, seeds: Some(seeds), hours, faults, journal, json, .. }) => {
-            cli::simulate::swarm::run(&site, &cli::simulate::swarm::Asked { seeds, hours, faults, json, journal })
-        }
-        Verb::Simulate(it) => {
-            cli::simulate::run(&it.site, world(it.hall, Some(it.prices)), it.span, it.start_up, it.json)
-        }
+        Verb::Simulate(it) => simulate(it),
         Verb::Latency(it) => cli::latency::run(&it.site, &it.hall, it.span, it.seeds, it.svg.as_deref(), it.json),
         Verb::Replay(replay) => cli::replay_journal(&replay.journal, replay.json),
         Verb::Audit(Audit { verb: AuditVerb::Verify(verify) }) => cli::audit::run(&verify.journal, verify.json),
     };
     ExitCode::from(code)
+}
+
+fn simulate(mut it: Simulate) -> u8 {
+    it.sites.append(&mut it.more);
+    #[cfg(feature = "sabotage")]
+    let bug = it.sabotage.take();
+    let Simulate { sites, hours, faults, json, journal, keep, again, .. } = it;
+    if let Some(seeds) = it.seeds {
+        let asked = cli::simulate::swarm::Asked { sites, seeds, hours, faults, json, journal, keep, again };
+        #[cfg(feature = "sabotage")]
+        if let Some(bug) = bug {
+            return cli::simulate::sabotage::run(&asked, &bug);
+        }
+        return cli::simulate::swarm::run(&asked);
+    }
+    match (sites.as_slice(), again) {
+        ([site], Some(kept)) => cli::simulate::keep::again(site, &kept),
+        ([site], None) => cli::simulate::run(site, world(it.hall, Some(it.prices)), it.span, it.start_up, json),
+        _ => {
+            eprintln!("several sites need seeds; give --seeds A..B, or one site file");
+            cli::COULD_NOT
+        }
+    }
 }
 
 /// `A..B`, the last not included.

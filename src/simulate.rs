@@ -3,14 +3,21 @@
 //! The plant is seen as the wire would show it: meters with their own refresh and error, outlets and watts of a PDU a moment
 //! late. What the decision tells the groups is switched in the plant, and the score is taken from the plant's truth.
 
+pub mod blame;
 pub mod episode;
 pub mod fault;
 mod host;
+pub mod hunt;
+pub mod kept;
 mod link;
 pub mod oracle;
 mod promise;
 mod promises;
+pub mod reached;
+mod schedule;
+pub mod shrink;
 pub mod swarm;
+pub mod together;
 mod world;
 
 use std::time::Duration;

@@ -128,14 +128,23 @@ impl Power {
 
     /// This part of the power, rounded down.
     pub fn part(self, share: Share) -> Power {
-        Power(narrow(i128::from(self.0) * i128::from(share.0) / 1_000_000))
+        // Division of 128 bits is slow, and what a site draws fits in 64.
+        match self.0.checked_mul(share.0) {
+            Some(product) => Power(product / 1_000_000),
+            None => Power(narrow(i128::from(self.0) * i128::from(share.0) / 1_000_000)),
+        }
     }
 }
 
 impl Slew {
     /// The most that can be risen in this time, rounded up: doubt counts as load.
     pub fn over(self, time: Duration) -> Power {
-        let micros = i128::try_from(time.as_micros()).unwrap_or(i128::MAX / 2);
+        let micros = time.as_micros();
+        let fits = i64::try_from(micros).ok().and_then(|micros| self.0.checked_mul(micros)?.checked_add(999_999));
+        if let Some(product) = fits {
+            return Power(product.div_euclid(1_000_000));
+        }
+        let micros = i128::try_from(micros).unwrap_or(i128::MAX / 2);
         let product = i128::from(self.0).saturating_mul(micros);
         Power(narrow(product.saturating_add(999_999).div_euclid(1_000_000)))
     }
@@ -148,8 +157,11 @@ impl Slew {
         if self.0 <= 0 {
             return Duration::MAX;
         }
-        let micros = (i128::from(power.0) * 1_000_000).div_euclid(i128::from(self.0)) + 1;
-        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        let micros = match power.0.checked_mul(1_000_000) {
+            Some(product) => i128::from(product.div_euclid(self.0)),
+            None => (i128::from(power.0) * 1_000_000).div_euclid(i128::from(self.0)),
+        };
+        Duration::from_micros(u64::try_from(micros + 1).unwrap_or(u64::MAX))
     }
 }
 
@@ -163,8 +175,11 @@ impl Energy {
 
     /// What this power amounts to over this time.
     pub fn of(power: Power, time: Duration) -> Self {
-        let micros = i128::try_from(time.as_micros()).unwrap_or(i128::MAX);
-        Self(i128::from(power.0).saturating_mul(micros))
+        let micros = time.as_micros();
+        if let Some(product) = i64::try_from(micros).ok().and_then(|micros| power.0.checked_mul(micros)) {
+            return Self(i128::from(product));
+        }
+        Self(i128::from(power.0).saturating_mul(i128::try_from(micros).unwrap_or(i128::MAX)))
     }
 
     /// Whole joules (watt-seconds), rounded toward zero.
@@ -296,6 +311,30 @@ mod tests {
         assert_eq!(slew.over(Duration::from_millis(101)), Power::from_watts(2));
         assert_eq!(slew.over(Duration::from_millis(100)), Power::from_watts(1));
         assert_eq!(Slew::MAX.over(Duration::MAX), Power::MAX);
+    }
+
+    #[test]
+    fn what_fits_in_64_bits_is_as_what_does_not() {
+        let shares = [-1_000_000, -7, 0, 3, 999_999, 1_500_000].map(Share::from_ppm);
+        for watts in [i64::MIN, -4_000_001, -3, 0, 7, 2_800_013, i64::MAX / 1_000_000, i64::MAX] {
+            for share in shares {
+                let wide = narrow(i128::from(watts) * i128::from(share.0) / 1_000_000);
+                assert_eq!(Power::from_watts(watts).part(share), Power::from_watts(wide));
+            }
+            for micros in [0, 1, 10_000, 999_999, 86_400_000_000_u64] {
+                let product = i128::from(watts) * i128::from(micros);
+                let time = Duration::from_micros(micros);
+                let over = Power::from_watts(narrow((product + 999_999).div_euclid(1_000_000)));
+                assert_eq!(Slew::from_watts_per_second(watts).over(time), over);
+                assert_eq!(Energy::of(Power::from_watts(watts), time), Energy(product));
+            }
+            for slew in [1, 420_000, i64::MAX] {
+                let micros = (i128::from(watts) * 1_000_000).div_euclid(i128::from(slew)) + 1;
+                let time = if watts > 0 { u64::try_from(micros).unwrap_or(u64::MAX) } else { 0 };
+                let took = Slew::from_watts_per_second(slew).time_for(Power::from_watts(watts));
+                assert_eq!(took, Duration::from_micros(time));
+            }
+        }
     }
 
     #[test]

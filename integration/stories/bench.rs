@@ -38,6 +38,7 @@ pub fn site() -> Site {
             ramp: Slew::from_watts_per_second(1_000_000),
             meter: 0,
             guard: Guard::Relay { trips_within: ms(500) },
+            falls_within: None,
         },
         hall: firm(kw(30_000), 4_000_000),
         house: firm(Power::ZERO, 0),
@@ -61,7 +62,7 @@ pub fn site() -> Site {
             price_lost: PriceLost::Run,
         },
         ages: Ages { meter: ms(500), device: ms(3_000), price: ms(1_800_000) },
-        failsafe: ballast::site::Failsafe::default(),
+        failsafe: ballast::site::Failsafe::usual(std::time::Duration::from_secs(2)),
         budgets: Budgets { sense: ms(200), decide: ms(5), write: ms(50), acknowledge: ms(250), proof: ms(2_000) },
     }
 }

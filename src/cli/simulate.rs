@@ -1,8 +1,10 @@
 //! `ballast simulate`: a site in virtual time, and what it absorbed beside two honest baselines.
 
+pub mod keep;
 #[cfg(feature = "sabotage")]
 pub mod sabotage;
 pub mod swarm;
+mod table;
 
 use std::path::Path;
 use std::time::Duration;

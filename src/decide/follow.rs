@@ -1,6 +1,8 @@
 //! What each group counts as drawing. Never believe a device's answer: until measured watts confirm a lower command, the
 //! group counts as still drawing; a raise counts from the moment it is sent; a silent device counts as drawing.
 
+use std::time::Duration;
+
 use super::memory::GroupMemory;
 use super::standing::Fixed;
 use super::switch;
@@ -39,6 +41,7 @@ impl Following<'_> {
             Some(_) if sabotage::is(Sabotage::SilentIsZero) => Power::ZERO,
             Some(told) => memory.counted.max(self.fixed.power_of(told)).max(self.measured()),
         };
+        memory.at_full = false;
         if !memory.silent {
             (memory.silent, memory.silent_at) = (true, self.now);
             events.push(Event::DeviceLost { group: self.ix, assumed_w: memory.counted });
@@ -131,6 +134,7 @@ impl Following<'_> {
             memory.beyond = beyond;
         }
         memory.counted = target + memory.beyond;
+        memory.at_full = measured + self.tolerance() >= target;
     }
 
     /// A lower command is under way: only a reading that began after the device had answered for it can prove it, by
@@ -138,10 +142,20 @@ impl Following<'_> {
     fn lowering(&self, memory: &mut GroupMemory, told: u64, since: Mono, events: &mut Vec<Event>) {
         let target = self.fixed.power_of(told);
         let obeyed = self.obeyed(memory, told, since);
+        if let Some((on, at)) =
+            self.seen.on.filter(|(on, at)| on & !told != 0 && obeyed.is_some_and(|obeyed| *at > obeyed))
+        {
+            // It answered, and has them on still: they rest from when they were last seen on.
+            switch::touch(memory, on & self.fixed.all_on & !told, at);
+        }
         if let Some(obeyed) = obeyed {
             Self::went_off(memory, told, obeyed);
         }
-        let measured = self.seen.power.known().filter(|(_, at)| obeyed.is_some_and(|obeyed| *at >= obeyed));
+        // What did not draw yet all it was told (it boots, it comes back from the dark) draws little, and more soon: that is no
+        // fall, and it is given its whole time.
+        let time = if memory.at_full { Duration::ZERO } else { self.fixed.response };
+        let is_proof = |at: Mono| obeyed.is_some_and(|obeyed| at >= obeyed.after(time));
+        let measured = self.seen.power.known().filter(|(_, at)| is_proof(*at));
         if let Some((measured, _)) = measured {
             memory.counted = target.max(measured);
             if measured <= target + memory.beyond + self.tolerance() {

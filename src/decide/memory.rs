@@ -67,6 +67,9 @@ pub struct GroupMemory {
     /// What it draws beyond what it was told, as last seen with nothing pending: units that run unasked, miners that draw
     /// more than their plate. No command is known to lower it, so it counts against every class.
     pub beyond: Power,
+    /// Before the lower commands that are pending it drew all that it was told: a lower reading is a fall.
+    #[serde(default)]
+    pub at_full: bool,
     /// When it was last told to lower, until that is proved.
     pub lowering: Option<Mono>,
     /// When the first of the lower commands that are pending was told.

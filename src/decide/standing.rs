@@ -50,6 +50,8 @@ pub struct Fixed {
     pub class: ClassIx,
     /// When its device is silent it may switch on what it was not told.
     pub may_switch_on: bool,
+    /// From a written command to the power being gone, worst case.
+    pub response: Duration,
     /// By when a lower command must be proved.
     pub proof: Duration,
     /// The price above which it earns nothing.
@@ -82,6 +84,7 @@ impl Standing {
                     .paths
                     .first()
                     .is_none_or(|path| matches!(path.comms_loss, CommsLoss::UnsafeOn | CommsLoss::Unknown)),
+                response: group.response(),
                 proof: group.paths.first().map_or(group.response(), |path| path.proof.max(path.response)),
                 break_even: break_even(&site.economics, group.efficiency),
                 dwell_off: group.dwell_off,

@@ -51,22 +51,51 @@ impl Curves {
         unit.part(self.inrush).max(unit)
     }
 
-    fn at_full_power(&self) -> Duration {
-        self.inrush_lasts + self.boot + self.ramp
+    /// Where on its way a unit is this long after its relay closed, and how long after it that ends; nothing where never.
+    fn phase(&self, closed_for: Duration) -> (Phase, Option<Duration>) {
+        let (booting, ramping) = (self.inrush_lasts, self.inrush_lasts + self.boot);
+        match closed_for {
+            at if at < booting => (Phase::Inrush, Some(booting)),
+            at if at < ramping => (Phase::Boots, Some(ramping)),
+            at if at < ramping + self.ramp => (Phase::Ramps(part_passed(at - ramping, self.ramp)), Some(at)),
+            _ => (Phase::Runs, None),
+        }
     }
 
-    /// The draw of a unit this long after its relay closed, on its way to `full`.
-    fn draw(&self, closed_for: Duration, unit: Power, full: Power) -> Power {
-        let Some(booting) = closed_for.checked_sub(self.inrush_lasts) else { return unit.part(self.inrush) };
+    /// The draw of a unit on its way to `full`.
+    fn draw(&self, phase: Phase, unit: Power, full: Power) -> Power {
         let standby = self.standby.min(full);
-        let Some(ramping) = booting.checked_sub(self.boot) else { return standby };
-        if ramping >= self.ramp {
-            return full;
+        match phase {
+            Phase::Inrush => unit.part(self.inrush),
+            Phase::Boots => standby,
+            Phase::Ramps(part) => standby + (full - standby).part(part),
+            Phase::Runs => full,
         }
-        let passed = ramping.as_micros().saturating_mul(1_000_000) / self.ramp.as_micros().max(1);
-        standby + (full - standby).part(Share::from_ppm(i64::try_from(passed).unwrap_or(1_000_000)))
     }
 }
+
+/// Where a unit is on its way from a closed relay to full power.
+#[derive(Clone, Copy)]
+enum Phase {
+    Inrush,
+    Boots,
+    Ramps(Share),
+    Runs,
+}
+
+/// What part of a time has passed.
+fn part_passed(passed: Duration, whole: Duration) -> Share {
+    let (passed, whole) = (passed.as_micros(), whole.as_micros().max(1));
+    let ppm = match (u64::try_from(passed).ok().and_then(|passed| passed.checked_mul(1_000_000)), u64::try_from(whole))
+    {
+        (Some(passed), Ok(whole)) => u128::from(passed / whole),
+        _ => passed.saturating_mul(1_000_000) / whole,
+    };
+    Share::from_ppm(i64::try_from(ppm).unwrap_or(1_000_000))
+}
+
+/// What does not change on its own does not change before then.
+const FOR_EVER: Mono = Mono::from_micros(u64::MAX);
 
 /// Commands a PDU can have under way. More than that in one relay time, and the newest takes the place of the one before.
 const UNDER_WAY: usize = 32;
@@ -90,7 +119,10 @@ pub(super) struct Bank {
     switched: Vec<u32>,
     refresh: Duration,
     refreshed: Mono,
+    drawn: Vec<Power>,
     shown: Vec<Power>,
+    /// Until then the draw stays as it is, unless something is switched or tuned.
+    same_until: Mono,
     /// Whether the bank needs stepping: something moves, or its meter has not shown the last of it.
     pub(super) busy: bool,
 }
@@ -114,7 +146,9 @@ impl Bank {
             switched: vec![0; units],
             refresh: REFRESH,
             refreshed: Mono::START,
+            drawn: vec![Power::ZERO; units],
             shown: vec![Power::ZERO; units],
+            same_until: Mono::START,
             busy: false,
         }
     }
@@ -161,6 +195,7 @@ impl Bank {
     pub(super) fn tune(&mut self, chance: &mut Chance) {
         self.tuning = Share::from_ppm(chance.between(996_000, 1_000_000));
         self.busy = self.closed != 0 || self.busy;
+        self.same_until = Mono::START;
     }
 
     /// One step; what the group draws then.
@@ -169,14 +204,35 @@ impl Bank {
             self.under_way.pop_front();
             self.relays(on, now);
         }
-        self.power = (0..self.full.len()).map(|ix| self.draw(ix, now, curves)).sum();
-        let settled = self.under_way.is_empty() && self.is_settled(now, curves);
+        if now >= self.same_until {
+            self.draw(now, curves);
+        }
         if now.since(self.refreshed) >= self.refresh {
             self.refreshed = now;
-            self.shown = (0..self.full.len()).map(|ix| self.draw(ix, now, curves)).collect();
-            self.busy = !settled;
+            self.shown.clone_from(&self.drawn);
+            self.busy = self.same_until != FOR_EVER || !self.under_way.is_empty();
         }
         self.power
+    }
+
+    fn draw(&mut self, now: Mono, curves: &Curves) {
+        let (unit, closed, tuning) = (self.unit, self.closed, self.tuning);
+        let units = self.since.iter().zip(&self.full).zip(&mut self.drawn).enumerate();
+        (self.power, self.same_until) = (Power::ZERO, FOR_EVER);
+        // Units come on in batches: the phase of the one before is most often that of the next.
+        let (mut last, mut phase) = (FOR_EVER, Phase::Runs);
+        for (ix, ((since, full), drawn)) in units {
+            *drawn = Power::ZERO;
+            if is_on(closed, ix) {
+                if *since != last {
+                    let ends;
+                    (last, (phase, ends)) = (*since, curves.phase(now.since(*since)));
+                    self.same_until = self.same_until.min(ends.map_or(FOR_EVER, |ends| since.after(ends)));
+                }
+                *drawn = curves.draw(phase, unit, full.part(tuning));
+            }
+            self.power += *drawn;
+        }
     }
 
     fn relays(&mut self, on: u64, now: Mono) {
@@ -187,22 +243,7 @@ impl Bank {
             }
         }
         self.closed = on;
-    }
-
-    /// What one unit draws.
-    fn draw(&self, ix: usize, now: Mono, curves: &Curves) -> Power {
-        if !is_on(self.closed, ix) {
-            return Power::ZERO;
-        }
-        let since = self.since.get(ix).copied().unwrap_or_default();
-        let full = self.full.get(ix).copied().unwrap_or_default().part(self.tuning);
-        curves.draw(now.since(since), self.unit, full)
-    }
-
-    fn is_settled(&self, now: Mono, curves: &Curves) -> bool {
-        let settles =
-            |(ix, since): (usize, &Mono)| !is_on(self.closed, ix) || now.since(*since) >= curves.at_full_power();
-        self.since.iter().enumerate().all(settles)
+        self.same_until = Mono::START;
     }
 }
 

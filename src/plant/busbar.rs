@@ -9,7 +9,7 @@ use super::hall::{Hall, HallLoad};
 use super::house::House;
 use super::meter::{Measures, Meter};
 use super::ramp::{STEP, STEP_US};
-use super::score::{Flows, Score, Tally};
+use super::score::{Above, Flows, Score, Tally};
 use crate::site::{DeviceIx, GroupIx, Site};
 use crate::time::Mono;
 use crate::units::Power;
@@ -240,6 +240,11 @@ impl Plant {
     /// The score since the start.
     pub fn score(&self) -> Score {
         self.with_switches(&self.tally, &[])
+    }
+
+    /// What was above the limit since this was asked last.
+    pub fn take_above(&mut self) -> Above {
+        std::mem::take(&mut self.tally.lately)
     }
 
     /// The score since [`Plant::score_from`], once that moment is reached.

@@ -31,5 +31,5 @@ pub use chance::Chance;
 pub use hall::{HallLoad, JUMP_LASTS};
 pub use price::{PriceLoad, PriceMix, PricePoint};
 pub use ramp::STEP;
-pub use score::{Flows, Score};
+pub use score::{Above, Flows, Score};
 pub use series::{AtEnd, NotASeries, Series};

@@ -97,6 +97,17 @@ impl Score {
     }
 }
 
+/// What was above the limit for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Above {
+    /// Import above the limit, integrated.
+    pub energy: Energy,
+    /// The highest import above the limit.
+    pub peak: Power,
+    /// Time above the limit.
+    pub time: Duration,
+}
+
 /// Integrates while the plant runs.
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
@@ -107,6 +118,8 @@ pub(super) struct Tally {
     house_bins: Vec<Bin>,
     bin: Power,
     is_above: bool,
+    /// Since it was asked for last.
+    pub(super) lately: Above,
     seconds: VecDeque<Power>,
     quarter: Power,
     second: Power,
@@ -124,6 +137,7 @@ impl Tally {
             house_bins: vec![Bin::default(); BINS],
             bin: Power::from_watts((site.house.nameplate.watts() / 1_000).max(1)),
             is_above: false,
+            lately: Above::default(),
             seconds: VecDeque::with_capacity(QUARTER_S),
             quarter: Power::ZERO,
             second: Power::ZERO,
@@ -179,6 +193,9 @@ impl Tally {
             self.score.worst_excess = self.score.worst_excess.max(excess);
             self.score.excess += Energy::of(excess, STEP);
             self.score.above += STEP;
+            self.lately.energy += Energy::of(excess, STEP);
+            self.lately.peak = self.lately.peak.max(excess);
+            self.lately.time += STEP;
         }
         self.is_above = above;
     }

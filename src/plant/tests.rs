@@ -51,6 +51,7 @@ fn site(groups: usize) -> Site {
             ramp: Slew::from_watts_per_second(200_000),
             meter: 0,
             guard: Guard::Tolerance,
+            falls_within: None,
         },
         hall: firm(kw(2_800), 420, kw(10), 1),
         house: firm(kw(40), 5, kw(2), 2),
@@ -75,7 +76,7 @@ fn site(groups: usize) -> Site {
             device: Duration::from_secs(3),
             price: Duration::from_secs(1_800),
         },
-        failsafe: crate::site::Failsafe::default(),
+        failsafe: crate::site::Failsafe::usual(std::time::Duration::from_secs(2)),
         budgets: Budgets {
             sense: Duration::from_millis(200),
             decide: Duration::from_millis(5),

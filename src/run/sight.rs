@@ -18,7 +18,8 @@ use crate::snapshot::{GroupSeen, NoData, Reading, Snapshot};
 use crate::time::{Clock, Mono};
 use crate::units::Power;
 
-/// How long a start waits for the meters before it takes groups on without them.
+/// How long a start waits for the meters and every PDU before it takes groups on without them: one that is not read yet counts in
+/// full, and others would be shed for it.
 const METERS_FIRST: Duration = Duration::from_secs(1);
 /// A group's power is entered again at least this often.
 const REFRESH: Duration = Duration::from_secs(10);
@@ -94,7 +95,8 @@ impl Sight {
             }
         }
         let (poi, hall, house) = (meter(wires, Some(self.poi)), meter(wires, self.hall), meter(wires, self.house));
-        if known.now.mono >= self.meters_first || are_in([poi, hall, house]) {
+        let heard = || self.seen.iter().all(|seen| seen.on.is_some());
+        if known.now.mono >= self.meters_first || (are_in([poi, hall, house]) && heard()) {
             self.enter(lowering, known.now.mono);
         }
         Snapshot { poi, hall, house, groups: self.entered.clone(), ..known }

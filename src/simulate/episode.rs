@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::blame::{Blame, Book, Booked};
 use super::fault::{Class, Fault, Weather};
 use super::host::{Disk, Host};
 use super::oracle::{Broken, Control, Oracle};
+use super::reached::{Reached, Start};
 use super::world::World;
 use crate::devices::Profile;
 use crate::journal::{tree, tree_over};
@@ -35,6 +37,10 @@ pub struct Episode {
     pub pairs: std::collections::BTreeSet<(Class, Class)>,
     /// The truth.
     pub score: Score,
+    /// What was over the limit, by what was at fault.
+    pub blamed: BTreeMap<Blame, Booked>,
+    /// Rules, events, connections and starts that were there.
+    pub reached: Reached,
     /// The longest time over the limit while the controller was in control.
     pub longest_over: Duration,
     /// Calms at whose end everything usable was looked for.
@@ -82,7 +88,7 @@ pub fn until(
     let mut oracle = Oracle::new(site);
     oracle.promises.hall_refresh = site.hall.meter.and_then(|meter| refresh.get(meter).copied()).unwrap_or_default();
     let mut episode = Episode { seed, span, ..Episode::default() };
-    let mut lives = Lives { host: None, hangs: None, died: None, counted: None };
+    let (mut lives, mut book) = (Lives::default(), Book::default());
     let (mut now, end) = (Mono::START, Mono::START.after(span));
     let mut calm = Calm { since: Mono::START, seen: false };
     while now < end {
@@ -97,6 +103,8 @@ pub fn until(
         let control = lives.live(setting, &mut world, &mut disk, now, &mut episode);
         oracle.promises.counted = lives.counted.take();
         oracle.look(&world, control, now);
+        let above = world.plant.take_above();
+        book.look(world.struck(), site, above, now);
         if stop(&oracle.broken) {
             break;
         }
@@ -109,15 +117,17 @@ pub fn until(
     episode.score = world.plant.score();
     episode.broken = oracle.broken;
     episode.longest_over = oracle.longest_over;
+    (episode.blamed, episode.reached) = (book.closed(), std::mem::take(&mut disk.reached));
     let tree = tree_over(&disk.lines);
     (episode.records, episode.root) = (tree.size(), tree::base64(&tree.root()));
     (episode, disk.lines)
 }
 
+/// Two are at once where one turn of the loop meets both.
 fn count(episode: &mut Episode, world: &World<'_>) {
     for fault in &world.begun {
         *episode.faults.entry(fault.class).or_default() += 1;
-        for other in world.active.iter().filter(|other| other.class != fault.class) {
+        for other in world.struck().filter(|other| other.class != fault.class) {
             let (one, two) = (fault.class.min(other.class), fault.class.max(other.class));
             episode.pairs.insert((one, two));
         }
@@ -144,10 +154,13 @@ impl Calm {
 }
 
 /// The lives of the controller: it is killed, it hangs, it comes back.
+#[derive(Default)]
 struct Lives {
     host: Option<(Host, Mono)>,
     hangs: Option<Mono>,
     died: Option<Mono>,
+    /// What it died of, each once.
+    reasons: Vec<Start>,
     /// What the tick counted as drawn.
     counted: Option<Power>,
 }
@@ -163,9 +176,11 @@ impl Lives {
     ) -> Control {
         let dark = world.is(Class::HostDark);
         if dark || world.is(Class::Killed) || world.is(Class::StoreBad) {
-            if self.host.take().is_some() || dark {
+            let lived = self.host.take().is_some();
+            if lived || dark {
                 self.die(world, disk);
             }
+            self.note(world, lived);
             return Control::Off(*self.died.get_or_insert(now));
         }
         if world.is(Class::LoopHangs) {
@@ -175,16 +190,34 @@ impl Lives {
         let hung = self.hangs.take().is_some();
         self.died = None;
         let works = !(world.is(Class::DiskFull) || world.is(Class::SyncFails));
-        let (host, since) = self.host.get_or_insert_with(|| {
+        if self.host.is_none() {
+            let reasons = std::mem::take(&mut self.reasons);
+            let first = (episode.starts == 0).then_some(Start::First);
+            reasons.into_iter().chain(first).for_each(|start| disk.reached.start(start));
             episode.starts += 1;
-            (Host::start(setting, disk, world, now), now)
-        });
+        }
+        let (host, since) = self.host.get_or_insert_with(|| (Host::start(setting, disk, world, now), now));
         if hung {
             *since = now;
+            disk.reached.start(Start::AfterHang);
         }
         self.counted = Some(host.tick(world, disk, now, works));
         episode.ticks += 1;
         Control::On(*since)
+    }
+
+    /// Notes what it is dead of. A kill counts where something lived.
+    fn note(&mut self, world: &World<'_>, lived: bool) {
+        let reasons = [
+            (world.is(Class::Killed) && lived, Start::AfterKill),
+            (world.is(Class::HostDark), Start::AfterPowerLoss),
+            (world.is(Class::StoreBad) && lived, Start::AfterLostStore),
+        ];
+        for (_, reason) in reasons.into_iter().filter(|(holds, _)| *holds) {
+            if !self.reasons.contains(&reason) {
+                self.reasons.push(reason);
+            }
+        }
     }
 
     fn die(&mut self, world: &World<'_>, disk: &mut Disk) {

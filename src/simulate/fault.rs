@@ -1,11 +1,7 @@
-//! What can go wrong, when, and where: a schedule that one seed decides.
-//!
-//! Storms, in which faults of the classes that the seed switched on come every few seconds, and calms between them, long enough
-//! that everything usable must be in use again.
+//! What can go wrong, and how bad it can be. When it does stands in [`super::schedule`].
 
 use std::time::Duration;
 
-use crate::plant::Chance;
 use crate::site::Site;
 use crate::time::Mono;
 
@@ -151,7 +147,7 @@ impl Class {
     }
 
     /// Shortest and longest time that one lasts, in milliseconds.
-    fn lasts(self) -> (i64, i64) {
+    pub(super) fn lasts(self) -> (i64, i64) {
         match self {
             Self::MeterSpikes | Self::MeterDips => (50, 250),
             Self::HallStep | Self::WallSteps => (1, 1),
@@ -167,7 +163,7 @@ impl Class {
     }
 
     /// How many devices it can strike.
-    fn targets(self, site: &Site) -> usize {
+    pub(super) fn targets(self, site: &Site) -> usize {
         match self {
             Self::MeterSilent
             | Self::MeterFrozen
@@ -215,58 +211,4 @@ pub struct Weather {
     pub every: Duration,
     /// The classes that may strike.
     pub classes: Vec<Class>,
-}
-
-/// All faults of a run in the order in which they begin. The seed switches about half of the classes on in each storm.
-pub fn schedule(site: &Site, weather: &Weather, seed: u64, span: Duration) -> Vec<Fault> {
-    let mut chance = Chance::new(seed, 900);
-    let mut faults = Vec::new();
-    let end = Mono::START.after(span);
-    let mut start = Mono::START.after(weather.calm / 4);
-    while start < end && !weather.classes.is_empty() {
-        let stop = start.after(weather.storm);
-        let in_force: Vec<Class> = weather.classes.iter().copied().filter(|_| chance.one_in(2)).collect();
-        let in_force = if in_force.is_empty() { weather.classes.clone() } else { in_force };
-        storm(site, weather, &mut chance, &in_force, (start, stop.min(end)), &mut faults);
-        start = stop.after(weather.calm);
-    }
-    faults
-}
-
-fn storm(
-    site: &Site,
-    weather: &Weather,
-    chance: &mut Chance,
-    classes: &[Class],
-    (start, stop): (Mono, Mono),
-    faults: &mut Vec<Fault>,
-) {
-    let mut at = start;
-    let most = i64::try_from(weather.every.as_millis()).unwrap_or(1_000).saturating_mul(2);
-    loop {
-        at = at.after(millis(chance.between(1, most)));
-        if at >= stop {
-            return;
-        }
-        let Some(class) = classes.get(drawn(chance, classes.len())).copied() else { return };
-        let (shortest, longest) = class.lasts();
-        // As often an extreme as anything between.
-        let lasts = match chance.between(0, 3) {
-            0 => shortest,
-            1 => longest,
-            _ => chance.between(shortest, longest),
-        };
-        let target = drawn(chance, class.targets(site));
-        let degree = chance.between(0, 1_000_000);
-        faults.push(Fault { class, from: at, to: at.after(millis(lasts)).min(stop), target, degree });
-    }
-}
-
-fn drawn(chance: &mut Chance, of: usize) -> usize {
-    let last = i64::try_from(of).unwrap_or(1).saturating_sub(1);
-    usize::try_from(chance.between(0, last)).unwrap_or(0)
-}
-
-fn millis(ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

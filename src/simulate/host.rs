@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::episode::Setting;
 use super::link::SimulatedLink;
+use super::reached::Reached;
 use super::world::World;
 use crate::decide::Remembered;
 use crate::devices::wire::Seen;
@@ -43,6 +44,8 @@ pub(super) struct Disk {
     /// Orders in the journal were lost with the power; the store was lost.
     lost: (bool, bool),
     boots: u64,
+    /// What was reached in all lives together.
+    pub(super) reached: Reached,
 }
 
 impl Disk {
@@ -224,6 +227,7 @@ impl Host {
     }
 
     fn record(&mut self, disk: &mut Disk, snapshot: &Snapshot, plan: &Plan) {
+        disk.reached.note(snapshot, plan);
         disk.write(self.recorder.tick(snapshot, plan));
         disk.written.push((snapshot.tick, disk.lines.len()));
         if snapshot.now.mono.since(self.keyframe_at) >= KEYFRAME_EVERY {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::time::Duration;
 
 use super::{DeviceIx, FirmLoad, Guard, Poi, Site};
 use crate::document::{Code, Document, Form, Problem, Problems, Span};
@@ -107,7 +108,8 @@ impl<'d> Reader<'d> {
         let tick = self.tick(root.optional_table("tick"));
         let fill = tables::fill(root.optional_table("fill"));
         let ages = self.ages(root.optional_table("ages"));
-        let failsafe = self.failsafe(root.optional_table("failsafe"));
+        let failsafe =
+            self.failsafe(root.optional_table("failsafe"), poi.as_ref().map_or(Duration::ZERO, |poi| poi.within));
         let budgets = self.budgets(root.optional_table("budgets"));
         drop(root);
         Some(Site {
@@ -134,19 +136,23 @@ impl<'d> Reader<'d> {
         let (within, ramp) = (form.positive("within"), form.positive("ramp"));
         let meter = form.reference("meter", "meter", meters);
         let guard = form.table("guard").and_then(|form| self.guard(&form));
-        Some(Poi { import_limit: import_limit?, within: within?, ramp: ramp?, meter: meter?, guard: guard? })
+        let (import_limit, within, ramp, meter) = (import_limit?, within?, ramp?, meter?);
+        let (guard, falls_within) = guard?;
+        Some(Poi { import_limit, within, ramp, meter, guard, falls_within })
     }
 
-    fn guard(&mut self, form: &Form<'d>) -> Option<Guard> {
-        self.places.note("poi.guard", form, &["kind", "trips_within"]);
-        match form.choice("kind", &[("relay", true), ("tolerance", false)]) {
+    fn guard(&mut self, form: &Form<'d>) -> Option<(Guard, Option<Duration>)> {
+        self.places.note("poi.guard", form, &["kind", "trips_within", "falls_within"]);
+        let falls_within = flip(form.has("falls_within").then(|| form.positive("falls_within")));
+        let guard = match form.choice("kind", &[("relay", true), ("tolerance", false)]) {
             Some(true) => Some(Guard::Relay { trips_within: form.positive("trips_within")? }),
             Some(false) => Some(Guard::Tolerance),
             None => {
                 form.has("trips_within");
                 None
             }
-        }
+        };
+        Some((guard?, falls_within?))
     }
 
     fn firm(&mut self, key: &str, form: &Form<'d>, meters: &[String], feeders: &[String]) -> Option<FirmLoad> {

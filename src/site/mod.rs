@@ -69,6 +69,8 @@ pub struct Poi {
     pub meter: DeviceIx,
     /// What holds the limit while the controller is dead.
     pub guard: Guard,
+    /// By when the last miner is off after the last command of a controller that died, where the connection asks for that.
+    pub falls_within: Option<Duration>,
 }
 
 /// What holds the import limit while no controller lives.
@@ -283,10 +285,10 @@ pub struct Failsafe {
     pub over_limit: Duration,
 }
 
-impl Default for Failsafe {
-    /// A minute without the POI's meter, ten seconds over the limit.
-    fn default() -> Self {
-        Self { poi_unseen: Duration::from_secs(60), over_limit: Duration::from_secs(10) }
+impl Failsafe {
+    /// Where the file says nothing: a minute without the POI's meter, and five times what the limit allows.
+    pub fn usual(within: Duration) -> Self {
+        Self { poi_unseen: Duration::from_secs(60), over_limit: within.saturating_mul(5) }
     }
 }
 

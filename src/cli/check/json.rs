@@ -84,6 +84,6 @@ fn dead(report: &Report) -> Value {
     json!({
         "guard": guard, "trips_within_ms": trips_within_ms, "worst_excess_w": dead.excess, "ends": ends,
         "ends_after_ms": ends_after_ms, "held_w": dead.held, "falling_w": dead.falling,
-        "fallen_after_ms": ms(dead.fallen_after),
+        "fallen_after_ms": ms(dead.fallen_after), "falls_within_ms": dead.falls_within.map(ms),
     })
 }

@@ -150,7 +150,8 @@ fn dead(text: &mut String, dead: &Dead) {
     }
     if dead.falling > Power::ZERO {
         let after = span(dead.fallen_after);
-        line(text, format!("  {} of miners fall by their own watchdogs, the last after {after}", dead.falling));
+        let most = dead.falls_within.map_or(String::new(), |within| format!(", and {} are allowed", span(within)));
+        line(text, format!("  {} of miners fall by their own watchdogs, the last after {after}{most}", dead.falling));
     }
     let holder = match &dead.guard {
         Guard::Relay { trips_within } => format!("a relay at the POI trips the miners within {}", span(*trips_within)),

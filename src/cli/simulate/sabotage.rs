@@ -1,107 +1,181 @@
-//! `ballast simulate --sabotage`: plants each known bug in turn, and looks for the first promise that the seeds break with it and
-//! keep without it. A bug that breaks none is a hole in the simulator.
+//! `ballast simulate --sabotage`: plants each known bug in turn, and looks for a promise that is broken with it and kept without
+//! it. First in the schedule that was kept for it, then in the seeds. A bug that breaks none is a hole in the simulator.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::swarm::{Asked, known};
-use crate::cli::{COULD_NOT, FINE, PROBLEMS, world};
+use super::swarm::{Asked, cores, ready, refuse};
+use super::{keep, swarm};
+use crate::cli::{FINE, PROBLEMS};
 use crate::sabotage::{Sabotage, plant};
-use crate::simulate::episode::Setting;
-use crate::simulate::oracle::Promise;
-use crate::simulate::swarm::{Hunt, Swarm};
+use crate::simulate::kept::Kept;
+use crate::simulate::oracle::{Broken, Promise};
+use crate::simulate::shrink::Small;
+use crate::simulate::swarm::Swarm;
 use crate::time::{Clock, Mono};
 
 /// How long one bug is looked for.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// How a bug was caught.
+struct Catch {
+    broken: Broken,
+    /// The seed that was hunted down, or the one that the kept schedule has.
+    seed: u64,
+    kept: bool,
+    site_time: Duration,
+}
+
+/// What bugs are looked for in.
+struct Trap<'a> {
+    swarm: Swarm<'a>,
+    asked: &'a Asked,
+    /// What the seeds break without any bug; looked for once, and only where a bug must be hunted.
+    before: OnceCell<BTreeSet<(u64, Promise)>>,
+}
+
 /// Plants what has this name, or `all` in turn.
-pub fn run(path: &Path, asked: &Asked, names: &str) -> u8 {
+pub fn run(asked: &Asked, names: &str) -> u8 {
     let bugs = match (names, Sabotage::named(names)) {
         ("all", _) => Sabotage::ALL.to_vec(),
         (_, Some(bug)) => vec![bug],
         (_, None) => {
             let names: Vec<&str> = Sabotage::ALL.iter().map(|bug| bug.name()).collect();
-            eprintln!("no such sabotage: `{}`; there are all, {}", names.join(", "), names.join(", "));
-            return COULD_NOT;
+            return refuse(&format!("no such sabotage: `{}`; there are all, {}", names.join(", "), names.join(", ")));
         }
     };
-    let (known, weather) = match known(path, asked) {
-        Ok(known) => known,
+    let sites = match ready(&asked.sites, &asked.faults) {
+        Ok(sites) => sites,
         Err(code) => return code,
     };
-    let refresh = world::refresh(&known.profiles);
-    let (span, files) = (Duration::from_secs(3_600) * asked.hours, known.files.as_slice());
-    let swarm = Swarm(Setting {
-        site: &known.site,
-        refresh: &refresh,
-        profiles: &known.profiles,
-        files,
-        weather: &weather,
-        span,
-    });
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let [site] = sites.as_slice() else { return refuse("bugs are planted on one site at a time; give one site file") };
+    let trap = Trap { swarm: site.swarm(asked.hours), asked, before: OnceCell::new() };
     plant(None);
-    let without = swarm.run(asked.seeds.clone(), cores, |_| {});
-    let broken = without.broken.iter().flat_map(|one| one.broken.iter().map(|broken| (one.seed, broken.promise)));
-    let before: BTreeSet<(u64, Promise)> = broken.collect();
     if !asked.json {
-        print!("{}", heading(asked, &before));
+        println!("| sabotage | what is wrong | caught by | in | site time | seconds |\n|---|---|---|---|---|---|");
     }
-    let mut missed = 0;
-    for bug in bugs {
+    let caught = trap.all(&bugs);
+    let before = trap.before.get().into_iter().flatten();
+    before.for_each(|(seed, promise)| eprintln!("without sabotage seed {seed} breaks {}", promise.name()));
+    match caught {
+        Err(code) => code,
+        Ok(caught) if caught == bugs.len() && trap.before.get().is_none_or(BTreeSet::is_empty) => FINE,
+        Ok(caught) => {
+            eprintln!("{caught} of {} caught", bugs.len());
+            PROBLEMS
+        }
+    }
+}
+
+impl Trap<'_> {
+    fn all(&self, bugs: &[Sabotage]) -> Result<usize, u8> {
+        let mut caught = 0;
+        for bug in bugs {
+            let clock = Clock::start();
+            let catch = match self.in_kept(*bug)? {
+                Some(catch) => Some(catch),
+                None => self.in_seeds(*bug),
+            };
+            let took = clock.mono().since(Mono::START);
+            caught += usize::from(catch.is_some());
+            let line =
+                if self.asked.json { as_json(*bug, catch.as_ref(), took) } else { row(*bug, catch.as_ref(), took) };
+            println!("{line}");
+            if let (Some(folder), Some(catch)) = (&self.asked.keep, catch.filter(|catch| !catch.kept)) {
+                self.keep(*bug, &catch, folder)?;
+            }
+        }
+        Ok(caught)
+    }
+
+    /// Whether the schedule that was kept for it breaks its promise with it, and nothing without it.
+    fn in_kept(&self, bug: Sabotage) -> Result<Option<Catch>, u8> {
+        let Some(file) = self.asked.again.as_ref().map(|folder| folder.join(format!("{}.json", bug.name()))) else {
+            return Ok(None);
+        };
+        if !file.exists() {
+            return Ok(None);
+        }
+        let kept = keep::read(&file)?;
+        let run = |bug: Option<Sabotage>| {
+            plant(bug);
+            let episode = kept.again(&self.swarm.0);
+            plant(None);
+            episode.map_err(|error| refuse(&format!("{}: {error}", file.display())))
+        };
+        let (with, without) = (run(Some(bug))?, run(None)?);
+        let broken = with.broken.into_iter().find(|broken| broken.promise.name() == kept.promise);
+        let site_time = Duration::from_secs(kept.span_s);
+        let catch = broken.filter(|_| without.broken.is_empty());
+        Ok(catch.map(|broken| Catch { broken, seed: kept.seed, kept: true, site_time }))
+    }
+
+    fn before(&self) -> &BTreeSet<(u64, Promise)> {
+        self.before.get_or_init(|| {
+            let (seeds, swarm) = (self.asked.seeds.clone(), [self.swarm]);
+            let without = crate::simulate::swarm::run(&swarm, seeds, cores(), |_| {});
+            let all = without.broken.iter();
+            all.flat_map(|(case, one)| one.broken.iter().map(|broken| (case.seed, broken.promise))).collect()
+        })
+    }
+
+    fn in_seeds(&self, bug: Sabotage) -> Option<Catch> {
+        let before = self.before();
         let clock = Clock::start();
-        let took = || clock.mono().since(Mono::START);
+        let is_over = || clock.mono().since(Mono::START) > LONGEST;
         plant(Some(bug));
-        let hunt = swarm.hunt(asked.seeds.clone(), cores, &before, || took() > LONGEST);
+        let hunt = self.swarm.hunt(self.asked.seeds.clone(), swarm::cores(), before, is_over);
         plant(None);
-        missed += u64::from(hunt.caught.is_none());
-        println!("{}", if asked.json { as_json(bug, &hunt, took()) } else { row(bug, &hunt, took()) });
+        let (seed, broken) = hunt.caught?;
+        let site_time = hunt.clean + broken.at.since(Mono::START);
+        Some(Catch { broken, seed, kept: false, site_time })
     }
-    if missed == 0 && before.is_empty() { FINE } else { PROBLEMS }
+
+    /// Whether nothing at all is broken by it without a bug.
+    fn is_clean(&self, small: &Small) -> bool {
+        Kept::of(&self.swarm.0, small, None).again(&self.swarm.0).is_ok_and(|episode| episode.broken.is_empty())
+    }
+
+    /// Makes it small, so that it breaks its promise with the bug and nothing without it, and keeps it.
+    fn keep(&self, bug: Sabotage, catch: &Catch, folder: &Path) -> Result<(), u8> {
+        let breaks = |small: &Small| {
+            plant(Some(bug));
+            let broken = self.swarm.breaks(small);
+            plant(None);
+            broken.filter(|_| self.is_clean(small))
+        };
+        let small = self.swarm.shrink_by(catch.seed, &catch.broken, keep::TRIES, &breaks);
+        let kept = Kept::of(&self.swarm.0, &small, Some(bug.name()));
+        let file = keep::lay(folder, bug.name(), &kept)?;
+        eprintln!("{}: {} faults in {} s", file.display(), kept.faults.len(), kept.span_s);
+        Ok(())
+    }
 }
 
-fn heading(asked: &Asked, before: &BTreeSet<(u64, Promise)>) -> String {
-    let mut text = format!(
-        "seeds {}..{} of {} h each, faults {}; without sabotage {} promises broken\n",
-        asked.seeds.start,
-        asked.seeds.end,
-        asked.hours,
-        asked.faults,
-        before.len()
-    );
-    before.iter().for_each(|(seed, promise)| text.push_str(&format!("  seed {seed}: {}\n", promise.name())));
-    text.push_str(
-        "\n| sabotage | what is wrong | caught by | seed | site minutes | seconds |\n|---|---|---|---|---|---|\n",
-    );
-    text
+fn row(bug: Sabotage, catch: Option<&Catch>, took: Duration) -> String {
+    let (by, place, site_time) = catch.map_or(("**nothing**", "none".to_owned(), Duration::ZERO), |catch| {
+        let place = if catch.kept { "kept".to_owned() } else { format!("seed {}", catch.seed) };
+        (catch.broken.promise.name(), place, catch.site_time)
+    });
+    let (site_time, tenths) = (crate::units::span(whole(site_time)), took.as_millis().div_ceil(100));
+    let (seconds, tenth) = (tenths / 10, tenths % 10);
+    format!("| `{}` | {} | {by} | {place} | {site_time} | {seconds}.{tenth} |", bug.name(), bug.about())
 }
 
-fn row(bug: Sabotage, hunt: &Hunt, took: Duration) -> String {
-    let (by, seed) = match &hunt.caught {
-        Some((seed, broken)) => (broken.promise.name(), seed.to_string()),
-        None => ("**nothing**", "none".to_owned()),
-    };
-    let (minutes, seconds) = (site_time(hunt).as_secs() / 60, took.as_millis().div_ceil(100));
-    let (whole, tenth) = (seconds / 10, seconds % 10);
-    format!("| `{}` | {} | {by} | {seed} | {minutes} | {whole}.{tenth} |", bug.name(), bug.about())
+fn whole(span: Duration) -> Duration {
+    Duration::from_secs(span.as_secs())
 }
 
-fn as_json(bug: Sabotage, hunt: &Hunt, took: Duration) -> String {
-    let caught = hunt.caught.as_ref();
+fn as_json(bug: Sabotage, catch: Option<&Catch>, took: Duration) -> String {
     json!({
         "sabotage": bug.name(), "about": bug.about(),
-        "promise": caught.map(|(_, broken)| broken.promise.name()), "seed": caught.map(|(seed, _)| seed),
-        "what": caught.map(|(_, broken)| broken.to_string()),
-        "site_s": site_time(hunt).as_secs(), "took_s": took.as_secs_f64(),
+        "promise": catch.map(|catch| catch.broken.promise.name()), "seed": catch.map(|catch| catch.seed),
+        "kept": catch.map(|catch| catch.kept), "what": catch.map(|catch| catch.broken.to_string()),
+        "site_s": catch.map(|catch| catch.site_time.as_secs()), "took_s": took.as_secs_f64(),
     })
     .to_string()
-}
-
-/// Of the seeds that broke nothing, and of the one that did until it did.
-fn site_time(hunt: &Hunt) -> Duration {
-    hunt.clean + hunt.caught.as_ref().map_or(Duration::ZERO, |(_, broken)| broken.at.since(Mono::START))
 }

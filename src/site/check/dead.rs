@@ -8,6 +8,13 @@ use crate::site::file::Places;
 use crate::site::{CommsLoss, Group, Guard, Site};
 use crate::units::{Power, span};
 
+/// No heartbeat is closer to the next than this; one that is polled less often is heard less often.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// So many heartbeats may be missed before a watchdog acts.
+const MISSED: u32 = 3;
+/// How long a restart of the controller takes until it speaks to every device again.
+const TAKEOVER: Duration = Duration::from_secs(3);
+
 /// The worst that remains when the controller dies at the worst moment: miners full, the hall idle and about to rise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dead {
@@ -23,6 +30,8 @@ pub struct Dead {
     pub falling: Power,
     /// When the last of those has fallen, counted from the last command.
     pub fallen_after: Duration,
+    /// By when it has to have, where the file says.
+    pub falls_within: Option<Duration>,
 }
 
 /// When an excess is over.
@@ -54,8 +63,10 @@ pub(super) fn dead(site: &Site, found: &mut Findings) -> Dead {
         Guard::Relay { trips_within } => (standing.min(risen(site, *trips_within)), Ends::Within(*trips_within)),
         Guard::Tolerance => (standing, self_ending(site)),
     };
-    let dead = Dead { guard: site.poi.guard.clone(), excess, ends, held, falling: left, fallen_after };
+    let falls_within = site.poi.falls_within;
+    let dead = Dead { guard: site.poi.guard.clone(), excess, ends, held, falling: left, fallen_after, falls_within };
     judge(site, &dead, found);
+    in_time(&dead, found);
     dead
 }
 
@@ -125,25 +136,49 @@ fn judge(site: &Site, dead: &Dead, found: &mut Findings) {
     }
 }
 
+/// All that falls has fallen in the time that the connection asks for.
+fn in_time(dead: &Dead, found: &mut Findings) {
+    let Some(within) = dead.falls_within else { return };
+    let (allows, after) = (span(within), span(dead.fallen_after));
+    let (message, help) = if dead.held > Power::ZERO {
+        let message = format!("without a controller {} of miners never fall, and all must within {allows}", dead.held);
+        (message, "give them PDUs that fall back to off by themselves (comms_loss = \"reverts\")")
+    } else if dead.fallen_after > within {
+        let message = format!("without a controller the last miners fall after {after}, and all must within {allows}");
+        (message, "less comms_loss_after or comms_loss_stagger, as far as poi.ramp allows, or fewer and larger groups")
+    } else {
+        return;
+    };
+    found.errors.push(Finding::new("poi.guard.falls_within", message, help));
+}
+
+/// The shortest time after which a group's watchdog may act: heartbeats may be lost, a controller may be started again, and no
+/// command lapses later.
+fn earliest(site: &Site, group: &Group) -> Duration {
+    let device = group.paths.first().and_then(|path| site.devices.get(path.device));
+    let heartbeat = device.map_or(HEARTBEAT, |device| device.poll.max(HEARTBEAT));
+    (heartbeat * MISSED).saturating_add(TAKEOVER).max(site.tick.lapse)
+}
+
 /// Groups that fall by their own watchdogs fall one after the other: what falls together must not be a step the grid
 /// may not see, and no watchdog may act while commands are merely late.
 pub(super) fn stagger(site: &Site, found: &mut Findings) {
     let mut falling: Vec<(Duration, &Group)> = site.groups.iter().filter_map(|g| Some((falls(g)?, g))).collect();
     falling.sort_by_key(|(time, _)| *time);
-    let early: Vec<_> = falling.iter().filter(|(_, group)| own_watchdog(group) <= site.tick.lapse).collect();
+    let early: Vec<_> = falling.iter().filter(|(_, group)| own_watchdog(group) <= earliest(site, group)).collect();
     if let Some((_, group)) = early.first() {
         let names: Vec<&str> = early.iter().map(|(_, group)| group.name.as_str()).collect();
         let message = format!(
-            "without a controller {} fall after {}, before a command lapses at {}",
+            "without a controller {} fall after {}, and a restart may take {}",
             spoken(&names),
             span(own_watchdog(group)),
-            span(site.tick.lapse)
+            span(earliest(site, group))
         );
         let at = format!("{}.comms_loss_after", Places::device(&group.name));
         found.errors.push(Finding::new(
             at,
             message,
-            "every hiccup would drop them: 15 s outlasts a restart of the controller",
+            "three heartbeats (a poll, at least 1 s) and 3 s of restart: every hiccup would drop them, 15 s outlasts it",
         ));
     }
     for ((time, group), (next_time, next)) in falling.iter().zip(falling.iter().skip(1)) {

@@ -266,9 +266,50 @@ fn groups_that_fall_together_are_refused_with_the_time_they_need() {
 }
 
 #[test]
-fn a_watchdog_shorter_than_the_lapse_is_refused() {
-    let report = changed(|site| site.groups[0].paths[0].comms_loss = CommsLoss::Reverts(Duration::from_secs(2)));
-    assert_eq!(only_error(&report), "without a controller `north-01` fall after 2 s, before a command lapses at 2 s");
+fn a_watchdog_outlasts_three_heartbeats_and_a_restart() {
+    let after = |seconds: u64, poll: u64| {
+        changed(|site| {
+            site.groups[0].paths[0].comms_loss = CommsLoss::Reverts(Duration::from_millis(seconds));
+            let device = site.groups[0].paths[0].device;
+            (site.devices[device].poll, site.ages.device) = (ms(poll), ms(5_000));
+        })
+    };
+    // 3 x 1 s, or 3 x the poll where that is longer, and 3 s for the restart.
+    assert_eq!(
+        only_error(&after(6_000, 1_000)),
+        "without a controller `north-01` fall after 6 s, and a restart may take 6 s"
+    );
+    assert_eq!(after(6_001, 500).errors, []);
+    assert_eq!(
+        only_error(&after(9_000, 2_000)),
+        "without a controller `north-01` fall after 9 s, and a restart may take 9 s"
+    );
+    let slow = changed(|site| {
+        site.tick.lapse = ms(20_000);
+        site.groups[0].paths[0].comms_loss = CommsLoss::Reverts(ms(15_000));
+    });
+    assert!(only_error(&slow).ends_with("a restart may take 20 s"), "a command lapses first");
+}
+
+#[test]
+fn the_last_miner_falls_in_the_time_the_connection_asks_for() {
+    let within = |seconds: u64| {
+        changed(|site| {
+            site.poi.falls_within = Some(Duration::from_secs(seconds));
+            for (nth, group) in site.groups.iter_mut().enumerate() {
+                group.paths[0].response = ms(100);
+                group.paths[0].comms_loss = CommsLoss::Reverts(ms(15_000 + 140 * nth as u64));
+            }
+        })
+    };
+    // 15 s + 63 x 140 ms + 100 ms.
+    assert_eq!(
+        only_error(&within(23)),
+        "without a controller the last miners fall after 23.92 s, and all must within 23 s"
+    );
+    assert_eq!(within(24).errors, []);
+    let held = changed(|site| site.poi.falls_within = Some(Duration::from_secs(60)));
+    assert_eq!(only_error(&held), "without a controller 1.74 MW of miners never fall, and all must within 1 min");
 }
 
 #[test]

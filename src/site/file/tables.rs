@@ -58,8 +58,9 @@ impl<'d> Reader<'d> {
         Some(Ages { meter: meter?, device: device?, price: price? })
     }
 
-    pub(super) fn failsafe(&mut self, form: Option<Form<'d>>) -> Option<Failsafe> {
-        let usual = Failsafe::default();
+    /// `within` is what the limit allows.
+    pub(super) fn failsafe(&mut self, form: Option<Form<'d>>, within: Duration) -> Option<Failsafe> {
+        let usual = Failsafe::usual(within);
         let Some(form) = form else { return Some(usual) };
         self.places.note("failsafe", &form, &["poi_unseen", "over_limit"]);
         let poi_unseen = form.positive_or("poi_unseen", usual.poi_unseen);

@@ -1,0 +1,241 @@
+//! What a run came by beside faults: rules that bound, events, states of connections, starts. A run that is long enough and never
+//! saw one of them shows nothing about it, and fails.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::fault::Class;
+use crate::plan::{Cause, Condition, Event, Plan, Retreat, Stand};
+use crate::site::Site;
+use crate::snapshot::{Link, Snapshot};
+use crate::units::{Power, Share};
+
+/// From so much site time on every class and every state must have been reached.
+pub const STATES_FROM: Duration = Duration::from_secs(20 * 3_600);
+/// From so much on every pair of classes too.
+pub const PAIRS_FROM: Duration = Duration::from_secs(1_000 * 3_600);
+
+/// Every rule there is.
+const CAUSES: [Cause; 9] = [
+    Cause::EStop,
+    Cause::ImportLimit,
+    Cause::AiHallUnknown,
+    Cause::PoiUnknown,
+    Cause::FeederRating,
+    Cause::OperatorCap,
+    Cause::Drain,
+    Cause::Price,
+    Cause::Nameplate,
+];
+
+/// What is never asked for, and why.
+const NOT_ASKED: [(State, &str); 2] = [
+    (State("rule", "drain"), "a run that ends in order: its own tests hold it"),
+    (State("condition", "draining"), "the same"),
+];
+
+/// Something that can be reached: what sort of thing, and its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct State(pub &'static str, pub &'static str);
+
+/// Lists the events once: variant and name. One that is new does not compile until it is listed here, and so asked for.
+macro_rules! events {
+    ($($variant:ident, $name:literal;)*) => {
+        const EVENTS: &[&str] = &[$($name,)*];
+
+        fn event(event: &Event) -> &'static str {
+            match event {
+                $(Event::$variant { .. } => $name,)*
+            }
+        }
+    };
+}
+
+events! {
+    ModeChange, "mode.change";
+    Excursion, "limit.excursion";
+    Cleared, "limit.cleared";
+    MeterStale, "meter.stale";
+    MeterFresh, "meter.fresh";
+    AiStale, "ai.stale";
+    AiFresh, "ai.fresh";
+    PriceStale, "price.stale";
+    PriceFresh, "price.fresh";
+    RecordLate, "audit.degraded";
+    RecordDurable, "audit.durable";
+    MetersDisagree, "meter.suspect";
+    MetersAgree, "meter.agree";
+    Failsafe, "failsafe.acts";
+    FailsafeClear, "failsafe.clear";
+    ClockSet, "time.step";
+    DeviceLost, "dev.lost";
+    DeviceBack, "dev.back";
+    Shed, "shed";
+    Restore, "restore";
+    NotFollowing, "act.unverified";
+    Following, "act.verified";
+}
+
+/// Why the controller starts, or goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    First,
+    AfterKill,
+    AfterHang,
+    AfterPowerLoss,
+    AfterLostStore,
+}
+
+impl Start {
+    const ALL: [Self; 5] = [Self::First, Self::AfterKill, Self::AfterHang, Self::AfterPowerLoss, Self::AfterLostStore];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::First => "for the first time",
+            Self::AfterKill => "after a kill",
+            Self::AfterHang => "after a hang",
+            Self::AfterPowerLoss => "after a loss of power",
+            Self::AfterLostStore => "after the loss of the state store",
+        }
+    }
+}
+
+fn link(link: Link) -> &'static str {
+    match link {
+        Link::New => "new",
+        Link::Up => "up",
+        Link::Silent => "silent",
+    }
+}
+
+/// What was reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    states: BTreeSet<State>,
+    /// What was noted last, so that most ticks note nothing.
+    cause: Option<Cause>,
+    stand: Stand,
+    links: [bool; 3],
+}
+
+impl Reached {
+    /// Notes one turn of the loop.
+    pub(super) fn note(&mut self, snapshot: &Snapshot, plan: &Plan) {
+        if self.cause != Some(plan.cause) {
+            self.cause = Some(plan.cause);
+            self.states.insert(State("rule", plan.cause.name()));
+        }
+        if let Some(condition) = plan.stand.condition.filter(|_| self.stand != plan.stand) {
+            self.stand = plan.stand;
+            self.states.insert(State("condition", condition.name()));
+            self.states.insert(State("retreat", plan.stand.retreat.name()));
+        }
+        self.states.extend(plan.events.iter().map(|it| State("event", event(it))));
+        if self.links != [true; 3] {
+            snapshot.groups.iter().for_each(|group| self.link(group.link));
+        }
+    }
+
+    fn link(&mut self, state: Link) {
+        if let Some(seen) = self.links.get_mut(state as usize)
+            && !std::mem::replace(seen, true)
+        {
+            self.states.insert(State("connection", link(state)));
+        }
+    }
+
+    /// Notes a start.
+    pub(super) fn start(&mut self, start: Start) {
+        self.states.insert(State("start", start.name()));
+    }
+
+    /// Adds what another run reached.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.states.extend(&other.states);
+    }
+
+    /// What was never reached of what these sites and faults can reach.
+    pub fn never(&self, sites: &[&Site]) -> Vec<State> {
+        let not_asked = |state: &State| NOT_ASKED.iter().any(|(not, _)| not == state);
+        let rated = sites.iter().any(|site| has_tight_feeder(site));
+        let roomy = sites.iter().any(|site| has_room_for_all(site));
+        let cannot = |state: &State| match state {
+            State("rule", "feeder_rating") => !rated,
+            State("rule", "nameplate") => !roomy,
+            _ => false,
+        };
+        all().into_iter().filter(|state| !self.states.contains(state) && !not_asked(state) && !cannot(state)).collect()
+    }
+}
+
+fn all() -> Vec<State> {
+    let causes = CAUSES.iter().map(|cause| State("rule", cause.name()));
+    let events = EVENTS.iter().map(|name| State("event", name));
+    let conditions = Condition::ALL.iter().map(|condition| State("condition", condition.name()));
+    let retreats = Retreat::ALL.iter().filter(|retreat| **retreat != Retreat::None);
+    let retreats = retreats.map(|retreat| State("retreat", retreat.name()));
+    let links = [Link::New, Link::Up, Link::Silent].map(|state| State("connection", link(state)));
+    let starts = Start::ALL.map(|start| State("start", start.name()));
+    causes.chain(conditions).chain(retreats).chain(events).chain(links).chain(starts).collect()
+}
+
+/// Whether a feeder carries less than what hangs on it.
+fn has_tight_feeder(site: &Site) -> bool {
+    site.feeders.iter().enumerate().any(|(ix, feeder)| {
+        let behind: Power =
+            site.groups.iter().filter(|group| group.feeder == Some(ix)).map(|group| group.nameplate()).sum();
+        behind > feeder.rating
+    })
+}
+
+/// Whether all miners can run beside half a hall: on others something always binds before the nameplates do.
+fn has_room_for_all(site: &Site) -> bool {
+    let fleet: Power = site.groups.iter().map(|group| group.nameplate()).sum();
+    let left = site.poi.import_limit - site.hall.nameplate.part(Share::from_ppm(500_000)) - site.house.nameplate;
+    fleet <= left && !has_tight_feeder(site)
+}
+
+/// The pairs of classes that were never there.
+pub(super) fn missing_pairs(seen: &BTreeSet<(Class, Class)>) -> Vec<(Class, Class)> {
+    let all = Class::ALL.iter().flat_map(|one| Class::ALL.iter().map(move |two| (*one, *two)));
+    all.filter(|(one, two)| one < two && !seen.contains(&(*one, *two))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::file::load;
+
+    #[test]
+    fn every_rule_is_listed() {
+        assert_eq!(CAUSES.len(), Cause::Nameplate as usize + 1);
+        assert!(CAUSES.windows(2).all(|two| two[0] < two[1]));
+    }
+
+    #[test]
+    fn what_was_not_reached_is_named_and_what_was_is_not() {
+        let demo = load("demo.toml", include_str!("../../sites/demo.toml")).unwrap();
+        let mut reached = Reached::default();
+        let before = reached.never(&[&demo]);
+        assert!(before.contains(&State("rule", "e_stop")) && before.contains(&State("connection", "silent")));
+        assert!(!before.contains(&State("rule", "drain")), "a state that is not asked for");
+        assert!(!before.contains(&State("rule", "feeder_rating")), "the feeders of the demo site carry all");
+        assert!(before.contains(&State("rule", "nameplate")), "and all its miners can run at once");
+        let wide = load("wide.toml", include_str!("../../sites/wide.toml")).unwrap();
+        assert!(!reached.never(&[&wide]).contains(&State("rule", "nameplate")), "there more than there is room for");
+        let plan = Plan { cause: Cause::EStop, events: vec![Event::MeterFresh {}], ..Plan::default() };
+        reached.note(&Snapshot::default(), &plan);
+        reached.start(Start::AfterHang);
+        let after = reached.never(&[&demo]);
+        assert_eq!(before.len() - after.len(), 3);
+        assert!(!after.contains(&State("event", "meter.fresh")));
+    }
+
+    #[test]
+    fn a_pair_that_was_never_there_is_missing() {
+        let mut seen: BTreeSet<_> = missing_pairs(&BTreeSet::new()).into_iter().collect();
+        assert_eq!(seen.len(), Class::ALL.len() * (Class::ALL.len() - 1) / 2);
+        seen.remove(&(Class::Killed, Class::Cap));
+        assert_eq!(missing_pairs(&seen), [(Class::Killed, Class::Cap)]);
+    }
+}
