@@ -301,7 +301,7 @@ impl Oracle {
         let on = self.obedient(world, now);
         let (ramp, lapse) = (self.site().poi.ramp, self.site().tick.lapse);
         let late = now.since(since).saturating_sub(lapse).saturating_sub(SLACK * 4);
-        let most = self.fleet() - ramp.over(late);
+        let most = (self.fleet() - ramp.over(late)).or_zero();
         if self.controlled && !late.is_zero() && on > most + self.largest_group() {
             self.breaks(
                 Promise::Lapse,
