@@ -8,6 +8,7 @@ use ballast::simulate::swarm::Swarm;
 use ballast::site::file::load;
 
 const DEMO: &str = include_str!("../sites/demo.toml");
+const CONTAINER: &str = include_str!("../sites/container.toml");
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -15,13 +16,18 @@ fn seconds(seconds: u64) -> Duration {
 
 /// One seed for so long, with its own faults.
 fn one(seed: u64, span: Duration) -> Episode {
-    let site = load("demo.toml", DEMO).unwrap();
+    on(DEMO, &Class::ALL, seed, span)
+}
+
+/// The same on this site, with faults of these classes.
+fn on(text: &str, classes: &[Class], seed: u64, span: Duration) -> Episode {
+    let site = load("site.toml", text).unwrap();
     let refresh = vec![Duration::from_millis(100); site.devices.len()];
     let weather = Weather {
         storm: seconds(480),
         calm: site.fill.window + seconds(125),
         every: Duration::from_millis(2_500),
-        classes: Class::ALL.to_vec(),
+        classes: classes.to_vec(),
     };
     Swarm(Setting { site: &site, refresh: &refresh, files: &[], weather: &weather, span }).one(seed, None)
 }
@@ -40,5 +46,40 @@ fn seeds_that_were_good_stay_good() {
         let episode = one(seed, seconds(1_020));
         assert_eq!(episode.calms, 1);
         assert!(episode.broken.is_empty(), "seed {seed}: {:?}", episode.broken);
+    }
+}
+
+#[test]
+fn feeders_watchdogs_and_a_lost_price_hold_what_they_promise() {
+    for seed in [1, 2] {
+        let episode = on(CONTAINER, &Class::ALL, seed, seconds(1_500));
+        assert!(episode.calms >= 1);
+        assert!(episode.broken.is_empty(), "seed {seed}: {:?}", episode.broken);
+    }
+}
+
+#[test]
+fn a_controller_that_dies_anywhere_in_its_tick_comes_back_gently() {
+    let dies = [Class::Killed, Class::HostDark, Class::TornTail];
+    let episode = on(CONTAINER, &dies, 3, seconds(1_200));
+    assert!(episode.starts > 3);
+    assert!(episode.broken.is_empty(), "{:?}", episode.broken);
+}
+
+#[test]
+fn an_operator_who_repeats_himself_or_falls_silent_changes_nothing() {
+    let classes = [Class::Cap, Class::EStop, Class::OrdersAgain, Class::OperatorLost, Class::Killed];
+    for text in [DEMO, CONTAINER] {
+        let episode = on(text, &classes, 5, seconds(600));
+        assert!(episode.broken.is_empty(), "{:?}", episode.broken);
+    }
+}
+
+#[test]
+fn absurd_prices_and_clocks_break_no_promise() {
+    let classes = [Class::PriceGarbage, Class::PriceLost, Class::WallLeaps, Class::WallDst, Class::HallDips];
+    for text in [DEMO, CONTAINER] {
+        let episode = on(text, &classes, 6, seconds(600));
+        assert!(episode.broken.is_empty(), "{:?}", episode.broken);
     }
 }

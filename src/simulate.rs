@@ -11,6 +11,7 @@ pub mod oracle;
 mod promise;
 mod promises;
 pub mod swarm;
+mod trouble;
 mod world;
 
 use std::time::Duration;

@@ -157,9 +157,17 @@ impl Lives {
         now: Mono,
         episode: &mut Episode,
     ) -> Control {
-        let dark = world.is(Class::HostDark);
+        let works = !(world.is(Class::DiskFull) || world.is(Class::SyncFails));
+        let dark = world.is(Class::HostDark) || world.is(Class::TornTail);
         if dark || world.is(Class::Killed) || world.is(Class::StoreBad) {
-            if self.host.take().is_some() || dark {
+            let host = self.host.take().filter(|_| self.hangs.is_none()).map(|(host, _)| host);
+            let by =
+                world.struck().find(|fault| matches!(fault.class, Class::Killed | Class::HostDark | Class::TornTail));
+            let degree = by.map_or(0, |fault| fault.degree);
+            if let Some(host) = host {
+                host.die(world, disk, now, works, degree);
+                self.die(world, disk);
+            } else if dark || self.hangs.is_some() {
                 self.die(world, disk);
             }
             return Control::Off(*self.died.get_or_insert(now));
@@ -170,7 +178,6 @@ impl Lives {
         }
         let hung = self.hangs.take().is_some();
         self.died = None;
-        let works = !(world.is(Class::DiskFull) || world.is(Class::SyncFails));
         let (host, since) = self.host.get_or_insert_with(|| {
             episode.starts += 1;
             (Host::start(setting, disk, world, now), now)
@@ -185,8 +192,8 @@ impl Lives {
 
     fn die(&mut self, world: &World<'_>, disk: &mut Disk) {
         self.hangs = None;
-        if world.is(Class::HostDark) {
-            disk.lose_power();
+        if world.is(Class::HostDark) || world.is(Class::TornTail) {
+            disk.lose_power(world.is(Class::TornTail));
         }
         if world.is(Class::StoreBad) {
             disk.lose_store();
