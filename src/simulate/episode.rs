@@ -174,9 +174,16 @@ impl Lives {
         now: Mono,
         episode: &mut Episode,
     ) -> Control {
-        let dark = world.is(Class::HostDark);
+        let works = !(world.is(Class::DiskFull) || world.is(Class::SyncFails));
+        let dark = world.is(Class::HostDark) || world.is(Class::TornTail);
         if dark || world.is(Class::Killed) || world.is(Class::StoreBad) {
-            let lived = self.host.take().is_some();
+            let lived = self.host.is_some();
+            let by =
+                world.struck().find(|fault| matches!(fault.class, Class::Killed | Class::HostDark | Class::TornTail));
+            let degree = by.map_or(0, |fault| fault.degree);
+            if let Some((host, _)) = self.host.take().filter(|_| self.hangs.is_none()) {
+                host.die(world, disk, now, works, degree);
+            }
             if lived || dark {
                 self.die(world, disk);
             }
@@ -189,7 +196,6 @@ impl Lives {
         }
         let hung = self.hangs.take().is_some();
         self.died = None;
-        let works = !(world.is(Class::DiskFull) || world.is(Class::SyncFails));
         if self.host.is_none() {
             let reasons = std::mem::take(&mut self.reasons);
             let first = (episode.starts == 0).then_some(Start::First);
@@ -210,7 +216,7 @@ impl Lives {
     fn note(&mut self, world: &World<'_>, lived: bool) {
         let reasons = [
             (world.is(Class::Killed) && lived, Start::AfterKill),
-            (world.is(Class::HostDark), Start::AfterPowerLoss),
+            (world.is(Class::HostDark) || world.is(Class::TornTail), Start::AfterPowerLoss),
             (world.is(Class::StoreBad) && lived, Start::AfterLostStore),
         ];
         for (_, reason) in reasons.into_iter().filter(|(holds, _)| *holds) {
@@ -222,8 +228,8 @@ impl Lives {
 
     fn die(&mut self, world: &World<'_>, disk: &mut Disk) {
         self.hangs = None;
-        if world.is(Class::HostDark) {
-            disk.lose_power();
+        if world.is(Class::HostDark) || world.is(Class::TornTail) {
+            disk.lose_power(world.is(Class::TornTail));
         }
         if world.is(Class::StoreBad) {
             disk.lose_store();
