@@ -87,9 +87,14 @@ fn known() -> &'static [KnownProfile<'static>] {
     KNOWN.get_or_init(|| shipped().iter().map(Profile::known).collect())
 }
 
+/// Without its comments: half of a file, and nothing is learnt from their letters.
+fn bare(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim_end());
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
 pub(super) fn site_seeds() -> Seeds {
-    let bare: Vec<&str> = site::TEXT.lines().map(|line| line.split('#').next().unwrap_or("").trim_end()).collect();
-    let bare = bare.join("\n");
+    let bare = bare(site::TEXT);
     vec![
         seed("small", bare.as_str()),
         seed("broken", bare.replace("4 s", "4").replace("north", "süd").as_str()),
@@ -99,7 +104,7 @@ pub(super) fn site_seeds() -> Seeds {
 }
 
 pub(super) fn device_seeds() -> Seeds {
-    SHIPPED.iter().map(|(name, text)| seed(name, *text)).collect()
+    SHIPPED.iter().map(|(name, text)| seed(name, bare(text).as_str())).collect()
 }
 
 pub(super) fn problem_seeds() -> Seeds {
