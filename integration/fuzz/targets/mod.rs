@@ -35,8 +35,9 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "answer", longest: 300, entry: wires::answer, seeds: wires::answer_seeds, words: no_words },
     Target { name: "request", longest: 600, entry: wires::request, seeds: wires::request_seeds, words: no_words },
     Target { name: "registers", longest: 72, entry: registers::registers, seeds: registers::seeds, words: no_words },
-    Target { name: "site", longest: 4096, entry: files::site, seeds: files::site_seeds, words: files::words },
-    Target { name: "device", longest: 3072, entry: files::device, seeds: files::device_seeds, words: files::words },
+    Target { name: "site", longest: 2048, entry: files::site, seeds: files::site_seeds, words: files::words },
+    Target { name: "device", longest: 2048, entry: files::device, seeds: files::device_seeds, words: files::words },
+    Target { name: "problem", longest: 160, entry: files::problem, seeds: files::problem_seeds, words: files::words },
     Target { name: "recording", longest: 256, entry: recordings::recording, seeds: recordings::seeds, words: no_words },
     Target {
         name: "recovery",
@@ -48,7 +49,7 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "tamper", longest: 64, entry: journal::tamper, seeds: journal::tamper_seeds, words: no_words },
     Target {
         name: "remembered",
-        longest: 8192,
+        longest: 4096,
         entry: orders::remembered,
         seeds: orders::remembered_seeds,
         words: orders::words,

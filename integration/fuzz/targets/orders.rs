@@ -1,5 +1,6 @@
 //! What a person or the state store hands in as JSON: actions of the page, and what was remembered before a restart.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use ballast::decide::{Margin, Memory, Remembered, decide};
@@ -21,9 +22,10 @@ pub(super) fn action(data: &[u8]) {
         assert!(ours.contains(&name.as_str()) || ours.contains(&whole.as_str()), "{host} is not this machine");
     }
     let Ok(action) = serde_json::from_slice::<Action>(lines.next().unwrap_or_default()) else { return };
-    for demo in [false, true] {
-        if senseless(action, &View { demo, ..View::default() }).is_none() {
-            assert!(demo || !action.is_for_demo(), "{action:?} on a site that is not emulated");
+    static VIEWS: OnceLock<[View; 2]> = OnceLock::new();
+    for view in VIEWS.get_or_init(|| [false, true].map(|demo| View { demo, ..View::default() })) {
+        if senseless(action, view).is_none() {
+            assert!(view.demo || !action.is_for_demo(), "{action:?} on a site that is not emulated");
             assert!(!matches!(action, Action::Cap(Some(cap)) if cap < Power::ZERO || cap > MAX_CAP), "{action:?}");
         }
     }

@@ -13,7 +13,7 @@ use ballast::devices::profile::serve::Shown;
 use ballast::devices::wire::{Fault, ask_once};
 use ballast::emulate::Sound;
 use ballast::units::Power;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_modbus::server::{Service, tcp::Server};
@@ -23,6 +23,8 @@ use super::registers::shipped;
 use super::{Seeds, seed};
 
 const UNIT: u8 = 1;
+/// What Linux calls a connection that broke off.
+const CONNECTION_RESET: i32 = 104;
 
 fn asked(which: u8) -> Request<'static> {
     match which % 8 {
@@ -60,42 +62,60 @@ fn framed(transaction: u16, pdu: &[u8]) -> Vec<u8> {
     [&transaction.to_be_bytes()[..], &[0, 0], &length.to_be_bytes(), &[UNIT], pdu].concat()
 }
 
-struct Rig {
-    runtime: Runtime,
-    device: TcpListener,
-    address: SocketAddr,
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-impl Rig {
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let device = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
-        let address = device.local_addr().expect("its address");
-        Self { runtime, device, address }
+/// A connection in memory to a device that says this, whatever it is asked, and is gone then.
+#[derive(Debug)]
+struct Told {
+    bytes: Vec<u8>,
+    at: usize,
+    /// Every byte comes by itself.
+    singly: bool,
+    /// It breaks off instead of being closed.
+    breaks: bool,
+}
+
+impl AsyncRead for Told {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let left = self.bytes.get(self.at..).unwrap_or_default();
+        let more = left.len().min(to.remaining()).min(if self.singly { 1 } else { usize::MAX });
+        if more == 0 && self.breaks {
+            return Poll::Ready(Err(std::io::Error::from_raw_os_error(CONNECTION_RESET)));
+        }
+        to.put_slice(&left[..more]);
+        self.at += more;
+        Poll::Ready(Ok(()))
     }
 }
 
-/// First byte: what was asked; with its high bit the rest stands behind a right header. The rest: what comes back.
+impl AsyncWrite for Told {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        assert!(is_whole(bytes), "half a request: {bytes:?}");
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// First byte: what was asked; with its high bit the rest stands behind a right header, with the next one it comes byte by
+/// byte, and with the one after that the connection breaks at its end. The rest: what comes back.
 pub(super) fn answer(data: &[u8]) {
-    thread_local!(static RIG: Rig = Rig::new());
+    thread_local!(static RUNTIME: Runtime = runtime());
     let Some((first, rest)) = data.split_first() else { return };
     let request = asked(*first);
     let bytes = if first & 0x80 == 0 { rest.to_vec() } else { framed(0, rest) };
-    let heard = RIG.with(|rig| {
-        rig.runtime.block_on(async {
-            let device = async {
-                let (mut stream, _) = rig.device.accept().await.expect("a connection");
-                stream.write_all(&bytes).await.ok();
-                stream.shutdown().await.ok();
-                stream
-            };
-            // So long that a slow machine does not make a right answer late; the other end closes, so nobody waits for it.
-            let ask = ask_once(rig.address, UNIT, Duration::from_secs(60), &request);
-            let (stream, heard) = tokio::join!(device, ask);
-            stream.set_zero_linger().ok();
-            heard
-        })
-    });
+    let told = Told { bytes: bytes.clone(), at: 0, singly: first & 0x40 != 0, breaks: first & 0x20 != 0 };
+    // So long that a slow machine does not make a right answer late; the device is gone in the end, so nobody waits for it.
+    let ask = ask_once(told, UNIT, Duration::from_secs(60), &request);
+    let heard = RUNTIME.with(|runtime| runtime.block_on(ask));
     let is_right = bytes.starts_with(&framed(0, &right(&request)));
     match heard {
         Ok(response) => {
@@ -104,7 +124,7 @@ pub(super) fn answer(data: &[u8]) {
         }
         Err(Fault::Refused(code)) => assert_eq!(bytes.get(8), Some(&code)),
         Err(fault) => {
-            assert_ne!(fault, Fault::NoAnswer, "the connection was closed, and is not late");
+            assert_ne!(fault, Fault::NoAnswer, "the connection is gone, and not late");
             assert!(!is_right, "a right answer is {fault}: {bytes:?}");
         }
     }
@@ -118,7 +138,9 @@ pub(super) fn answer_seeds() -> Seeds {
     let whole = [vec![1], framed(0, &[4, 4, 0, 1, 0, 2])].concat();
     let refused = vec![0x80, 0x83, 2];
     let late = [vec![1], framed(7, &[4, 4, 0, 1, 0, 2])].concat();
-    all.chain([seed("whole", whole), seed("refused", refused), seed("late", late), seed("nothing", vec![0])]).collect()
+    let (singly, broken) = ([vec![0xC2], right(&asked(2))].concat(), [&[0x21], &whole[1..9]].concat());
+    let more = [("refused", refused), ("late", late), ("singly", singly), ("broken", broken), ("whole", whole)];
+    all.chain(more.map(|(name, bytes)| seed(name, bytes))).chain([seed("nothing", vec![0])]).collect()
 }
 
 /// A connection in memory: the server reads what stands in it, then waits.
@@ -206,31 +228,32 @@ impl Service for Emulated {
 }
 
 struct Server1 {
-    rig: Rig,
+    runtime: Runtime,
+    address: SocketAddr,
     pipe: Arc<Mutex<Shared>>,
 }
 
 impl Server1 {
     fn new() -> Self {
-        let rig = Rig::new();
+        let runtime = runtime();
         let pipe: Arc<Mutex<Shared>> = Arc::default();
         let theirs = Arc::clone(&pipe);
-        let device = rig.runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let device = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = device.local_addr().expect("its address");
-        rig.runtime.spawn(async move {
+        runtime.spawn(async move {
             let connect = |_: TcpStream, _: SocketAddr| {
                 let shared = Arc::clone(&theirs.lock().unwrap_or_else(PoisonError::into_inner));
                 ready(Ok(Some((Emulated(Arc::clone(&shared)), Sound::new(End(shared))))))
             };
             Server::new(device).serve(&connect, |_| {}).await
         });
-        Self { rig: Rig { address, ..rig }, pipe }
+        Self { runtime, address, pipe }
     }
 
     /// Lets the server take these bytes as the first ones of a connection; what it wrote, and how often it was asked.
     fn take(&self, profile: usize, input: Vec<u8>) -> (Vec<u8>, usize) {
         let held = Arc::clone(&self.pipe.lock().unwrap_or_else(PoisonError::into_inner));
-        self.rig.runtime.block_on(async {
+        self.runtime.block_on(async {
             // Only a connection with nothing left over from the input before may be used again.
             let shared = if locked(&held).waiting.is_some() { held } else { self.fresh().await };
             let leaves_nothing = is_whole(&input);
@@ -258,7 +281,7 @@ impl Server1 {
     async fn fresh(&self) -> Shared {
         let shared = Shared::default();
         *self.pipe.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&shared);
-        let stream = TcpStream::connect(self.rig.address).await.expect("a connection");
+        let stream = TcpStream::connect(self.address).await.expect("a connection");
         stream.set_zero_linger().ok();
         while locked(&shared).waiting.is_none() {
             tokio::task::yield_now().await;

@@ -4,10 +4,12 @@
 //! answer for the next request's. So the connection is taken out of the line for the length of a request and put back
 //! only after a right answer or a clean exception: after anything else there is no connection left to misuse.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_modbus::client::{Client, tcp};
@@ -75,9 +77,17 @@ impl Line {
         };
         // A request is one small segment: held back by Nagle's algorithm it would wait for the last acknowledgement.
         stream.set_nodelay(true).map_err(|_| Fault::NoConnection)?;
-        let client = Some(tcp::attach_slave(Stream(stream), Slave(unit_id)).into());
+        Ok(Self::over(Stream(stream), unit_id, (timeout_after, gap), clock))
+    }
+
+    /// Over a stream that is there.
+    pub(super) fn over<S>(stream: S, unit_id: u8, (timeout, gap): (Duration, Duration), clock: Clock) -> Self
+    where
+        S: AsyncRead + AsyncWrite + fmt::Debug + Unpin + Send + 'static,
+    {
+        let client = Some(tcp::attach_slave(stream, Slave(unit_id)).into());
         let deadline = Deadline::new(clock.instant(clock.mono()).into());
-        Ok(Self { client, timeout: timeout_after, deadline, gap, last: None, clock })
+        Self { client, timeout, deadline, gap, last: None, clock }
     }
 
     /// Waits until the next request may go out.

@@ -32,21 +32,23 @@ mod task;
 pub(crate) use line::CONNECT_WITHIN;
 pub use line::Fault;
 
-/// One request on a connection of its own, with every check a [`Wire`] makes of the answer. For fuzzing: the program itself
+/// One request over a stream of any kind, with every check a [`Wire`] makes of the answer. For fuzzing: the program itself
 /// has its connections in tasks.
 ///
 /// # Errors
 /// [`Fault`] where there is no right answer.
 #[doc(hidden)]
-pub async fn ask_once(
-    address: std::net::SocketAddr,
+pub async fn ask_once<S>(
+    stream: S,
     unit_id: u8,
     timeout: Duration,
     request: &tokio_modbus::Request<'static>,
-) -> Result<tokio_modbus::Response, Fault> {
+) -> Result<tokio_modbus::Response, Fault>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + fmt::Debug + Unpin + Send + 'static,
+{
     let (times, clock) = ((timeout, Duration::ZERO), Clock::start());
-    let mut line = line::Line::connect(address, unit_id, times, clock).await?;
-    line.ask(request, clock.mono()).await
+    line::Line::over(stream, unit_id, times, clock).ask(request, clock.mono()).await
 }
 
 /// Called from the device's task after every new reading of its power. Must not block.
