@@ -11,6 +11,7 @@ use ballast::simulate::together::Together;
 use ballast::site::file::load;
 
 const DEMO: &str = include_str!("../sites/demo.toml");
+const CONTAINER: &str = include_str!("../sites/container.toml");
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -23,14 +24,14 @@ fn refresh(profile: &str) -> Duration {
 }
 
 /// The site of this text for so long, as `then` uses it.
-fn on<T>(text: &str, span: Duration, then: impl FnOnce(Swarm<'_>) -> T) -> T {
+fn with<T>(text: &str, classes: &[Class], span: Duration, then: impl FnOnce(Swarm<'_>) -> T) -> T {
     let site = load("site.toml", text).unwrap();
     let refresh: Vec<Duration> = site.devices.iter().map(|device| refresh(&device.profile)).collect();
     let weather = Weather {
         storm: seconds(480),
         calm: site.fill.window + seconds(125),
         every: Duration::from_millis(2_500),
-        classes: Class::ALL.to_vec(),
+        classes: classes.to_vec(),
     };
     let files = [("site", "site.toml".to_owned(), text.to_owned())];
     then(Swarm(Setting { site: &site, refresh: &refresh, files: &files, weather: &weather, span }))
@@ -38,7 +39,12 @@ fn on<T>(text: &str, span: Duration, then: impl FnOnce(Swarm<'_>) -> T) -> T {
 
 /// One seed for so long, with its own faults.
 fn one(seed: u64, span: Duration) -> Episode {
-    on(DEMO, span, |swarm| swarm.one(seed, None))
+    on(DEMO, &Class::ALL, seed, span)
+}
+
+/// The same on this site, with faults of these classes.
+fn on(text: &str, classes: &[Class], seed: u64, span: Duration) -> Episode {
+    with(text, classes, span, |swarm| swarm.one(seed, None))
 }
 
 #[test]
@@ -61,7 +67,10 @@ fn seeds_that_were_good_stay_good() {
 /// A seed on two sites.
 fn few(threads: usize) -> Together {
     let wide = include_str!("../sites/wide.toml");
-    on(DEMO, seconds(130), |demo| on(wide, seconds(130), |wide| swarm::run(&[demo, wide], 1..2, threads, |_| {})))
+    let span = seconds(130);
+    with(DEMO, &Class::ALL, span, |demo| {
+        with(wide, &Class::ALL, span, |wide| swarm::run(&[demo, wide], 1..2, threads, |_| {}))
+    })
 }
 
 #[test]
@@ -82,7 +91,42 @@ fn what_broke_once_breaks_nothing_today() {
         let kept = Kept::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
         let site = format!("{}/sites/{}.toml", env!("CARGO_MANIFEST_DIR"), kept.site);
         let site = std::fs::read_to_string(site).unwrap();
-        let episode = on(&site, seconds(1), |swarm| kept.again(&swarm.0)).unwrap();
+        let episode = with(&site, &[], seconds(1), |swarm| kept.again(&swarm.0)).unwrap();
         assert!(episode.ticks > 0 && episode.broken.is_empty(), "{}: {:?}", file.display(), episode.broken);
+    }
+}
+
+#[test]
+fn feeders_watchdogs_and_a_lost_price_hold_what_they_promise() {
+    for seed in [1, 2] {
+        let episode = on(CONTAINER, &Class::ALL, seed, seconds(1_500));
+        assert!(episode.calms >= 1);
+        assert!(episode.broken.is_empty(), "seed {seed}: {:?}", episode.broken);
+    }
+}
+
+#[test]
+fn a_controller_that_dies_anywhere_in_its_tick_comes_back_gently() {
+    let dies = [Class::Killed, Class::HostDark, Class::TornTail];
+    let episode = on(CONTAINER, &dies, 3, seconds(1_200));
+    assert!(episode.starts > 3);
+    assert!(episode.broken.is_empty(), "{:?}", episode.broken);
+}
+
+#[test]
+fn an_operator_who_repeats_himself_or_falls_silent_changes_nothing() {
+    let classes = [Class::Cap, Class::EStop, Class::OrdersAgain, Class::OperatorLost, Class::Killed];
+    for text in [DEMO, CONTAINER] {
+        let episode = on(text, &classes, 5, seconds(600));
+        assert!(episode.broken.is_empty(), "{:?}", episode.broken);
+    }
+}
+
+#[test]
+fn absurd_prices_and_clocks_break_no_promise() {
+    let classes = [Class::PriceGarbage, Class::PriceLost, Class::WallLeaps, Class::WallDst, Class::HallDips];
+    for text in [DEMO, CONTAINER] {
+        let episode = on(text, &classes, 6, seconds(600));
+        assert!(episode.broken.is_empty(), "{:?}", episode.broken);
     }
 }

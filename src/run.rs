@@ -245,8 +245,7 @@ impl Loop {
 
     /// Orders that differ from those in force: a record, and remembered over a restart.
     fn order(&mut self, now: Now, orders: Orders, actor: Actor) {
-        if orders != self.cycle.orders {
-            self.cycle.orders = orders;
+        if self.cycle.order(orders) {
             self.kept.ordered(&orders);
             let _ = self.journal.note(now.wall, "orders", None, &Ordered { orders: &orders, actor });
         }

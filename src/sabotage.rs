@@ -60,6 +60,14 @@ sabotages! {
     LapseForgotten, "lapse-forgotten", "a connection lets no command lapse";
     LapseTogether, "lapse-together", "all permits lapse in the same moment";
     LapseUndone, "lapse-undone", "a loop that stood still goes on where it was";
+    FeederIgnored, "feeder-ignored", "a feeder's rating is not looked at";
+    GentleSkipped, "gentle-skipped", "what a price makes too dear goes off at once";
+    CapAtOnce, "cap-at-once", "an operator's cap holds at once, and not on the ramp";
+    OrdersExpire, "orders-expire", "orders hold for the first minute of a run alone";
+    OrdersTwice, "orders-twice", "an order that is told again is taken for a new one";
+    TornKept, "torn-kept", "a start leaves the half of a line that was being written";
+    WatchdogsTogether, "watchdogs-together", "in the world, and not in the product: all watchdogs act as soon as the first";
+    WatchdogLate, "watchdog-late", "in the world, and not in the product: a watchdog acts after twice its time";
 }
 
 impl Sabotage {

@@ -18,6 +18,7 @@ mod schedule;
 pub mod shrink;
 pub mod swarm;
 pub mod together;
+mod trouble;
 mod world;
 
 use std::time::Duration;

@@ -140,12 +140,13 @@ fn slide_cap(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, firm
         return;
     };
     let start = || {
-        let told =
-            standing.groups.iter().zip(&memory.groups).map(|(fixed, kept)| fixed.power_of(kept.told.unwrap_or(0)));
+        // What is not read yet counts in full: the cap would else have slid to nothing when it is.
+        let on = |(fixed, kept): (&Fixed, &GroupMemory)| kept.told.map_or(kept.counted, |told| fixed.power_of(told));
+        let told = standing.groups.iter().zip(&memory.groups).map(on);
         standing.site.poi.import_limit.min(firm.worst.last().copied().unwrap_or(firm.nameplate) + told.sum())
     };
     let slid = memory.sliding_cap.unwrap_or_else(start) - standing.site.poi.ramp.over(memory.passed);
-    memory.sliding_cap = Some(slid.max(cap));
+    memory.sliding_cap = Some(if sabotage::is(Sabotage::CapAtOnce) { cap } else { slid.max(cap) });
 }
 
 /// Sheds, lowers and restores.

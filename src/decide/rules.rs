@@ -119,6 +119,9 @@ fn headroom(facts: &Facts<'_>, limit: Power) -> Power {
 
 /// What the miners of this class and slower may draw behind a feeder: its rating less the firm load that shares it.
 pub(super) fn feeder_bound(facts: &Facts<'_>, feeder: FeederIx, class: usize) -> Power {
+    if sabotage::is(Sabotage::FeederIgnored) {
+        return Power::MAX;
+    }
     let site = &facts.standing.site;
     let share = |load: &crate::site::FirmLoad, worst: &[Power]| match load.feeder == Some(feeder) {
         true => worst.get(class).copied().unwrap_or(load.nameplate),

@@ -67,6 +67,24 @@ impl Held {
     }
 }
 
+/// Cuts a torn last line off a segment that starts with this record, just as opening its folder does.
+///
+/// # Errors
+/// What is wrong, where the journal would be set aside.
+pub fn cut_torn(first: u64, text: Vec<u8>) -> Result<Vec<u8>, String> {
+    let mut held = Held { segments: BTreeMap::from([(first, text)]), ..Held::default() };
+    let found = open::scan_from(&held, first).map_err(|error| error.to_string())?;
+    if let (_, Some(damage)) = found {
+        return Err(damage);
+    }
+    for (segment, length) in open::cuts(&held, &found.0).map_err(|error| error.to_string())? {
+        if let Some(text) = held.segments.get_mut(&segment.first) {
+            text.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+        }
+    }
+    Ok(held.segments.remove(&first).unwrap_or_default())
+}
+
 impl Shelf for Held {
     fn list(&self) -> io::Result<Vec<Segment>> {
         let segment = |first: &u64| {

@@ -12,6 +12,7 @@ use super::disk;
 use super::line::MAX_LINE;
 use super::segments::{self, Checkpoint, Line, Segment, Shelf};
 use super::tree::{self, Tree};
+use crate::sabotage::{self, Sabotage};
 
 /// Held by whoever writes.
 const LOCK: &str = "lock";
@@ -75,6 +76,11 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
 
 /// Rebuilds the tree. The second value says what is wrong, where that is more than a torn tail.
 pub(super) fn scan<S: Shelf + ?Sized>(shelf: &S) -> io::Result<(Found, Option<String>)> {
+    scan_from(shelf, 0)
+}
+
+/// The same where the records before this one are elsewhere, and no checkpoint covers what is here.
+pub(super) fn scan_from<S: Shelf + ?Sized>(shelf: &S, first: u64) -> io::Result<(Found, Option<String>)> {
     let mut found = Found::default();
     let checkpoint = match Checkpoint::read(shelf) {
         Ok(checkpoint) => checkpoint,
@@ -88,11 +94,11 @@ pub(super) fn scan<S: Shelf + ?Sized>(shelf: &S) -> io::Result<(Found, Option<St
         if line.superseded {
             return ControlFlow::Continue(());
         }
-        if !line.ended && line.last_segment {
+        if !line.ended && line.last_segment && !sabotage::is(Sabotage::TornKept) {
             found.cut = line.bytes.len() as u64;
             return ControlFlow::Break(());
         }
-        if let Some(what) = wrong(line, found.tree.size()) {
+        if let Some(what) = wrong(line, first + found.tree.size()) {
             damage.get_or_insert(format!("{} line {}: {what}", line.segment.name, line.number));
             return ControlFlow::Break(());
         }

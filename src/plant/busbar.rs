@@ -12,7 +12,7 @@ use super::ramp::{STEP, STEP_US};
 use super::score::{Above, Flows, Score, Tally};
 use crate::site::{DeviceIx, GroupIx, Site};
 use crate::time::Mono;
-use crate::units::Power;
+use crate::units::{Power, Share};
 
 /// Each group's tuning is drawn anew after this many steps: 5 s.
 const TUNED_EVERY: usize = 500;
@@ -235,6 +235,16 @@ impl Plant {
     /// Raises the hall by this much at once, for [`super::JUMP_LASTS`]: what no declaration covers.
     pub fn jump_undeclared(&mut self, by: Power) {
         self.hall.jump_undeclared(by, self.at);
+    }
+
+    /// Drops the hall to this part of its load at once, as training does for a checkpoint, until [`Plant::dip_ends`].
+    pub fn dip(&mut self, part: Share) {
+        self.hall.dip(part);
+    }
+
+    /// The dip is over: the load comes back along its declared slew.
+    pub fn dip_ends(&mut self) {
+        self.hall.dip_ends();
     }
 
     /// The score since the start.

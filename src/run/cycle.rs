@@ -7,6 +7,7 @@ use super::sight::{Sight, Tell};
 use crate::decide::{Memory, Standing, decide};
 use crate::devices::wire::{Seen, Wire};
 use crate::plan::Plan;
+use crate::sabotage::{self, Sabotage};
 use crate::site::{DeviceIx, Site};
 use crate::snapshot::{Orders, Snapshot};
 use crate::time::Mono;
@@ -62,11 +63,20 @@ impl Cycle {
         Self { standing: Standing::new(site), memory, orders, sight, tick: 0, shadow, drain_until: None }
     }
 
+    /// Puts orders in force; says whether they are others than those that were. What is said twice is one order.
+    pub(crate) fn order(&mut self, orders: Orders) -> bool {
+        let is_new = orders != self.orders || sabotage::is(Sabotage::OrdersTwice);
+        self.orders = orders;
+        is_new
+    }
+
     /// One consistent picture of everything; `known` is what of it does not come from a connection.
     pub(crate) fn look(&mut self, connections: &impl Connections, known: Snapshot) -> Snapshot {
         self.tick += 1;
         let lowering = self.lowering();
-        let known = Snapshot { tick: self.tick, orders: self.orders, ..known };
+        let expired = self.tick > 600 && sabotage::is(Sabotage::OrdersExpire);
+        let orders = if expired { Orders::default() } else { self.orders };
+        let known = Snapshot { tick: self.tick, orders, ..known };
         self.sight.look(connections, &lowering, known)
     }
 

@@ -27,7 +27,7 @@ pub enum Blame {
     HouseMeter,
     /// A PDU or a miner of a group with this response.
     Pdu(Duration),
-    /// The hall rose beyond its declaration.
+    /// The hall rose beyond its declaration, or dipped.
     Hall,
     /// The controller or its host was dead, or hung.
     Controller,
@@ -67,22 +67,28 @@ impl Blame {
             | C::PduMute
             | C::PduLate
             | C::PduRefuses
+            | C::PduReplays
             | C::PduDark
             | C::PduFrozen
             | C::OutletWelded
             | C::OutletOwnWill => Self::Pdu(site.groups.get(target).map_or(Duration::MAX, |group| group.response())),
-            C::HallStep => Self::Hall,
-            C::Killed | C::LoopHangs | C::HostDark | C::StoreBad => Self::Controller,
+            C::HallStep | C::HallDips => Self::Hall,
+            C::Killed | C::LoopHangs | C::HostDark | C::TornTail | C::StoreBad => Self::Controller,
             C::PriceLost
             | C::PriceFrozen
             | C::PriceNegative
             | C::PriceSpikes
+            | C::PriceGarbage
             | C::WallSteps
+            | C::WallLeaps
+            | C::WallDst
             | C::DiskFull
             | C::SyncFails
             | C::EStop
             | C::Cap
-            | C::Flapping => Self::Elsewhere,
+            | C::Flapping
+            | C::OrdersAgain
+            | C::OperatorLost => Self::Elsewhere,
         }
     }
 }
@@ -95,7 +101,7 @@ impl fmt::Display for Blame {
             Self::HallMeter => "hall meter",
             Self::HouseMeter => "house meter",
             Self::Pdu(response) => return f.pad(&format!("PDU or miner, {}", span(*response))),
-            Self::Hall => "hall beyond its declaration",
+            Self::Hall => "hall: undeclared steps, dips",
             Self::Controller => "controller or host",
             Self::Elsewhere => "disk, price, clock, operator",
             Self::Several => "several at once",

@@ -170,10 +170,19 @@ impl Lives {
         now: Mono,
         episode: &mut Episode,
     ) -> Control {
-        let dark = world.is(Class::HostDark);
+        let works = !(world.is(Class::DiskFull) || world.is(Class::SyncFails));
+        let dark = world.is(Class::HostDark) || world.is(Class::TornTail);
         if dark || world.is(Class::Killed) || world.is(Class::StoreBad) {
-            let lived = self.host.take().is_some();
-            if lived || dark {
+            let host = self.host.take();
+            let lived = host.is_some();
+            let host = host.filter(|_| self.hangs.is_none()).map(|(host, _)| host);
+            let by =
+                world.struck().find(|fault| matches!(fault.class, Class::Killed | Class::HostDark | Class::TornTail));
+            let degree = by.map_or(0, |fault| fault.degree);
+            if let Some(host) = host {
+                host.die(world, disk, now, works, degree);
+                self.die(world, disk);
+            } else if dark || self.hangs.is_some() {
                 self.die(world, disk);
             }
             self.note(world, lived);
@@ -185,7 +194,6 @@ impl Lives {
         }
         let hung = self.hangs.take().is_some();
         self.died = None;
-        let works = !(world.is(Class::DiskFull) || world.is(Class::SyncFails));
         if self.host.is_none() {
             let reasons = std::mem::take(&mut self.reasons);
             let first = (episode.starts == 0).then_some(Start::First);
@@ -207,6 +215,7 @@ impl Lives {
         let reasons = [
             (world.is(Class::Killed) && lived, Start::AfterKill),
             (world.is(Class::HostDark), Start::AfterPowerLoss),
+            (world.is(Class::TornTail), Start::AfterTornLine),
             (world.is(Class::StoreBad) && lived, Start::AfterLostStore),
         ];
         for (_, reason) in reasons.into_iter().filter(|(holds, _)| *holds) {
@@ -218,8 +227,8 @@ impl Lives {
 
     fn die(&mut self, world: &World<'_>, disk: &mut Disk) {
         self.hangs = None;
-        if world.is(Class::HostDark) {
-            disk.lose_power();
+        if world.is(Class::HostDark) || world.is(Class::TornTail) {
+            disk.lose_power(world.is(Class::TornTail));
         }
         if world.is(Class::StoreBad) {
             disk.lose_store();

@@ -16,7 +16,7 @@ pub enum Class {
     MeterDrifts,
     /// A meter answers, and what it says is no number (3).
     MeterNotANumber,
-    /// A meter's words come in the wrong order: what it says is out of all bounds (3).
+    /// A meter's words come in the wrong order: what it says is out of all bounds, or a plausible wrong number (3).
     MeterGarbled,
     /// One reading is far too high (3).
     MeterSpikes,
@@ -32,6 +32,8 @@ pub enum Class {
     PduRefuses,
     /// A PDU is without power, and comes back with what it had on (4, 7).
     PduDark,
+    /// A PDU cannot be reached, and carries out what was sent to it last when it is back (4).
+    PduReplays,
     /// What a PDU measures stands still (5).
     PduFrozen,
     /// An outlet does not open (6).
@@ -40,6 +42,8 @@ pub enum Class {
     OutletOwnWill,
     /// The hall rises at once by more than was declared (9).
     HallStep,
+    /// The hall drops to a part of its load at once, and comes back as declared: a training checkpoint.
+    HallDips,
     /// No price comes (10).
     PriceLost,
     /// The price stands still (10).
@@ -48,14 +52,22 @@ pub enum Class {
     PriceNegative,
     /// The price jumps to the cap (11).
     PriceSpikes,
+    /// The price is no price: the largest and the smallest number there is (11).
+    PriceGarbage,
     /// The wall clock is set (12).
     WallSteps,
-    /// The controller is killed, and started again (14).
+    /// The wall clock leaps by a second (12).
+    WallLeaps,
+    /// The wall clock leaps by an hour (12).
+    WallDst,
+    /// The controller is killed at any boundary of its tick, and started again (14).
     Killed,
     /// The loop stands still, its connections do not (15).
     LoopHangs,
-    /// The host loses power, and what was not synced with it (16).
+    /// The host loses power at any boundary of the tick, and what was not synced with it (16).
     HostDark,
+    /// The host loses power in the middle of a write: half a line is there at the next start (19).
+    TornTail,
     /// The disk takes nothing (17).
     DiskFull,
     /// Nothing that is written becomes durable (18).
@@ -68,11 +80,15 @@ pub enum Class {
     Cap,
     /// The operator's caps come one after the other, repeated and contradicting (24, 25, 26).
     Flapping,
+    /// The operator's orders come again and again, an old one first (24).
+    OrdersAgain,
+    /// The operator's orders do not arrive (27).
+    OperatorLost,
 }
 
 impl Class {
     /// Every class, in the order of the table.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 38] = [
         Self::MeterSilent,
         Self::MeterFrozen,
         Self::MeterDrifts,
@@ -84,25 +100,33 @@ impl Class {
         Self::PduMute,
         Self::PduLate,
         Self::PduRefuses,
+        Self::PduReplays,
         Self::PduDark,
         Self::PduFrozen,
         Self::OutletWelded,
         Self::OutletOwnWill,
         Self::HallStep,
+        Self::HallDips,
         Self::PriceLost,
         Self::PriceFrozen,
         Self::PriceNegative,
         Self::PriceSpikes,
+        Self::PriceGarbage,
         Self::WallSteps,
+        Self::WallLeaps,
+        Self::WallDst,
         Self::Killed,
         Self::LoopHangs,
         Self::HostDark,
+        Self::TornTail,
         Self::DiskFull,
         Self::SyncFails,
         Self::StoreBad,
         Self::EStop,
         Self::Cap,
         Self::Flapping,
+        Self::OrdersAgain,
+        Self::OperatorLost,
     ];
 
     /// Its name, as it is given after `--faults` and printed.
@@ -119,25 +143,33 @@ impl Class {
             Self::PduMute => "pdu-mute",
             Self::PduLate => "pdu-late",
             Self::PduRefuses => "pdu-refuses",
+            Self::PduReplays => "pdu-replays",
             Self::PduDark => "pdu-dark",
             Self::PduFrozen => "pdu-frozen",
             Self::OutletWelded => "outlet-welded",
             Self::OutletOwnWill => "outlet-own-will",
             Self::HallStep => "hall-step",
+            Self::HallDips => "hall-dips",
             Self::PriceLost => "price-lost",
             Self::PriceFrozen => "price-frozen",
             Self::PriceNegative => "price-negative",
             Self::PriceSpikes => "price-spikes",
+            Self::PriceGarbage => "price-garbage",
             Self::WallSteps => "wall-steps",
+            Self::WallLeaps => "wall-leaps",
+            Self::WallDst => "wall-dst",
             Self::Killed => "killed",
             Self::LoopHangs => "loop-hangs",
             Self::HostDark => "host-dark",
+            Self::TornTail => "torn-tail",
             Self::DiskFull => "disk-full",
             Self::SyncFails => "sync-fails",
             Self::StoreBad => "store-bad",
             Self::EStop => "e-stop",
             Self::Cap => "cap",
             Self::Flapping => "flapping",
+            Self::OrdersAgain => "orders-again",
+            Self::OperatorLost => "operator-lost",
         }
     }
 
@@ -150,14 +182,18 @@ impl Class {
     pub(super) fn lasts(self) -> (i64, i64) {
         match self {
             Self::MeterSpikes | Self::MeterDips => (50, 250),
-            Self::HallStep | Self::WallSteps => (1, 1),
+            Self::HallStep | Self::WallSteps | Self::WallLeaps | Self::WallDst => (1, 1),
             Self::Killed => (300, 4_000),
             Self::LoopHangs => (200, 6_000),
-            Self::HostDark => (5_000, 30_000),
+            Self::HostDark | Self::TornTail => (5_000, 60_000),
+            // Longer than the shortest `ages.price` there is, and than most watchdogs.
+            Self::PriceLost | Self::PriceFrozen | Self::PriceGarbage => (200, 60_000),
+            Self::PduReplays => (500, 60_000),
             Self::StoreBad => (500, 3_000),
             Self::PduLost | Self::PduDark => (500, 40_000),
             Self::MeterDrifts => (5_000, 60_000),
-            Self::EStop | Self::Cap | Self::Flapping => (1_000, 30_000),
+            Self::EStop | Self::Cap | Self::Flapping | Self::OrdersAgain => (1_000, 30_000),
+            Self::OperatorLost => (1_000, 60_000),
             _ => (200, 20_000),
         }
     }
@@ -176,6 +212,7 @@ impl Class {
             | Self::PduMute
             | Self::PduLate
             | Self::PduRefuses
+            | Self::PduReplays
             | Self::PduDark
             | Self::PduFrozen
             | Self::OutletWelded
@@ -198,6 +235,41 @@ pub struct Fault {
     pub target: usize,
     /// A number of its own, for how bad it is: up to a million.
     pub degree: i64,
+}
+
+impl Fault {
+    /// Whether its meter has no value while it is in force.
+    pub fn says_nothing(&self) -> bool {
+        match self.class {
+            Class::MeterSilent | Class::MeterNotANumber => true,
+            Class::MeterGarbled => self.degree % 2 == 0,
+            _ => false,
+        }
+    }
+
+    /// Whether its meter has a value that is wrong while it is in force.
+    pub fn lies(&self) -> bool {
+        use Class as C;
+        let wrong = matches!(self.class, C::MeterFrozen | C::MeterDrifts | C::MeterSpikes | C::MeterDips);
+        wrong || (self.class == C::MeterGarbled && !self.says_nothing())
+    }
+
+    /// Whether the PDU that it strikes may not do as it is told.
+    pub fn disobeys(&self) -> bool {
+        use Class as C;
+        matches!(
+            self.class,
+            C::PduLost
+                | C::PduMute
+                | C::PduLate
+                | C::PduRefuses
+                | C::PduReplays
+                | C::PduDark
+                | C::PduFrozen
+                | C::OutletWelded
+                | C::OutletOwnWill
+        )
+    }
 }
 
 /// What may go wrong in one run.

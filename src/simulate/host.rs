@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use super::episode::Setting;
+use super::fault::Class;
 use super::link::{SimulatedLink, Wrote};
 use super::reached::Reached;
 use super::world::World;
 use crate::decide::Remembered;
 use crate::devices::wire::Seen;
+use crate::journal::held::cut_torn;
 use crate::journal::{Boot, FileSeen, Lines, Recorder, sha256};
 use crate::plan::Plan;
 use crate::run::cycle::{Connections, Cycle};
@@ -22,6 +24,8 @@ use crate::units::Power;
 const WALL: i64 = 1_767_225_600_000_000;
 /// How often what must be remembered is stored.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
+/// So many lines before a torn one are looked at again at a start.
+const LOOKED_AT: usize = 16;
 /// Longest time between two keyframes.
 const KEYFRAME_EVERY: Duration = Duration::from_secs(60);
 
@@ -46,6 +50,8 @@ pub(super) struct Disk {
     boots: u64,
     /// What was reached in all lives together.
     pub(super) reached: Reached,
+    /// A torn line was not cut as it should.
+    pub(super) torn: bool,
 }
 
 impl Disk {
@@ -62,12 +68,30 @@ impl Disk {
         self.written.clear();
     }
 
-    /// Power is gone: so is what was not synced.
-    pub(super) fn lose_power(&mut self) {
+    /// Power is gone: so is what was not synced. In the middle of a write, a part of a line is there that nobody finished; the
+    /// next start finds and cuts it.
+    pub(super) fn lose_power(&mut self, torn: bool) {
+        let half = self.lines.get(self.durable_lines).filter(|_| torn).map(|line| line.len() / 2);
+        let half = half.and_then(|half| self.lines.get(self.durable_lines)?.get(..half).map(<[u8]>::to_vec));
         self.lines.truncate(self.durable_lines);
+        if let Some(half) = half {
+            self.recover(&half);
+        }
         let (durable, before) = (self.durable_lines, self.ordered.len());
         self.ordered.retain(|(line, _)| *line < durable);
         self.lost.0 |= self.ordered.len() < before;
+    }
+
+    /// What opening a journal does, on its last lines and what is left of one that was being written.
+    fn recover(&mut self, half: &[u8]) {
+        let first = self.lines.len().saturating_sub(LOOKED_AT);
+        let whole = self.lines.iter().skip(first).flat_map(|line| line.iter().copied().chain(*b"\n"));
+        let text: Vec<u8> = whole.chain(half.iter().copied()).collect();
+        let (kept, first) = (text.len() - half.len(), u64::try_from(first).unwrap_or(u64::MAX));
+        self.torn = match cut_torn(first, text) {
+            Ok(text) if text.len() == kept => self.torn,
+            Ok(_) | Err(_) => true,
+        };
     }
 
     /// The state store is gone.
@@ -77,10 +101,25 @@ impl Disk {
         self.lost.1 = true;
     }
 
-    /// Whether both places where an order stands were lost since this was last asked.
-    fn forgot(&mut self) -> bool {
-        std::mem::take(&mut self.lost) == (true, true)
+    /// Whether both places where an order stands were lost since the operator last told his orders.
+    fn forgot(&self) -> bool {
+        self.lost == (true, true)
     }
+}
+
+/// Where in a tick the controller dies: after this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dies {
+    Never,
+    Looked,
+    Decided,
+    /// So many commands were written.
+    Commanded(usize),
+    /// The record is written, and not synced.
+    Recorded,
+    Synced,
+    /// What must be remembered is stored.
+    Kept,
 }
 
 /// One life of the controller.
@@ -189,16 +228,21 @@ impl Host {
                 link.read(now, world.read(device, now));
             }
         }
-        self.write(world, at);
+        self.write(world, at, usize::MAX);
     }
 
-    /// Writes what is due.
-    fn write(&mut self, world: &mut World<'_>, at: Mono) {
+    /// Writes what is due, to so many devices at most.
+    fn write(&mut self, world: &mut World<'_>, at: Mono, most: usize) {
+        let mut written = 0;
         let now = self.mono(at);
         let groups = self.cycle.standing.site.groups.iter().enumerate();
         for (group, device) in groups.filter_map(|(ix, group)| Some((ix, group.paths.first()?.device))) {
             let Some(link) = self.links.links.get_mut(device) else { continue };
+            if written == most {
+                return;
+            }
             if let Some(on) = link.due(now) {
+                written += 1;
                 let outcome: Wrote = world.write(group, on, at, now);
                 link.wrote(on, now, &outcome);
             }
@@ -207,6 +251,26 @@ impl Host {
 
     /// One turn of the loop.
     pub(super) fn tick(&mut self, world: &mut World<'_>, disk: &mut Disk, at: Mono, disk_works: bool) -> Power {
+        self.turn(world, disk, at, disk_works, Dies::Never)
+    }
+
+    /// The last turn: it ends at one of the places between two outputs, and which one the degree of what ends it says.
+    pub(super) fn die(mut self, world: &mut World<'_>, disk: &mut Disk, at: Mono, disk_works: bool, degree: i64) {
+        let groups = self.cycle.standing.site.groups.len();
+        let nth = usize::try_from(degree.unsigned_abs()).unwrap_or(0);
+        let dies = match nth % 7 {
+            0 => return,
+            1 => Dies::Looked,
+            2 => Dies::Decided,
+            3 => Dies::Commanded(nth / 7 % (groups + 1)),
+            4 => Dies::Recorded,
+            5 => Dies::Synced,
+            _ => Dies::Kept,
+        };
+        self.turn(world, disk, at, disk_works, dies);
+    }
+
+    fn turn(&mut self, world: &mut World<'_>, disk: &mut Disk, at: Mono, disk_works: bool, dies: Dies) -> Power {
         let now = self.now(world, at);
         self.links.now = now.mono;
         if disk_works {
@@ -217,18 +281,43 @@ impl Host {
         let price = price.map(|(price, seen)| PriceSeen { price, at: now.mono.before(at.since(seen)) });
         let known = Snapshot { now, price, durable: disk.durable_tick, ..Snapshot::default() };
         let snapshot = self.cycle.look(&self.links, known);
+        (world.in_force, world.tail_lost) = (snapshot.orders, disk.torn);
+        if dies == Dies::Looked {
+            return Power::ZERO;
+        }
         let plan = self.cycle.decide(&snapshot);
+        if dies == Dies::Decided {
+            return Power::ZERO;
+        }
         self.cycle.command(&plan, &mut self.links);
-        self.write(world, at);
+        if let Dies::Commanded(most) = dies {
+            self.write(world, at, most);
+            return Power::ZERO;
+        }
+        self.write(world, at, usize::MAX);
         self.record(disk, &snapshot, &plan);
-        self.keep(disk, now.mono, at);
+        if disk_works && matches!(dies, Dies::Synced | Dies::Kept) {
+            disk.sync();
+        }
+        if dies == Dies::Never {
+            self.keep(disk, now.mono, at);
+        } else if dies == Dies::Kept {
+            self.keep_now(disk, now.mono, at);
+        }
         plan.counted
     }
 
     fn obey(&mut self, world: &mut World<'_>, disk: &mut Disk, now: Now, at: Mono) {
-        let orders = world.orders(at);
-        if world.says(orders, self.cycle.orders, disk.forgot()) {
-            self.cycle.orders = orders;
+        let forgot = disk.forgot();
+        let Some(orders) = world.tells(at, self.cycle.orders, forgot) else {
+            if forgot && world.is(Class::OperatorLost) {
+                world.unheard(self.cycle.orders);
+            }
+            return;
+        };
+        disk.lost = (false, false);
+        if self.cycle.order(orders) {
+            world.order_records += 1;
             disk.kept_orders = orders;
             disk.ordered.push((disk.lines.len(), orders));
             disk.write(self.recorder.note(now.wall, "orders", None, &orders));
@@ -248,9 +337,13 @@ impl Host {
 
     fn keep(&mut self, disk: &mut Disk, now: Mono, at: Mono) {
         if now.since(self.kept_at) >= KEEP_EVERY {
-            self.kept_at = now;
-            let site = &self.cycle.standing.site;
-            disk.kept = Some((self.cycle.memory.remember(site, now), at));
+            self.keep_now(disk, now, at);
         }
+    }
+
+    fn keep_now(&mut self, disk: &mut Disk, now: Mono, at: Mono) {
+        self.kept_at = now;
+        let site = &self.cycle.standing.site;
+        disk.kept = Some((self.cycle.memory.remember(site, now), at));
     }
 }

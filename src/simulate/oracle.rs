@@ -4,23 +4,23 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::fault::Class;
 pub use super::promise::{Broken, Promise};
 use super::promises::{Promises, Sight};
+use super::trouble::Trouble;
 use super::world::World;
 use crate::decide::Standing;
-use crate::site::Site;
+use crate::site::{FirmLoad, Site};
 use crate::time::Mono;
 use crate::units::Power;
 
 /// What two meters may be off together, and what miners may draw for a moment as they start: in parts of the import limit.
 const TOLERANCE: i64 = 250;
-/// How long after its end a fault can still be the reason for what is seen.
-const AFTERMATH: Duration = Duration::from_secs(10);
 /// On top of every bound: the steps in which the truth is looked at, and the answer on the wire.
 const SLACK: Duration = Duration::from_millis(500);
 /// How long a start may take until it controls.
 const START: Duration = Duration::from_secs(3);
+/// A PDU is read at least so often.
+const UNSEEN: Duration = Duration::from_secs(2);
 /// So many broken promises of one run are kept.
 const MOST: usize = 8;
 
@@ -43,17 +43,11 @@ pub(super) struct Oracle {
     bound: Duration,
     tolerance: Power,
     over_since: Option<Mono>,
-    /// Until when a fault may be the reason.
-    troubled_until: Mono,
-    blind_until: Mono,
-    /// Per group until when it may not obey.
-    odd_until: Vec<Mono>,
+    trouble: Trouble,
     commanded: Vec<u64>,
     went_off: Vec<Vec<Mono>>,
+    came_on: Vec<Vec<Mono>>,
     raised: VecDeque<(Mono, Power)>,
-    meters_silent: [Option<Mono>; 2],
-    disk_bad: Option<Mono>,
-    stopped: Option<Mono>,
     /// The controller was in control when it last ticked.
     controlled: bool,
     firm: VecDeque<(Mono, Power)>,
@@ -73,15 +67,11 @@ impl Oracle {
             bound,
             tolerance: Power::from_watts(site.poi.import_limit.watts() / TOLERANCE),
             over_since: None,
-            troubled_until: Mono::START,
-            blind_until: Mono::START,
-            odd_until: vec![Mono::START; site.groups.len()],
+            trouble: Trouble::new(site),
             commanded: vec![0; site.groups.len()],
             went_off: site.groups.iter().map(|group| vec![Mono::START; group.units as usize]).collect(),
+            came_on: site.groups.iter().map(|group| vec![Mono::START; group.units as usize]).collect(),
             raised: VecDeque::new(),
-            meters_silent: [None; 2],
-            disk_bad: None,
-            stopped: None,
             controlled: false,
             firm: VecDeque::new(),
             miners: VecDeque::new(),
@@ -104,7 +94,7 @@ impl Oracle {
 
     /// Looks at the truth after a tick, or where none was.
     pub(super) fn look(&mut self, world: &World<'_>, control: Control, now: Mono) {
-        self.note_faults(world, now);
+        self.trouble.note(world, now);
         self.limit(world, control, now);
         self.raises(world, control, now);
         self.e_stop(world, control, now);
@@ -117,70 +107,15 @@ impl Oracle {
     }
 
     fn more(&mut self, world: &World<'_>, control: Control, now: Mono) {
-        let (standing, blind, odd_until) = (&self.standing, now <= self.blind_until, &self.odd_until);
-        let (bound, tolerance) = (self.bound, self.tolerance);
-        let sight = Sight { standing, world, control, now, odd_until, blind, bound, tolerance };
+        let (standing, trouble, bound, tolerance) = (&self.standing, &self.trouble, self.bound, self.tolerance);
+        let sight = Sight { standing, world, control, now, trouble, bound, tolerance };
         let found = self.promises.look(&sight);
         found.into_iter().for_each(|(promise, what)| self.breaks(promise, now, what));
     }
 
-    fn note_faults(&mut self, world: &World<'_>, now: Mono) {
-        let after = now.after(AFTERMATH);
-        if world.struck().next().is_some() {
-            self.troubled_until = after;
-        }
-        let lies_low = |target: usize| {
-            world.struck().any(|fault| {
-                fault.target == target
-                    && matches!(
-                        fault.class,
-                        Class::MeterSilent
-                            | Class::MeterFrozen
-                            | Class::MeterDrifts
-                            | Class::MeterNotANumber
-                            | Class::MeterGarbled
-                            | Class::MeterDips
-                            | Class::MeterSpikes
-                    )
-            })
-        };
-        if lies_low(0) && lies_low(1) {
-            self.blind_until = after;
-        }
-        for fault in world.struck() {
-            use Class as C;
-            if matches!(
-                fault.class,
-                C::PduLost
-                    | C::PduMute
-                    | C::PduLate
-                    | C::PduRefuses
-                    | C::PduDark
-                    | C::PduFrozen
-                    | C::OutletWelded
-                    | C::OutletOwnWill
-            ) && let Some(until) = self.odd_until.get_mut(fault.target)
-            {
-                *until = after;
-            }
-        }
-        let silent = |target: usize| {
-            world.struck().any(|fault| {
-                fault.target == target
-                    && matches!(fault.class, Class::MeterSilent | Class::MeterNotANumber | Class::MeterGarbled)
-            })
-        };
-        for (target, since) in self.meters_silent.iter_mut().enumerate() {
-            *since = silent(target).then(|| since.unwrap_or(now));
-        }
-        let disk_bad = world.is(Class::DiskFull) || world.is(Class::SyncFails);
-        self.disk_bad = disk_bad.then(|| self.disk_bad.unwrap_or(now));
-        self.stopped = world.orders.e_stop.then(|| self.stopped.unwrap_or(now));
-    }
-
     /// The power of what obeys and is still on: groups without a fault of their own now or a moment ago.
     fn obedient(&self, world: &World<'_>, now: Mono) -> Power {
-        let groups = self.standing.groups.iter().zip(&self.odd_until).enumerate();
+        let groups = self.standing.groups.iter().zip(&self.trouble.odd_until).enumerate();
         groups.filter(|(_, (_, until))| now > **until).map(|(ix, (fixed, _))| fixed.power_of(world.closed(ix))).sum()
     }
 
@@ -190,14 +125,14 @@ impl Oracle {
             Control::On(since) => now.since(since) > START,
             Control::Hangs(_) | Control::Off(_) => false,
         };
-        if over <= self.tolerance || !in_control || now <= self.blind_until {
+        if over <= self.tolerance || !in_control || now <= self.trouble.blind_until {
             self.over_since = None;
             return;
         }
         let since = *self.over_since.get_or_insert(now);
         let lasts = now.since(since);
         self.longest_over = self.longest_over.max(lasts);
-        if now > self.troubled_until {
+        if now > self.trouble.troubled_until {
             self.breaks(Promise::Limit, now, format!("{over} over the limit, and nothing is wrong"));
         } else if lasts > self.bound {
             let obedient = self.obedient(world, now);
@@ -223,13 +158,11 @@ impl Oracle {
                 continue;
             }
             self.commanded.iter_mut().skip(ix).take(1).for_each(|kept| *kept = on);
-            let odd = self.odd_until.get(ix).is_some_and(|until| now <= *until);
+            let odd = self.trouble.odd_until.get(ix).is_some_and(|until| now <= *until);
             if !odd {
                 sum += self.raised_in(ix, on & !was, control, now);
             }
-            if let Some(went_off) = self.went_off.get_mut(ix) {
-                units(was & !on).for_each(|unit| went_off.iter_mut().skip(unit).take(1).for_each(|at| *at = now));
-            }
+            self.note_rest(ix, (was & !on, on & !was), odd, now);
         }
         keep(&mut self.raised, now, sum, Duration::from_secs(1));
         let in_a_second: Power = self.raised.iter().map(|(_, power)| *power).sum();
@@ -238,6 +171,14 @@ impl Oracle {
         if in_a_second > most {
             self.breaks(Promise::Ramp, now, format!("{in_a_second} came back within a second, at {ramp:?}"));
         }
+    }
+
+    /// Notes which units went off and came on. What a PDU that does not obey had on for less than a poll nobody can have seen.
+    fn note_rest(&mut self, ix: usize, (off, on): (u64, u64), odd: bool, now: Mono) {
+        let (Some(went_off), Some(came_on)) = (self.went_off.get_mut(ix), self.came_on.get_mut(ix)) else { return };
+        units(on).for_each(|unit| came_on.iter_mut().skip(unit).take(1).for_each(|at| *at = now));
+        let seen = |unit: &usize| !odd || came_on.get(*unit).is_none_or(|at| now.since(*at) > UNSEEN);
+        units(off).filter(seen).for_each(|unit| went_off.iter_mut().skip(unit).take(1).for_each(|at| *at = now));
     }
 
     /// What came on in one group that obeys: whether it was allowed; how much it is.
@@ -256,10 +197,10 @@ impl Oracle {
             Control::Hangs(since) | Control::Off(since) => now.since(since) > SLACK,
         };
         let wrong = [
-            (lately(self.meters_silent[0], ages), "the POI's meter says nothing"),
-            (lately(self.meters_silent[1], ages), "the hall's meter says nothing"),
-            (lately(self.disk_bad, SLACK + SLACK), "nothing becomes durable"),
-            (lately(self.stopped, SLACK), "e-stop is pressed"),
+            (lately(self.trouble.meters_silent[0], ages), "the POI's meter says nothing"),
+            (lately(self.trouble.meters_silent[1], ages), "the hall's meter says nothing"),
+            (lately(self.trouble.disk_bad, SLACK + SLACK), "nothing becomes durable"),
+            (lately(self.trouble.stopped, SLACK), "e-stop is pressed"),
             (alone, "nobody controls"),
         ];
         for (_, why) in wrong.iter().filter(|(wrong, _)| *wrong) {
@@ -278,7 +219,7 @@ impl Oracle {
     }
 
     fn e_stop(&mut self, world: &World<'_>, control: Control, now: Mono) {
-        let since = match (control, self.stopped) {
+        let since = match (control, self.trouble.stopped) {
             (Control::On(on), Some(stopped)) => on.max(stopped),
             _ => return,
         };
@@ -315,6 +256,17 @@ impl Oracle {
         self.standing.behind.iter().copied().sum()
     }
 
+    /// What all feeders can carry of their miners, beside the nameplates of the firm load that shares them.
+    fn behind_feeders(&self) -> Power {
+        let site = self.site();
+        let shares = |load: &FirmLoad, ix| if load.feeder == Some(ix) { load.nameplate } else { Power::ZERO };
+        let carries = |(ix, miners): (usize, &Power)| {
+            let rating = site.feeders.get(ix).map_or(Power::MAX, |feeder| feeder.rating);
+            (rating - shares(&site.hall, ix) - shares(&site.house, ix)).or_zero().min(*miners)
+        };
+        self.standing.behind.iter().enumerate().map(carries).sum()
+    }
+
     fn largest_group(&self) -> Power {
         self.standing.groups.iter().map(|fixed| fixed.power_of(fixed.all_on)).max().unwrap_or_default()
     }
@@ -329,7 +281,7 @@ impl Oracle {
         let reserve = (site.hall.slew + site.house.slew).over(time) + site.hall.step + site.house.step;
         let nameplate = site.hall.nameplate + site.house.nameplate;
         let firm = (highest + reserve).min(nameplate.max(highest));
-        let usable = (site.poi.import_limit - firm - self.tolerance).or_zero().min(self.fleet());
+        let usable = (site.poi.import_limit - firm - self.tolerance).or_zero().min(self.behind_feeders());
         let mean = mean(&self.miners);
         // Miners settle up to 2 % below their plates; one unit a class does not fit.
         let least = Power::from_watts(usable.watts() / 100 * 90) - self.standing.largest_unit * 3;

@@ -33,6 +33,16 @@ pub enum Promise {
     Price,
     /// What is on can be gone before a rise as declared needs its room.
     Ahead,
+    /// A feeder carries no more than its rating, and comes back within the bound.
+    Feeder,
+    /// What no limit asks for goes down on the site's ramp.
+    Gentle,
+    /// Orders hold as they were told last, also where no new ones come; each is one record.
+    Flat,
+    /// PDUs that hear nothing switch off by themselves: not later than declared, not faster than the ramp.
+    Watchdog,
+    /// A start cuts what was half written, and nothing else.
+    Tail,
 }
 
 impl Promise {
@@ -52,6 +62,11 @@ impl Promise {
             Self::Cap => "cap",
             Self::Price => "price",
             Self::Ahead => "ahead",
+            Self::Feeder => "feeder",
+            Self::Gentle => "gentle",
+            Self::Flat => "flat",
+            Self::Watchdog => "watchdog",
+            Self::Tail => "tail",
         }
     }
 }

@@ -4,13 +4,19 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::fault::Class;
+use super::fault::{Class, Fault};
 use super::oracle::{Control, Promise};
+use super::trouble::Trouble;
 use super::world::World;
 use crate::decide::Standing;
 use crate::site::{FirmLoad, Site};
 use crate::time::Mono;
 use crate::units::Power;
+
+mod feeder;
+mod flat;
+mod gentle;
+mod watchdog;
 
 /// On top of every bound, as in the oracle.
 const SLACK: Duration = Duration::from_millis(500);
@@ -20,17 +26,22 @@ const AFTERMATH: Duration = Duration::from_secs(10);
 const START: Duration = Duration::from_secs(3);
 
 /// What may be wrong without being a reason to draw more: the disk, the price, the clock on the wall, what the operator wants.
-const ELSEWHERE: [Class; 10] = [
+const ELSEWHERE: [Class; 15] = [
     Class::DiskFull,
     Class::SyncFails,
     Class::PriceLost,
     Class::PriceFrozen,
     Class::PriceNegative,
     Class::PriceSpikes,
+    Class::PriceGarbage,
     Class::WallSteps,
+    Class::WallLeaps,
+    Class::WallDst,
     Class::EStop,
     Class::Cap,
     Class::Flapping,
+    Class::OrdersAgain,
+    Class::OperatorLost,
 ];
 
 /// What every watcher may look at.
@@ -39,10 +50,7 @@ pub(super) struct Sight<'a, 'w> {
     pub(super) world: &'a World<'w>,
     pub(super) control: Control,
     pub(super) now: Mono,
-    /// Per group until when it may not obey.
-    pub(super) odd_until: &'a [Mono],
-    /// No meter can be believed.
-    pub(super) blind: bool,
+    pub(super) trouble: &'a Trouble,
     pub(super) bound: Duration,
     pub(super) tolerance: Power,
 }
@@ -61,7 +69,7 @@ impl Sight<'_, '_> {
     }
 
     fn obeys(&self, ix: usize) -> bool {
-        self.odd_until.get(ix).is_some_and(|until| self.now > *until)
+        self.trouble.odd_until.get(ix).is_some_and(|until| self.now > *until)
     }
 
     /// The power of these units of each group that obeys.
@@ -83,6 +91,12 @@ type Found = Option<(Promise, String)>;
 
 /// All watchers.
 pub(super) struct Promises {
+    feeders: feeder::Feeders,
+    flat: flat::Flat,
+    gentle: gentle::Gentle,
+    watchdogs: watchdog::Watchdogs,
+    /// For so many looks in a row more was drawn than counted: inrush is over by the second.
+    uncounted: u32,
     /// Per group until when its own device may hide what it draws.
     hidden_until: Vec<Mono>,
     /// What the newest record counts as drawn by all groups; nothing where no tick was.
@@ -107,6 +121,11 @@ pub(super) struct Promises {
 impl Promises {
     pub(super) fn new(site: &Site) -> Self {
         Self {
+            feeders: feeder::Feeders::new(site),
+            flat: flat::Flat::default(),
+            gentle: gentle::Gentle::default(),
+            watchdogs: watchdog::Watchdogs::new(site),
+            uncounted: 0,
             hidden_until: vec![Mono::START; site.groups.len()],
             counted: None,
             hall_lost: None,
@@ -133,8 +152,12 @@ impl Promises {
             self.prices(sight),
             self.lapses(sight),
             self.ahead(sight),
+            self.flat.look(sight),
+            self.gentle.look(sight),
+            self.watchdogs.look(sight),
+            sight.world.tail_lost.then(|| (Promise::Tail, "a torn line was not cut as it should".to_owned())),
         ];
-        found.into_iter().flatten().collect()
+        found.into_iter().flatten().chain(self.feeders.look(sight)).collect()
     }
 
     /// What the record counts is no less than what is drawn: until watts prove otherwise, a group draws. Devices whose watts or
@@ -152,20 +175,18 @@ impl Promises {
         let hidden = sight.standing.groups.iter().zip(&self.hidden_until).filter(|(_, until)| sight.now <= **until);
         let hidden: Power = hidden.map(|(fixed, _)| fixed.power_of(fixed.all_on)).sum();
         let draws = sight.world.flows().miners;
-        (draws > counted + hidden + sight.tolerance)
-            .then(|| (Promise::Counts, format!("miners draw {draws}, and the record counts {counted}")))
+        self.uncounted = if draws > counted + hidden + sight.tolerance { self.uncounted + 1 } else { 0 };
+        (self.uncounted > 1).then(|| (Promise::Counts, format!("miners draw {draws}, and the record counts {counted}")))
     }
 
     /// A hall whose meter says nothing may rise as fast as it declares, up to its nameplate: room is made for that.
     fn unseen(&mut self, sight: &Sight<'_, '_>) -> Found {
-        use Class as C;
-        let at_hall = |classes: &[Class]| {
-            sight.world.active.iter().any(|fault| fault.target == 1 && classes.contains(&fault.class))
-        };
-        if at_hall(&[C::MeterFrozen, C::MeterDrifts, C::MeterSpikes, C::MeterDips]) {
+        let at_hall =
+            |what: &dyn Fn(&Fault) -> bool| sight.world.active.iter().any(|fault| fault.target == 1 && what(fault));
+        if at_hall(&Fault::lies) {
             self.meters_lied = sight.now.after(AFTERMATH);
         }
-        if !at_hall(&[C::MeterSilent, C::MeterNotANumber, C::MeterGarbled]) {
+        if !at_hall(&Fault::says_nothing) {
             self.hall_lost = None;
             return None;
         }
@@ -186,7 +207,7 @@ impl Promises {
     /// An operator's cap is reached on the site's ramp, and held.
     fn caps(&mut self, sight: &Sight<'_, '_>) -> Found {
         let site = sight.site();
-        let Some(cap) = sight.world.orders.cap else {
+        let Some(cap) = sight.world.heard().cap else {
             (self.cap, self.over_cap) = (None, None);
             return None;
         };
@@ -196,7 +217,7 @@ impl Promises {
         let since = sight.controls()?.max(self.cap.map_or(sight.now, |(since, _)| since));
         let slides = site.poi.ramp.time_for((site.poi.import_limit - cap).or_zero());
         let over = sight.world.flows().poi() - cap;
-        if sight.now.since(since) <= slides || over <= sight.tolerance || sight.blind {
+        if sight.now.since(since) <= slides || over <= sight.tolerance || sight.now <= sight.trouble.blind_until {
             self.over_cap = None;
             return None;
         }
@@ -217,7 +238,8 @@ impl Promises {
                 }
             }
         }
-        let costly = sight.world.is(C::PriceSpikes) && !sight.is_any(&[C::PriceLost, C::PriceFrozen, C::PriceNegative]);
+        let costly = sight.world.is(C::PriceSpikes)
+            && !sight.is_any(&[C::PriceLost, C::PriceFrozen, C::PriceNegative, C::PriceGarbage]);
         if !costly {
             self.costly = None;
             return None;

@@ -4,75 +4,49 @@
 use std::time::Duration;
 
 use super::fault::{Class, Fault};
-use super::link::{Said, Wrote, metered};
-use crate::plant::{Flows, HallLoad, Plant, PriceLoad, PriceMix};
+use super::link::{Said, Wrote};
+use crate::plant::{Flows, HallLoad, Plant};
 use crate::site::{DeviceIx, GroupIx, Site};
-use crate::snapshot::{NoData, Orders, Reading};
+use crate::snapshot::{Orders, Reading};
 use crate::time::Mono;
 use crate::units::{Power, Price, Share};
 
+mod meters;
+mod outside;
+mod pdus;
+
+use meters::{Meters, Role};
+use outside::{Market, Operator};
+pub(super) use pdus::watchdog;
+use pdus::{Outlets, Pdus};
+
 /// From a written command to the PDU's answer.
 const ANSWERS: Duration = Duration::from_millis(20);
-/// The most that a price can be.
-const CAP_PRICE: i64 = 5_000;
-
-/// Prices at which every miner earns: those at which none does are a fault of their own here.
-const CALM_PRICES: PriceMix = PriceMix { negative: 40, tight: 0, scarce: 0 };
-
-/// A meter of the site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Poi,
-    Hall,
-    House,
-}
-
-impl Role {
-    const ALL: [Self; 3] = [Self::Poi, Self::Hall, Self::House];
-}
-
-/// What a PDU holds that the plant does not know of.
-#[derive(Clone, Copy, Debug, Default)]
-struct Outlets {
-    /// What it was last told.
-    commanded: u64,
-    /// These do not open.
-    welded: u64,
-    /// These are closed by their own will.
-    own_will: u64,
-    dark: bool,
-}
-
-impl Outlets {
-    fn closed(self) -> u64 {
-        if self.dark { 0 } else { self.commanded | self.welded | self.own_will }
-    }
-}
 
 /// Everything outside the controller.
 pub(super) struct World<'a> {
     site: &'a Site,
     pub(super) plant: Plant,
-    prices: PriceLoad,
+    market: Market,
+    meters: Meters,
     faults: std::vec::IntoIter<Fault>,
     next: Option<Fault>,
     /// The faults in force.
     pub(super) active: Vec<Fault>,
     /// Those that began since the last turn, though they may be over already.
     pub(super) begun: Vec<Fault>,
-    outlets: Vec<Outlets>,
+    pdus: Pdus,
     /// What takes effect later: when, group, outlets.
     late: Vec<(Mono, GroupIx, u64)>,
-    /// What each meter last said, for one that is frozen.
-    said: [Power; 3],
     frozen_outlets: Vec<Option<Power>>,
-    last_price: Option<(Price, Mono)>,
     /// How far the wall clock is off, in microseconds.
     pub(super) wall_off: i64,
-    pub(super) orders: Orders,
-    /// What the operator told the controller last.
-    said_orders: Orders,
-    flapped: u64,
+    operator: Operator,
+    /// The orders that the newest decision was made with, and how many records of orders there are.
+    pub(super) in_force: Orders,
+    pub(super) order_records: u64,
+    /// A start did not cut a torn line as it should.
+    pub(super) tail_lost: bool,
 }
 
 impl<'a> World<'a> {
@@ -83,20 +57,20 @@ impl<'a> World<'a> {
         Self {
             site,
             plant,
-            prices: PriceLoad::generated(seed, CALM_PRICES, 30),
+            market: Market::new(seed),
+            meters: Meters::default(),
             next: faults.next(),
             faults,
             active: Vec::new(),
             begun: Vec::new(),
-            outlets: vec![Outlets::default(); site.groups.len()],
+            pdus: Pdus::new(site),
             late: Vec::new(),
-            said: [Power::ZERO; 3],
             frozen_outlets: vec![None; site.groups.len()],
-            last_price: None,
             wall_off: 0,
-            orders: Orders::default(),
-            said_orders: Orders::default(),
-            flapped: 0,
+            operator: Operator::default(),
+            in_force: Orders::default(),
+            order_records: 0,
+            tail_lost: false,
         }
     }
 
@@ -106,7 +80,10 @@ impl<'a> World<'a> {
             let begins = self.next.map(|fault| fault.from);
             let ends = self.active.iter().map(|fault| fault.to).min();
             let acts = self.late.iter().map(|(at, _, _)| *at).min();
-            let Some(at) = [begins, ends, acts].into_iter().flatten().min().filter(|at| *at <= to) else { break };
+            let falls = self.pdus.next();
+            let Some(at) = [begins, ends, acts, falls].into_iter().flatten().min().filter(|at| *at <= to) else {
+                break;
+            };
             self.plant.advance(at);
             self.happen(at);
         }
@@ -127,11 +104,15 @@ impl<'a> World<'a> {
             self.late.iter().filter(|(when, _, _)| *when <= at).map(|(_, group, on)| (*group, *on)).collect();
         self.late.retain(|(when, _, _)| *when > at);
         due.into_iter().for_each(|(group, on)| self.set(group, |outlets| outlets.commanded = on));
+        for group in self.pdus.falling(at) {
+            self.set(group, |outlets| (outlets.commanded, outlets.own_will) = (0, 0));
+        }
     }
 
     fn begin(&mut self, fault: &Fault) {
         let one = |units: u32| 1_u64 << (fault.degree.unsigned_abs() % u64::from(units.max(1)));
         let units = self.site.groups.get(fault.target).map_or(1, |group| group.units);
+        let later = |by: i64| if fault.degree % 2 == 0 { by } else { -by };
         match fault.class {
             Class::PduDark => self.set(fault.target, |outlets| outlets.dark = true),
             Class::OutletWelded => {
@@ -146,10 +127,14 @@ impl<'a> World<'a> {
                 let most = self.site.hall.nameplate.part(Share::from_ppm(200_000));
                 self.plant.jump_undeclared(most.part(Share::from_ppm(fault.degree)));
             }
+            Class::HallDips => self.plant.dip(Share::from_ppm(fault.degree * 9 / 10)),
             Class::WallSteps => self.wall_off += (fault.degree - 500_000) * 7_200,
-            Class::EStop => self.orders.e_stop = true,
+            Class::WallLeaps => self.wall_off += later(1_000_000),
+            Class::WallDst => self.wall_off += later(3_600_000_000),
+            Class::EStop => self.operator.orders.e_stop = true,
+            Class::OrdersAgain => self.operator.replays = true,
             Class::Cap | Class::Flapping => {
-                self.orders.cap =
+                self.operator.orders.cap =
                     Some(self.site.poi.import_limit.part(Share::from_ppm(300_000 + fault.degree * 7 / 10)));
             }
             _ => {}
@@ -160,19 +145,26 @@ impl<'a> World<'a> {
         let gone = |class| !self.active.iter().any(|other| other.class == class && other.target == fault.target);
         match fault.class {
             Class::PduDark if gone(Class::PduDark) => self.set(fault.target, |outlets| outlets.dark = false),
+            Class::PduReplays if gone(Class::PduReplays) => self.set(fault.target, |outlets| {
+                outlets.commanded = outlets.pending.take().unwrap_or(outlets.commanded);
+            }),
             Class::OutletWelded if gone(Class::OutletWelded) => self.set(fault.target, |outlets| outlets.welded = 0),
             Class::OutletOwnWill => self.set(fault.target, |outlets| outlets.own_will = 0),
             Class::PduFrozen => {
                 self.frozen_outlets.iter_mut().skip(fault.target).take(1).for_each(|frozen| *frozen = None);
             }
-            Class::EStop if !self.is(Class::EStop) => self.orders.e_stop = false,
-            Class::Cap | Class::Flapping if !self.is(Class::Cap) && !self.is(Class::Flapping) => self.orders.cap = None,
+            Class::EStop if !self.is(Class::EStop) => self.operator.orders.e_stop = false,
+            Class::OrdersAgain => self.operator.replays = false,
+            Class::HallDips if gone(Class::HallDips) => self.plant.dip_ends(),
+            Class::Cap | Class::Flapping if !self.is(Class::Cap) && !self.is(Class::Flapping) => {
+                self.operator.orders.cap = None;
+            }
             _ => {}
         }
     }
 
     fn set(&mut self, group: GroupIx, change: impl FnOnce(&mut Outlets)) {
-        if let Some(outlets) = self.outlets.get_mut(group) {
+        if let Some(outlets) = self.pdus.all.get_mut(group) {
             change(outlets);
             self.plant.switch(group, outlets.closed());
         }
@@ -188,7 +180,8 @@ impl<'a> World<'a> {
         self.active.iter().any(|fault| fault.class == class)
     }
 
-    fn on(&self, class: Class, target: usize) -> Option<&Fault> {
+    /// The fault of this class that is in force on this device.
+    pub(super) fn on(&self, class: Class, target: usize) -> Option<&Fault> {
         self.active.iter().find(|fault| fault.class == class && fault.target == target)
     }
 
@@ -199,115 +192,76 @@ impl<'a> World<'a> {
 
     /// The outlets of a group that are closed, in truth.
     pub(super) fn closed(&self, group: GroupIx) -> u64 {
-        self.outlets.get(group).map_or(0, |outlets| outlets.closed())
+        self.pdus.of(group).closed()
     }
 
     /// The outlets that a PDU was last told.
     pub(super) fn commanded(&self, group: GroupIx) -> u64 {
-        self.outlets.get(group).map_or(0, |outlets| outlets.commanded)
+        self.pdus.of(group).commanded
     }
 
-    /// What the operator orders now. Who flaps changes his mind every second.
-    pub(super) fn orders(&mut self, now: Mono) -> Orders {
-        let flapping = self.active.iter().find(|fault| fault.class == Class::Flapping).copied();
-        let second = now.micros() / 1_000_000;
-        if let Some(fault) = flapping.filter(|_| second != self.flapped) {
-            self.flapped = second;
-            let degree = fault.degree.wrapping_mul(i64::try_from(second).unwrap_or(1)).rem_euclid(700_000);
-            let cap = self.site.poi.import_limit.part(Share::from_ppm(300_000 + degree));
-            self.orders.cap = (!second.is_multiple_of(3)).then_some(cap);
-        }
-        self.orders
+    /// The orders that arrived at the controller: what it can be asked to heed.
+    pub(super) fn heard(&self) -> Orders {
+        self.operator.heard
     }
 
-    /// Whether the operator tells the controller what he orders now. He says it once: when it is new, when he sees more in force
-    /// than he ordered, or when the controller lost all that he had said.
-    pub(super) fn says(&mut self, orders: Orders, in_force: Orders, forgot: bool) -> bool {
-        let is_new = std::mem::replace(&mut self.said_orders, orders) != orders;
-        let cap_holds = orders.cap.is_none_or(|cap| in_force.cap.is_some_and(|held| held <= cap));
-        let holds = in_force.e_stop >= orders.e_stop && cap_holds;
-        orders != in_force && (is_new || holds || forgot)
+    /// How often orders arrived that were not in force yet.
+    pub(super) fn order_changes(&self) -> u64 {
+        self.operator.changes
+    }
+
+    /// What the operator tells the controller now, if anything.
+    pub(super) fn tells(&mut self, now: Mono, in_force: Orders, forgot: bool) -> Option<Orders> {
+        self.operator.flap(self.site, now, &self.active);
+        self.operator.tells(in_force, forgot, &self.active)
+    }
+
+    /// The controller lost all that it was told, and nobody can tell it again: this is all that it can know.
+    pub(super) fn unheard(&mut self, in_force: Orders) {
+        self.operator.heard = in_force;
     }
 
     /// The price, and when it came.
     pub(super) fn price(&mut self, now: Mono) -> Option<(Price, Mono)> {
-        if self.is(Class::PriceLost) {
-            return None;
-        }
-        if !self.is(Class::PriceFrozen) {
-            let dollars = |dollars: i64| Price::from_micro_usd_per_mwh(dollars.saturating_mul(1_000_000));
-            let price = match (self.is(Class::PriceNegative), self.is(Class::PriceSpikes)) {
-                (true, _) => Some(dollars(-200)),
-                (_, true) => Some(dollars(CAP_PRICE)),
-                _ => self.prices.at(now),
-            };
-            self.last_price = price.map(|price| (price, now));
-        }
-        self.last_price
+        self.market.price(now, &self.active)
     }
 
     /// What a device says when it is read now; `at` is the same moment on the controller's clock.
     pub(super) fn read(&mut self, device: DeviceIx, at: Mono) -> Option<Said> {
-        match self.role(device) {
-            Some(role) => self.meter(role, device, at),
+        match Role::of(self.site, device) {
+            Some(role) => self.meters.read(role, &self.plant, device, at, &self.active),
             None => self.pdu(self.plant.group_of(device)?, at),
         }
     }
 
-    fn role(&self, device: DeviceIx) -> Option<Role> {
-        let named = [Some(self.site.poi.meter), self.site.hall.meter, self.site.house.meter];
-        Role::ALL.into_iter().zip(named).find(|(_, named)| *named == Some(device)).map(|(role, _)| role)
-    }
-
-    fn meter(&mut self, role: Role, device: DeviceIx, at: Mono) -> Option<Said> {
-        let target = role as usize;
-        if self.on(Class::MeterSilent, target).is_some() {
-            return None;
-        }
-        let no = |why| Some(Said { power: Reading::NoData(why), on: None });
-        if self.on(Class::MeterNotANumber, target).is_some() {
-            return no(NoData::NotAvailable);
-        }
-        if self.on(Class::MeterGarbled, target).is_some() {
-            return no(NoData::NotUnderstood);
-        }
-        let shown = self.plant.shown(device);
-        let part = |ppm: i64| shown.part(Share::from_ppm(ppm));
-        let said = if self.on(Class::MeterFrozen, target).is_some() {
-            self.said.get(target).copied().unwrap_or(shown)
-        } else if let Some(fault) = self.on(Class::MeterDrifts, target) {
-            let ms = i64::try_from(self.plant.at().since(fault.from).as_millis()).unwrap_or(0);
-            shown + part(((fault.degree - 500_000) / 50_000 * ms).clamp(-200_000, 200_000))
-        } else if let Some(fault) = self.on(Class::MeterSpikes, target) {
-            shown + part(fault.degree)
-        } else if let Some(fault) = self.on(Class::MeterDips, target) {
-            part(fault.degree / 2)
-        } else {
-            shown
-        };
-        self.said.iter_mut().skip(target).take(1).for_each(|last| *last = said);
-        Some(metered(said, at))
-    }
-
-    fn is_gone(&self, group: GroupIx) -> bool {
-        self.on(Class::PduLost, group).is_some() || self.on(Class::PduDark, group).is_some()
+    /// Whether a PDU hears nothing.
+    pub(super) fn is_gone(&self, group: GroupIx) -> bool {
+        [Class::PduLost, Class::PduDark, Class::PduReplays].into_iter().any(|class| self.on(class, group).is_some())
     }
 
     fn pdu(&mut self, group: GroupIx, at: Mono) -> Option<Said> {
         if self.is_gone(group) {
             return None;
         }
+        let now = self.plant.at();
+        self.pdus.all.get_mut(group)?.hears(now);
         let measured: Power = self.plant.shown_outlets(group).iter().copied().sum();
         let power = self.frozen_outlets.get(group).copied().flatten().unwrap_or(measured);
         // A welded outlet shows the position of its relay's coil.
-        let on = self.outlets.get(group).map(|outlets| outlets.commanded | outlets.own_will);
-        Some(Said { power: Reading::Known(power, at), on })
+        let outlets = self.pdus.of(group);
+        Some(Said { power: Reading::Known(power, at), on: Some(outlets.commanded | outlets.own_will) })
     }
 
     /// A command arrives at a PDU; `at` is now on the controller's clock.
     pub(super) fn write(&mut self, group: GroupIx, on: u64, now: Mono, at: Mono) -> Wrote {
-        if self.is_gone(group) {
-            return Wrote::Nothing;
+        let keeps = self.on(Class::PduReplays, group).is_some();
+        let gone = self.is_gone(group);
+        if let Some(outlets) = self.pdus.all.get_mut(group) {
+            if gone {
+                outlets.pending = if keeps { Some(on) } else { outlets.pending };
+                return Wrote::Nothing;
+            }
+            outlets.hears(now);
         }
         if self.on(Class::PduRefuses, group).is_some() {
             return Wrote::Refused;

@@ -98,6 +98,10 @@ impl HallLoad {
 pub(super) struct Hall {
     load: HallLoad,
     jump: Jump,
+    /// What of its load it draws, while it dips; and the way back.
+    dip: Option<Share>,
+    missing: Follower,
+    last_whole: Power,
     base: Power,
     power: Power,
 }
@@ -106,7 +110,7 @@ impl Hall {
     pub(super) fn new(mut load: HallLoad) -> Self {
         let base = load.step(Mono::START);
         let power = base.or_zero().min(load.nameplate);
-        Self { load, jump: Jump::default(), base, power }
+        Self { load, jump: Jump::default(), dip: None, missing: Follower::default(), last_whole: power, base, power }
     }
 
     pub(super) fn power(&self) -> Power {
@@ -118,7 +122,31 @@ impl Hall {
         let risen = (base - self.base).or_zero();
         self.base = base;
         let added = self.jump.step(now, self.load.slew, risen);
-        self.power = (base + self.load.wiggle.step() + added).or_zero().min(self.load.nameplate);
+        let whole = (base + self.load.wiggle.step() + added).or_zero().min(self.load.nameplate);
+        let up = (whole - self.last_whole).or_zero();
+        self.last_whole = whole;
+        self.power = whole - self.missing(whole, up);
+    }
+
+    /// What a dip takes away. It begins at once, and ends along what the load itself leaves of the declared slew.
+    fn missing(&mut self, whole: Power, risen: Power) -> Power {
+        if let Some(part) = self.dip {
+            self.missing = Follower::at(whole - whole.part(part));
+        } else if self.missing.level() > Power::ZERO {
+            let used = Slew::from_watts_per_second(risen.watts().saturating_mul(per_second()));
+            self.missing.toward(Power::ZERO, Slew::ZERO, (self.load.slew - used).or_zero());
+        }
+        self.missing.level().min(whole)
+    }
+
+    /// Drops to this part of its load at once, until [`Hall::dip_ends`].
+    pub(super) fn dip(&mut self, part: Share) {
+        self.dip = Some(part);
+    }
+
+    /// The dip is over: the load comes back at the declared slew.
+    pub(super) fn dip_ends(&mut self) {
+        self.dip = None;
     }
 
     /// Raises the hall along its declared slew; a second jump while the first lasts adds to it.

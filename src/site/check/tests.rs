@@ -309,7 +309,7 @@ fn the_last_miner_falls_in_the_time_the_connection_asks_for() {
     );
     assert_eq!(within(24).errors, []);
     let held = changed(|site| site.poi.falls_within = Some(Duration::from_secs(60)));
-    assert_eq!(only_error(&held), "without a controller 1.74 MW of miners never fall, and all must within 1 min");
+    assert_eq!(only_error(&held), "without a controller 1.74 MW of miners never fall, and all must within 60 s");
 }
 
 #[test]
