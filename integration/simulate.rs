@@ -24,7 +24,7 @@ fn refresh(profile: &str) -> Duration {
 }
 
 /// The site of this text for so long, as `then` uses it.
-fn on<T>(text: &str, span: Duration, classes: &[Class], then: impl FnOnce(Swarm<'_>) -> T) -> T {
+fn with<T>(text: &str, classes: &[Class], span: Duration, then: impl FnOnce(Swarm<'_>) -> T) -> T {
     let site = load("site.toml", text).unwrap();
     let refresh: Vec<Duration> = site.devices.iter().map(|device| refresh(&device.profile)).collect();
     let weather = Weather {
@@ -39,12 +39,12 @@ fn on<T>(text: &str, span: Duration, classes: &[Class], then: impl FnOnce(Swarm<
 
 /// One seed for so long, with its own faults.
 fn one(seed: u64, span: Duration) -> Episode {
-    with(DEMO, &Class::ALL, seed, span)
+    on(DEMO, &Class::ALL, seed, span)
 }
 
-/// One seed of this site with faults of these classes.
-fn with(text: &str, classes: &[Class], seed: u64, span: Duration) -> Episode {
-    on(text, span, classes, |swarm| swarm.one(seed, None))
+/// The same on this site, with faults of these classes.
+fn on(text: &str, classes: &[Class], seed: u64, span: Duration) -> Episode {
+    with(text, classes, span, |swarm| swarm.one(seed, None))
 }
 
 #[test]
@@ -67,8 +67,9 @@ fn seeds_that_were_good_stay_good() {
 /// A seed on two sites.
 fn few(threads: usize) -> Together {
     let wide = include_str!("../sites/wide.toml");
-    on(DEMO, seconds(130), &Class::ALL, |demo| {
-        on(wide, seconds(130), &Class::ALL, |wide| swarm::run(&[demo, wide], 1..2, threads, |_| {}))
+    let span = seconds(130);
+    with(DEMO, &Class::ALL, span, |demo| {
+        with(wide, &Class::ALL, span, |wide| swarm::run(&[demo, wide], 1..2, threads, |_| {}))
     })
 }
 
@@ -90,7 +91,7 @@ fn what_broke_once_breaks_nothing_today() {
         let kept = Kept::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
         let site = format!("{}/sites/{}.toml", env!("CARGO_MANIFEST_DIR"), kept.site);
         let site = std::fs::read_to_string(site).unwrap();
-        let episode = on(&site, seconds(1), &Class::ALL, |swarm| kept.again(&swarm.0)).unwrap();
+        let episode = with(&site, &[], seconds(1), |swarm| kept.again(&swarm.0)).unwrap();
         assert!(episode.ticks > 0 && episode.broken.is_empty(), "{}: {:?}", file.display(), episode.broken);
     }
 }
@@ -98,7 +99,7 @@ fn what_broke_once_breaks_nothing_today() {
 #[test]
 fn feeders_watchdogs_and_a_lost_price_hold_what_they_promise() {
     for seed in [1, 2] {
-        let episode = with(CONTAINER, &Class::ALL, seed, seconds(1_500));
+        let episode = on(CONTAINER, &Class::ALL, seed, seconds(1_500));
         assert!(episode.calms >= 1);
         assert!(episode.broken.is_empty(), "seed {seed}: {:?}", episode.broken);
     }
@@ -107,7 +108,7 @@ fn feeders_watchdogs_and_a_lost_price_hold_what_they_promise() {
 #[test]
 fn a_controller_that_dies_anywhere_in_its_tick_comes_back_gently() {
     let dies = [Class::Killed, Class::HostDark, Class::TornTail];
-    let episode = with(CONTAINER, &dies, 3, seconds(1_200));
+    let episode = on(CONTAINER, &dies, 3, seconds(1_200));
     assert!(episode.starts > 3);
     assert!(episode.broken.is_empty(), "{:?}", episode.broken);
 }
@@ -116,7 +117,7 @@ fn a_controller_that_dies_anywhere_in_its_tick_comes_back_gently() {
 fn an_operator_who_repeats_himself_or_falls_silent_changes_nothing() {
     let classes = [Class::Cap, Class::EStop, Class::OrdersAgain, Class::OperatorLost, Class::Killed];
     for text in [DEMO, CONTAINER] {
-        let episode = with(text, &classes, 5, seconds(600));
+        let episode = on(text, &classes, 5, seconds(600));
         assert!(episode.broken.is_empty(), "{:?}", episode.broken);
     }
 }
@@ -125,7 +126,7 @@ fn an_operator_who_repeats_himself_or_falls_silent_changes_nothing() {
 fn absurd_prices_and_clocks_break_no_promise() {
     let classes = [Class::PriceGarbage, Class::PriceLost, Class::WallLeaps, Class::WallDst, Class::HallDips];
     for text in [DEMO, CONTAINER] {
-        let episode = with(text, &classes, 6, seconds(600));
+        let episode = on(text, &classes, 6, seconds(600));
         assert!(episode.broken.is_empty(), "{:?}", episode.broken);
     }
 }

@@ -216,7 +216,8 @@ impl Lives {
     fn note(&mut self, world: &World<'_>, lived: bool) {
         let reasons = [
             (world.is(Class::Killed) && lived, Start::AfterKill),
-            (world.is(Class::HostDark) || world.is(Class::TornTail), Start::AfterPowerLoss),
+            (world.is(Class::HostDark), Start::AfterPowerLoss),
+            (world.is(Class::TornTail), Start::AfterTornLine),
             (world.is(Class::StoreBad) && lived, Start::AfterLostStore),
         ];
         for (_, reason) in reasons.into_iter().filter(|(holds, _)| *holds) {

@@ -83,11 +83,19 @@ pub(super) enum Start {
     AfterKill,
     AfterHang,
     AfterPowerLoss,
+    AfterTornLine,
     AfterLostStore,
 }
 
 impl Start {
-    const ALL: [Self; 5] = [Self::First, Self::AfterKill, Self::AfterHang, Self::AfterPowerLoss, Self::AfterLostStore];
+    const ALL: [Self; 6] = [
+        Self::First,
+        Self::AfterKill,
+        Self::AfterHang,
+        Self::AfterPowerLoss,
+        Self::AfterTornLine,
+        Self::AfterLostStore,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -95,6 +103,7 @@ impl Start {
             Self::AfterKill => "after a kill",
             Self::AfterHang => "after a hang",
             Self::AfterPowerLoss => "after a loss of power",
+            Self::AfterTornLine => "after a loss of power in the middle of a write",
             Self::AfterLostStore => "after the loss of the state store",
         }
     }
