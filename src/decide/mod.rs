@@ -153,7 +153,9 @@ fn slide_cap(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, firm
         let told = standing.groups.iter().zip(&memory.groups).map(on);
         standing.site.poi.import_limit.min(firm.worst.last().copied().unwrap_or(firm.nameplate) + told.sum())
     };
-    let slid = memory.sliding_cap.unwrap_or_else(start) - standing.site.poi.ramp.over(memory.passed);
+    // A loop that stood still does not make up for it in one step.
+    let passed = memory.passed.min(standing.site.tick.period * 2);
+    let slid = memory.sliding_cap.unwrap_or_else(start) - standing.site.poi.ramp.over(passed);
     memory.sliding_cap = Some(if sabotage::is(Sabotage::CapAtOnce) { cap } else { slid.max(cap) });
 }
 

@@ -38,8 +38,7 @@ pub(super) struct Gentle {
 
 impl Gentle {
     pub(super) fn look(&mut self, sight: &Sight<'_, '_>) -> Found {
-        let quiet = matches!(sight.control, Control::On(_));
-        if !quiet || sight.trouble.stopped.is_some() || sight.trouble.is_lied_to(sight.now) {
+        if sight.trouble.stopped.is_some() || sight.trouble.is_lied_to(sight.now) {
             self.moments.clear();
             return None;
         }
@@ -50,7 +49,9 @@ impl Gentle {
             self.moments.pop_front();
         }
         self.moments.push_back(moment);
-        SPANS.iter().find_map(|span| self.fell(sight, *span))
+        // What was told off before a controller died may still be on its way down when the next one looks.
+        let Control::On(since) = sight.control else { return None };
+        SPANS.iter().find_map(|span| self.fell(sight, *span, since))
     }
 
     /// The cap as far as it can have slid.
@@ -82,8 +83,11 @@ impl Gentle {
     }
 
     /// What fell within this time and should not have.
-    fn fell(&self, sight: &Sight<'_, '_>, span: Duration) -> Found {
+    fn fell(&self, sight: &Sight<'_, '_>, span: Duration, since: Mono) -> Found {
         let first = self.moments.iter().rev().find(|moment| sight.now.since(moment.at) >= span)?;
+        if first.at < since {
+            return None;
+        }
         let last = self.moments.back()?;
         let (mut before, mut after) = (vec![Power::ZERO; sight.standing.behind.len()], Power::ZERO);
         for (ix, fixed) in sight.standing.groups.iter().enumerate().filter(|(ix, _)| sight.obeys(*ix)) {
