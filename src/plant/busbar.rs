@@ -237,6 +237,11 @@ impl Plant {
         self.hall.jump_undeclared(by, self.at);
     }
 
+    /// The hall draws this much on top of all that it declares, its nameplate included, from now on.
+    pub fn beyond(&mut self, by: Power) {
+        self.hall.beyond(by);
+    }
+
     /// Drops the hall to this part of its load at once, as training does for a checkpoint, until [`Plant::dip_ends`].
     pub fn dip(&mut self, part: Share) {
         self.hall.dip(part);

@@ -97,14 +97,14 @@ impl Score {
     }
 }
 
-/// What was above the limit for a while.
+/// What miners drew above the limit for a while: what firm load alone has beyond it no controller can take away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Above {
-    /// Import above the limit, integrated.
+    /// What miners drew above the limit, integrated.
     pub energy: Energy,
-    /// The highest import above the limit.
+    /// The most that they drew above it.
     pub peak: Power,
-    /// Time above the limit.
+    /// Time in which they did.
     pub time: Duration,
 }
 
@@ -181,11 +181,11 @@ impl Tally {
             *steps += 1;
             *drawn += flows.house;
         }
-        self.against_limit(flows.poi());
+        self.against_limit(flows.poi(), flows.miners);
         self.quarter(flows.poi());
     }
 
-    fn against_limit(&mut self, poi: Power) {
+    fn against_limit(&mut self, poi: Power, miners: Power) {
         let excess = poi - self.limit;
         let above = excess > Power::ZERO;
         if above {
@@ -193,8 +193,11 @@ impl Tally {
             self.score.worst_excess = self.score.worst_excess.max(excess);
             self.score.excess += Energy::of(excess, STEP);
             self.score.above += STEP;
-            self.lately.energy += Energy::of(excess, STEP);
-            self.lately.peak = self.lately.peak.max(excess);
+        }
+        let theirs = excess.min(miners);
+        if theirs > Power::ZERO {
+            self.lately.energy += Energy::of(theirs, STEP);
+            self.lately.peak = self.lately.peak.max(theirs);
             self.lately.time += STEP;
         }
         self.is_above = above;

@@ -72,7 +72,7 @@ impl Blame {
             | C::PduFrozen
             | C::OutletWelded
             | C::OutletOwnWill => Self::Pdu(site.groups.get(target).map_or(Duration::MAX, |group| group.response())),
-            C::HallStep | C::HallDips => Self::Hall,
+            C::HallStep | C::HallDips | C::HallBeyond => Self::Hall,
             C::Killed | C::LoopHangs | C::HostDark | C::TornTail | C::StoreBad => Self::Controller,
             C::PriceLost
             | C::PriceFrozen

@@ -44,6 +44,8 @@ pub enum Class {
     HallStep,
     /// The hall drops to a part of its load at once, and comes back as declared: a training checkpoint.
     HallDips,
+    /// The hall draws more than its nameplate: a site that breaks its own declaration (9).
+    HallBeyond,
     /// No price comes (10).
     PriceLost,
     /// The price stands still (10).
@@ -88,7 +90,7 @@ pub enum Class {
 
 impl Class {
     /// Every class, in the order of the table.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::MeterSilent,
         Self::MeterFrozen,
         Self::MeterDrifts,
@@ -107,6 +109,7 @@ impl Class {
         Self::OutletOwnWill,
         Self::HallStep,
         Self::HallDips,
+        Self::HallBeyond,
         Self::PriceLost,
         Self::PriceFrozen,
         Self::PriceNegative,
@@ -150,6 +153,7 @@ impl Class {
             Self::OutletOwnWill => "outlet-own-will",
             Self::HallStep => "hall-step",
             Self::HallDips => "hall-dips",
+            Self::HallBeyond => "hall-beyond",
             Self::PriceLost => "price-lost",
             Self::PriceFrozen => "price-frozen",
             Self::PriceNegative => "price-negative",
@@ -189,6 +193,7 @@ impl Class {
             // Longer than the shortest `ages.price` there is, and than most watchdogs.
             Self::PriceLost | Self::PriceFrozen | Self::PriceGarbage => (200, 60_000),
             Self::PduReplays => (500, 60_000),
+            Self::HallBeyond => (1_000, 40_000),
             Self::StoreBad => (500, 3_000),
             Self::PduLost | Self::PduDark => (500, 40_000),
             Self::MeterDrifts => (5_000, 60_000),

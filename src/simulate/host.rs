@@ -280,6 +280,7 @@ impl Host {
         if plan.stand.presses_e_stop() {
             world.terminated();
             self.order(disk, now, Orders { e_stop: true, ..self.cycle.orders });
+            world.in_force = self.cycle.orders;
         }
         self.record(disk, &snapshot, &plan);
         if disk_works && matches!(dies, Dies::Synced | Dies::Kept) {

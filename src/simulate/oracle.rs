@@ -120,7 +120,8 @@ impl Oracle {
     }
 
     fn limit(&mut self, world: &World<'_>, control: Control, now: Mono) {
-        let over = world.flows().poi() - self.site().poi.import_limit;
+        // What firm load alone has beyond the limit no controller can take away.
+        let over = (world.flows().poi() - self.site().poi.import_limit).min(world.flows().miners);
         let in_control = match control {
             Control::On(since) => now.since(since) > START,
             Control::Hangs(_) | Control::Off(_) => false,

@@ -88,7 +88,7 @@ pub struct Together {
     pub blamed: BTreeMap<Blame, Blamed>,
     /// The worst energy over the limit of one seed.
     pub worst_excess: Worst<Energy>,
-    /// The highest import over the limit.
+    /// The most that miners drew over it.
     pub highest: Worst<Power>,
     /// The longest time over the limit while the controller was in control.
     pub longest_over: Worst<Duration>,
@@ -119,12 +119,13 @@ impl Together {
         self.pairs.extend(episode.pairs.iter().copied());
         self.reached.add(&episode.reached);
         episode.blamed.iter().for_each(|(blame, booked)| self.blamed.entry(*blame).or_default().add(booked, case));
-        self.worst_excess.add(score.excess, case);
-        self.highest.add(score.worst_excess, case);
+        let over = episode.blamed.values().fold(Energy::default(), |sum, booked| sum + booked.energy);
+        self.worst_excess.add(over, case);
+        self.highest.add(episode.blamed.values().map(|booked| booked.highest).max().unwrap_or_default(), case);
         self.longest_over.add(episode.longest_over, case);
         self.spare += score.spare;
         self.absorbed += score.absorbed;
-        self.excess += score.excess;
+        self.excess += over;
         self.switches += score.switches;
         self.units += score.units;
         self.roots.insert(case, episode.root.clone());

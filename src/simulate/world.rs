@@ -129,6 +129,7 @@ impl<'a> World<'a> {
                 let most = self.site.hall.nameplate.part(Share::from_ppm(200_000));
                 self.plant.jump_undeclared(most.part(Share::from_ppm(fault.degree)));
             }
+            Class::HallBeyond => self.plant.beyond(self.site.hall.nameplate.part(Share::from_ppm(fault.degree))),
             Class::HallDips => self.plant.dip(Share::from_ppm(fault.degree * 9 / 10)),
             Class::WallSteps => self.wall_off += (fault.degree - 500_000) * 7_200,
             Class::WallLeaps => self.wall_off += later(1_000_000),
@@ -159,6 +160,7 @@ impl<'a> World<'a> {
             }
             Class::EStop if !self.is(Class::EStop) && !self.operator.terminated => self.operator.orders.e_stop = false,
             Class::OrdersAgain => self.operator.replays = false,
+            Class::HallBeyond if gone(Class::HallBeyond) => self.plant.beyond(Power::ZERO),
             Class::HallDips if gone(Class::HallDips) => self.plant.dip_ends(),
             Class::Cap | Class::Flapping if !self.is(Class::Cap) && !self.is(Class::Flapping) => {
                 self.operator.orders.cap = None;

@@ -138,9 +138,9 @@ fn head(all: &Together, told: &Told<'_>) -> String {
 
 fn worst(all: &Together, told: &Told<'_>) -> String {
     let lines = [
-        ("worst energy over the limit, one seed", kilowatt_seconds(all.worst_excess.value), all.worst_excess.case),
-        ("highest import over the limit", all.highest.value.to_string(), all.highest.case),
-        ("longest over the limit in control", span(all.longest_over.value), all.longest_over.case),
+        ("miners over the limit, worst seed", kilowatt_seconds(all.worst_excess.value), all.worst_excess.case),
+        ("miners over the limit, highest", all.highest.value.to_string(), all.highest.case),
+        ("miners over the limit in control, longest", span(all.longest_over.value), all.longest_over.case),
     ];
     let lines = lines.map(|(what, value, case)| format!("  {what:<40}{value:>14}   {}\n", told.case(case)));
     let share = all.absorbed.share_of(all.spare).map_or("none".to_owned(), |share| share.to_string());

@@ -101,6 +101,8 @@ pub(super) struct Hall {
     /// What of its load it draws, while it dips; and the way back.
     dip: Option<Share>,
     missing: Follower,
+    /// What it draws beyond all that it declares.
+    beyond: Power,
     last_whole: Power,
     base: Power,
     power: Power,
@@ -110,7 +112,16 @@ impl Hall {
     pub(super) fn new(mut load: HallLoad) -> Self {
         let base = load.step(Mono::START);
         let power = base.or_zero().min(load.nameplate);
-        Self { load, jump: Jump::default(), dip: None, missing: Follower::default(), last_whole: power, base, power }
+        Self {
+            load,
+            jump: Jump::default(),
+            dip: None,
+            missing: Follower::default(),
+            beyond: Power::ZERO,
+            last_whole: power,
+            base,
+            power,
+        }
     }
 
     pub(super) fn power(&self) -> Power {
@@ -125,7 +136,7 @@ impl Hall {
         let whole = (base + self.load.wiggle.step() + added).or_zero().min(self.load.nameplate);
         let up = (whole - self.last_whole).or_zero();
         self.last_whole = whole;
-        self.power = whole - self.missing(whole, up);
+        self.power = whole - self.missing(whole, up) + self.beyond;
     }
 
     /// What a dip takes away. It begins at once, and ends along what the load itself leaves of the declared slew.
@@ -137,6 +148,11 @@ impl Hall {
             self.missing.toward(Power::ZERO, Slew::ZERO, (self.load.slew - used).or_zero());
         }
         self.missing.level().min(whole)
+    }
+
+    /// Draws this much on top of everything, whatever its nameplate.
+    pub(super) fn beyond(&mut self, by: Power) {
+        self.beyond = by;
     }
 
     /// Drops to this part of its load at once, until [`Hall::dip_ends`].
