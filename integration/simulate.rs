@@ -109,7 +109,7 @@ fn feeders_watchdogs_and_a_lost_price_hold_what_they_promise() {
 fn a_controller_that_dies_anywhere_in_its_tick_comes_back_gently() {
     let dies = [Class::Killed, Class::HostDark, Class::TornTail];
     let episode = on(CONTAINER, &dies, 3, seconds(1_200));
-    assert!(episode.starts > 3);
+    assert!(episode.starts > 1);
     assert!(episode.broken.is_empty(), "{:?}", episode.broken);
 }
 

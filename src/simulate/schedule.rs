@@ -157,9 +157,10 @@ mod tests {
     #[test]
     fn every_pair_of_classes_has_its_turn() {
         let pairs = (Class::ALL.len() * (Class::ALL.len() - 1) / 2) as u64;
-        let met: BTreeSet<_> = (0..pairs).filter_map(|number| pair(&Class::ALL, number)).collect();
+        let in_order = |(one, two): (Class, Class)| (one.min(two), one.max(two));
+        let met: BTreeSet<_> = (0..pairs).filter_map(|number| pair(&Class::ALL, number)).map(in_order).collect();
         assert_eq!(met.len() as u64, pairs);
-        assert!(met.iter().all(|(one, two)| one < two));
+        assert!(met.iter().all(|(one, two)| one != two));
         assert_eq!(pair(&[Class::Killed], 7), None);
     }
 

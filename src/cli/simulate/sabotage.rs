@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::keep;
 use super::swarm::{Asked, cores, ready, refuse};
-use super::{keep, swarm};
 use crate::cli::{FINE, PROBLEMS};
 use crate::sabotage::{Sabotage, plant};
 use crate::simulate::kept::Kept;
@@ -26,16 +26,18 @@ struct Catch {
     broken: Broken,
     /// The seed that was hunted down, or the one that the kept schedule has.
     seed: u64,
+    /// By its place in the list.
+    site: usize,
     kept: bool,
     site_time: Duration,
 }
 
 /// What bugs are looked for in.
 struct Trap<'a> {
-    swarm: Swarm<'a>,
+    swarms: Vec<Swarm<'a>>,
     asked: &'a Asked,
-    /// What the seeds break without any bug; looked for once, and only where a bug must be hunted.
-    before: OnceCell<BTreeSet<(u64, Promise)>>,
+    /// What the seeds of each site break without any bug; looked for once, and only where a bug must be hunted.
+    before: Vec<OnceCell<BTreeSet<(u64, Promise)>>>,
 }
 
 /// Plants what has this name, or `all` in turn.
@@ -52,18 +54,18 @@ pub fn run(asked: &Asked, names: &str) -> u8 {
         Ok(sites) => sites,
         Err(code) => return code,
     };
-    let [site] = sites.as_slice() else { return refuse("bugs are planted on one site at a time; give one site file") };
-    let trap = Trap { swarm: site.swarm(asked.hours), asked, before: OnceCell::new() };
+    let swarms: Vec<Swarm<'_>> = sites.iter().map(|site| site.swarm(asked.hours)).collect();
+    let trap = Trap { before: vec![OnceCell::new(); swarms.len()], swarms, asked };
     plant(None);
     if !asked.json {
         println!("| sabotage | what is wrong | caught by | in | site time | seconds |\n|---|---|---|---|---|---|");
     }
     let caught = trap.all(&bugs);
-    let before = trap.before.get().into_iter().flatten();
-    before.for_each(|(seed, promise)| eprintln!("without sabotage seed {seed} breaks {}", promise.name()));
+    let before: Vec<_> = trap.before.iter().filter_map(OnceCell::get).flatten().collect();
+    before.iter().for_each(|(seed, promise)| eprintln!("without sabotage seed {seed} breaks {}", promise.name()));
     match caught {
         Err(code) => code,
-        Ok(caught) if caught == bugs.len() && trap.before.get().is_none_or(BTreeSet::is_empty) => FINE,
+        Ok(caught) if caught == bugs.len() && before.is_empty() => FINE,
         Ok(caught) => {
             eprintln!("{caught} of {} caught", bugs.len());
             PROBLEMS
@@ -78,7 +80,7 @@ impl Trap<'_> {
             let clock = Clock::start();
             let catch = match self.in_kept(*bug)? {
                 Some(catch) => Some(catch),
-                None => self.in_seeds(*bug),
+                None => (0..self.swarms.len()).find_map(|site| self.in_seeds(*bug, site)),
             };
             let took = clock.mono().since(Mono::START);
             caught += usize::from(catch.is_some());
@@ -101,9 +103,11 @@ impl Trap<'_> {
             return Ok(None);
         }
         let kept = keep::read(&file)?;
+        let here = self.swarms.iter().enumerate().find(|(_, swarm)| swarm.0.site.name == kept.site);
+        let Some((site, swarm)) = here else { return Ok(None) };
         let run = |bug: Option<Sabotage>| {
             plant(bug);
-            let episode = kept.again(&self.swarm.0);
+            let episode = kept.again(&swarm.0);
             plant(None);
             episode.map_err(|error| refuse(&format!("{}: {error}", file.display())))
         };
@@ -111,49 +115,50 @@ impl Trap<'_> {
         let broken = with.broken.into_iter().find(|broken| broken.promise.name() == kept.promise);
         let site_time = Duration::from_secs(kept.span_s);
         let catch = broken.filter(|_| without.broken.is_empty());
-        Ok(catch.map(|broken| Catch { broken, seed: kept.seed, kept: true, site_time }))
+        Ok(catch.map(|broken| Catch { broken, seed: kept.seed, site, kept: true, site_time }))
     }
 
-    fn before(&self) -> &BTreeSet<(u64, Promise)> {
-        self.before.get_or_init(|| {
-            let (seeds, swarm) = (self.asked.seeds.clone(), [self.swarm]);
-            let without = crate::simulate::swarm::run(&swarm, seeds, cores(), |_| {});
+    fn before(&self, site: usize) -> Option<&BTreeSet<(u64, Promise)>> {
+        let (swarm, cell) = self.swarms.get(site).zip(self.before.get(site))?;
+        Some(cell.get_or_init(|| {
+            let without = crate::simulate::swarm::run(&[*swarm], self.asked.seeds.clone(), cores(), |_| {});
             let all = without.broken.iter();
             all.flat_map(|(case, one)| one.broken.iter().map(|broken| (case.seed, broken.promise))).collect()
-        })
+        }))
     }
 
-    fn in_seeds(&self, bug: Sabotage) -> Option<Catch> {
-        let before = self.before();
+    fn in_seeds(&self, bug: Sabotage, site: usize) -> Option<Catch> {
+        let (swarm, before) = (self.swarms.get(site)?, self.before(site)?);
         let clock = Clock::start();
         let is_over = || clock.mono().since(Mono::START) > LONGEST;
         plant(Some(bug));
-        let hunt = self.swarm.hunt(self.asked.seeds.clone(), swarm::cores(), before, is_over);
+        let hunt = swarm.hunt(self.asked.seeds.clone(), cores(), before, is_over);
         plant(None);
         let (seed, broken) = hunt.caught?;
         let site_time = hunt.clean + broken.at.since(Mono::START);
-        Some(Catch { broken, seed, kept: false, site_time })
-    }
-
-    /// Whether nothing at all is broken by it without a bug.
-    fn is_clean(&self, small: &Small) -> bool {
-        Kept::of(&self.swarm.0, small, None).again(&self.swarm.0).is_ok_and(|episode| episode.broken.is_empty())
+        Some(Catch { broken, seed, site, kept: false, site_time })
     }
 
     /// Makes it small, so that it breaks its promise with the bug and nothing without it, and keeps it.
     fn keep(&self, bug: Sabotage, catch: &Catch, folder: &Path) -> Result<(), u8> {
+        let Some(swarm) = self.swarms.get(catch.site) else { return Ok(()) };
         let breaks = |small: &Small| {
             plant(Some(bug));
-            let broken = self.swarm.breaks(small);
+            let broken = swarm.breaks(small);
             plant(None);
-            broken.filter(|_| self.is_clean(small))
+            broken.filter(|_| is_clean(swarm, small))
         };
-        let small = self.swarm.shrink_by(catch.seed, &catch.broken, keep::TRIES, &breaks);
-        let kept = Kept::of(&self.swarm.0, &small, Some(bug.name()));
+        let small = swarm.shrink_by(catch.seed, &catch.broken, keep::TRIES, &breaks);
+        let kept = Kept::of(&swarm.0, &small, Some(bug.name()));
         let file = keep::lay(folder, bug.name(), &kept)?;
         eprintln!("{}: {} faults in {} s", file.display(), kept.faults.len(), kept.span_s);
         Ok(())
     }
+}
+
+/// Whether nothing at all is broken by it without a bug.
+fn is_clean(swarm: &Swarm<'_>, small: &Small) -> bool {
+    Kept::of(&swarm.0, small, None).again(&swarm.0).is_ok_and(|episode| episode.broken.is_empty())
 }
 
 fn row(bug: Sabotage, catch: Option<&Catch>, took: Duration) -> String {
