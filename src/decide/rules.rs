@@ -6,7 +6,7 @@
 
 use super::firm::Firm;
 use super::standing::Standing;
-use crate::market::price_to_use;
+use crate::market::{is_a_price, price_to_use};
 use crate::plan::{Bound, Cause, Retreat, Scope, Stand};
 use crate::sabotage::{self, Sabotage};
 use crate::site::FeederIx;
@@ -116,7 +116,7 @@ pub(super) fn earns(price: Option<Price>, break_even: Price) -> bool {
 pub(super) fn price_in_force(standing: &Standing, snapshot: &Snapshot) -> (Option<Price>, bool) {
     let fresh = snapshot
         .price
-        .filter(|seen| snapshot.now.mono.since(seen.at) <= standing.site.ages.price)
+        .filter(|seen| snapshot.now.mono.since(seen.at) <= standing.site.ages.price && is_a_price(seen.price))
         .map(|seen| seen.price);
     (price_to_use(&standing.site.economics, fresh), fresh.is_none())
 }

@@ -19,6 +19,15 @@ pub fn break_even(economics: &Economics, efficiency: Efficiency) -> Price {
     Price::from_micro_usd_per_mwh(i64::try_from(micro).unwrap_or(i64::MAX))
 }
 
+/// The lowest and the highest price that can be one, in micro-dollars a megawatt-hour. No market clears beyond: caps and floors are
+/// 5,000 and -251 USD in Texas, 5,000 and -500 EUR in Europe, 20,300 AUD in Australia.
+const PRICES: std::ops::RangeInclusive<i64> = -2_000_000_000..=25_000_000_000;
+
+/// Whether a number can be a price at all; one that cannot is no price, and the last is not known to hold.
+pub fn is_a_price(price: Price) -> bool {
+    PRICES.contains(&price.micro_usd_per_mwh())
+}
+
 /// The price to decide on: the one in force, or the file's declared fall-back when it is lost.
 /// `None` means that price curtails nothing; the lost price that curtails all is the highest there is.
 pub fn price_to_use(economics: &Economics, in_force: Option<Price>) -> Option<Price> {
@@ -53,6 +62,14 @@ mod tests {
             [13_541, 9_285, 8_125, 5_508]
         );
         assert_eq!([cents(12_000, 2), cents(17_500, 2), cents(29_500, 2)], [13_270, 9_100, 5_398]);
+    }
+
+    #[test]
+    fn a_number_beyond_every_market_is_no_price() {
+        let dollars = |dollars: i64| Price::from_micro_usd_per_mwh(dollars * 1_000_000);
+        assert!([-2_000, -251, 0, 9_000, 25_000].into_iter().all(|price| is_a_price(dollars(price))));
+        assert!([-2_001, 25_001].into_iter().all(|price| !is_a_price(dollars(price))));
+        assert!(!is_a_price(Price::from_micro_usd_per_mwh(i64::MIN)) && !is_a_price(Price::MAX));
     }
 
     #[test]

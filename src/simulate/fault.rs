@@ -190,8 +190,8 @@ impl Class {
             Self::Killed => (300, 4_000),
             Self::LoopHangs => (200, 6_000),
             Self::HostDark | Self::TornTail => (5_000, 60_000),
-            // Longer than the shortest `ages.price` there is, and than most watchdogs.
-            Self::PriceLost | Self::PriceFrozen | Self::PriceGarbage => (200, 60_000),
+            // Longer than the shortest `ages.price` there is, and than a whole fleet needs to go down its ramp.
+            Self::PriceLost | Self::PriceFrozen | Self::PriceSpikes | Self::PriceGarbage => (200, 60_000),
             Self::PduReplays => (500, 60_000),
             Self::HallBeyond => (1_000, 40_000),
             Self::StoreBad => (500, 3_000),
