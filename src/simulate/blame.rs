@@ -29,6 +29,8 @@ pub enum Blame {
     Pdu(Duration),
     /// The hall rose beyond its declaration, or dipped.
     Hall,
+    /// The hall drew more than its nameplate.
+    Beyond,
     /// The controller or its host was dead, or hung.
     Controller,
     /// The disk, the price, the clock on the wall, or the operator. Beside another kind it is not counted as a second.
@@ -44,7 +46,7 @@ impl Blame {
         responses.sort_unstable();
         responses.dedup();
         let meters = [Self::PoiMeter, Self::HallMeter, Self::HouseMeter];
-        let rest = [Self::Hall, Self::Controller];
+        let rest = [Self::Hall, Self::Beyond, Self::Controller];
         meters.into_iter().chain(responses.into_iter().map(Self::Pdu)).chain(rest).collect()
     }
 
@@ -72,7 +74,8 @@ impl Blame {
             | C::PduFrozen
             | C::OutletWelded
             | C::OutletOwnWill => Self::Pdu(site.groups.get(target).map_or(Duration::MAX, |group| group.response())),
-            C::HallStep | C::HallDips | C::HallBeyond => Self::Hall,
+            C::HallStep | C::HallDips => Self::Hall,
+            C::HallBeyond => Self::Beyond,
             C::Killed | C::LoopHangs | C::HostDark | C::TornTail | C::StoreBad => Self::Controller,
             C::PriceLost
             | C::PriceFrozen
@@ -102,6 +105,7 @@ impl fmt::Display for Blame {
             Self::HouseMeter => "house meter",
             Self::Pdu(response) => return f.pad(&format!("PDU or miner, {}", span(*response))),
             Self::Hall => "hall: undeclared steps, dips",
+            Self::Beyond => "hall beyond its nameplate",
             Self::Controller => "controller or host",
             Self::Elsewhere => "disk, price, clock, operator",
             Self::Several => "several at once",
