@@ -166,13 +166,13 @@ pub enum Event {
     #[serde(rename = "price.fresh")]
     PriceFresh {},
     /// No record has become durable for a while: nothing is raised.
-    #[serde(rename = "audit.degraded")]
+    #[serde(rename = "record.late")]
     RecordLate {
         /// For how long.
         behind_ms: u64,
     },
     /// Records become durable again.
-    #[serde(rename = "audit.durable")]
+    #[serde(rename = "record.durable")]
     RecordDurable {},
     /// The POI shows more, or less where this is below zero, than all other meters together can account for.
     #[serde(rename = "meter.suspect")]

@@ -57,6 +57,7 @@ sabotages! {
     NeverRestores, "never-restores", "what was shed once never comes back";
     PriceIgnored, "price-ignored", "power is drawn whatever it costs";
     JournalForgets, "journal-forgets", "the journal leaves out when a device falls silent";
+    NeverTerminates, "never-terminates", "import that stays over the limit is shed for, and nothing more";
     LapseForgotten, "lapse-forgotten", "a connection lets no command lapse";
     LapseTogether, "lapse-together", "all permits lapse in the same moment";
     LapseUndone, "lapse-undone", "a loop that stood still goes on where it was";

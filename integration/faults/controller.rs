@@ -18,9 +18,9 @@ fn a_clock_that_is_set_is_told_and_moves_no_deadline() {
 fn a_full_disk_or_a_failed_sync_is_told_within_a_second_and_holds_every_raise() {
     for class in [Class::DiskFull, Class::SyncFails] {
         let told = demo_with(60, &[fault(class, 0, 8, 20)]);
-        told.within("audit.degraded", 8_000, 1_000);
+        told.within("record.late", 8_000, 1_000);
         told.raises_nothing(8_300, 20_000);
-        told.within("audit.durable", 20_000, 100);
+        told.within("record.durable", 20_000, 100);
         told.raises(20_000, 24_000);
     }
 }

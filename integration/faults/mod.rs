@@ -102,3 +102,40 @@ impl Told {
         sheds.map(|(_, shed)| shed["power_w"].as_i64().unwrap()).sum()
     }
 }
+
+/// Every test that the table names is one, and every class of faults has its row.
+#[test]
+fn every_row_of_the_table_names_its_faults_and_its_tests() {
+    let page = include_str!("../../docs/reliability.md");
+    let (_, table) = page.split_once("## The fault table").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows: Vec<Vec<&str>> =
+        table.lines().filter(|line| line.starts_with("| ")).skip(1).map(|line| line.split('|').collect()).collect();
+    assert!(rows.len() > 20);
+    let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let classes: Vec<String> = rows.iter().flat_map(|row| quoted(row[2])).collect();
+    for class in Class::ALL {
+        assert_eq!(classes.iter().filter(|name| *name == class.name()).count(), 1, "{}", class.name());
+    }
+    let sources = sources(std::path::Path::new(env!("CARGO_MANIFEST_DIR")));
+    for test in rows.iter().flat_map(|row| quoted(row[6])) {
+        assert!(sources.contains(&format!("fn {test}(")), "no test is called {test}");
+    }
+}
+
+/// All of `src` and `integration` as one text.
+fn sources(root: &std::path::Path) -> String {
+    let mut text = String::new();
+    let mut folders = vec![root.join("src"), root.join("integration")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                text.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    text
+}

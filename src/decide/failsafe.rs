@@ -110,7 +110,10 @@ pub const TABLE: [Row; CONDITIONS] = [
     },
     Row {
         condition: Condition::OutOfControl,
-        is: |site, signs| signs.import.is_some_and(|import| import > site.poi.import_limit),
+        is: |site, signs| {
+            signs.import.is_some_and(|import| import > site.poi.import_limit)
+                && !sabotage::is(Sabotage::NeverTerminates)
+        },
         first: |_| Retreat::None,
         then: Some(Then { hold: |site| site.failsafe.over_limit, retreat: Retreat::Terminate }),
         clears: Clears::Person,

@@ -43,6 +43,8 @@ pub enum Promise {
     Watchdog,
     /// A start cuts what was half written, and nothing else.
     Tail,
+    /// What stays over the limit is ended, and stays ended until a person clears it.
+    Terminates,
 }
 
 impl Promise {
@@ -67,6 +69,7 @@ impl Promise {
             Self::Flat => "flat",
             Self::Watchdog => "watchdog",
             Self::Tail => "tail",
+            Self::Terminates => "terminates",
         }
     }
 }

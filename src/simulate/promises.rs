@@ -16,6 +16,7 @@ use crate::units::Power;
 mod feeder;
 mod flat;
 mod gentle;
+mod terminates;
 mod watchdog;
 
 /// On top of every bound, as in the oracle.
@@ -93,6 +94,7 @@ type Found = Option<(Promise, String)>;
 pub(super) struct Promises {
     feeders: feeder::Feeders,
     flat: flat::Flat,
+    terminates: terminates::Terminates,
     gentle: gentle::Gentle,
     watchdogs: watchdog::Watchdogs,
     /// For so many looks in a row more was drawn than counted: inrush is over by the second.
@@ -123,6 +125,7 @@ impl Promises {
         Self {
             feeders: feeder::Feeders::new(site),
             flat: flat::Flat::default(),
+            terminates: terminates::Terminates::default(),
             gentle: gentle::Gentle::default(),
             watchdogs: watchdog::Watchdogs::new(site),
             uncounted: 0,
@@ -153,6 +156,7 @@ impl Promises {
             self.lapses(sight),
             self.ahead(sight),
             self.flat.look(sight),
+            self.terminates.look(sight),
             self.gentle.look(sight),
             self.watchdogs.look(sight),
             sight.world.tail_lost.then(|| (Promise::Tail, "a torn line was not cut as it should".to_owned())),

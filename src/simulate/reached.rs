@@ -61,8 +61,8 @@ events! {
     AiFresh, "ai.fresh";
     PriceStale, "price.stale";
     PriceFresh, "price.fresh";
-    RecordLate, "audit.degraded";
-    RecordDurable, "audit.durable";
+    RecordLate, "record.late";
+    RecordDurable, "record.durable";
     MetersDisagree, "meter.suspect";
     MetersAgree, "meter.agree";
     Failsafe, "failsafe.acts";

@@ -1,0 +1,41 @@
+//! What stays over the limit is ended: where the POI shows for as long as the site file waits that nothing helps, e-stop is in force.
+
+use super::{AFTERMATH, Found, Promise, SLACK, Sight};
+use crate::simulate::fault::Class;
+use crate::time::Mono;
+
+/// What makes the POI's meter show something else than flows.
+const BLINDS: [Class; 7] = [
+    Class::MeterSilent,
+    Class::MeterFrozen,
+    Class::MeterDrifts,
+    Class::MeterNotANumber,
+    Class::MeterGarbled,
+    Class::MeterSpikes,
+    Class::MeterDips,
+];
+
+#[derive(Default)]
+pub(super) struct Terminates {
+    /// Since when import is over the limit and the POI shows it.
+    over: Option<Mono>,
+    blind_until: Mono,
+}
+
+impl Terminates {
+    pub(super) fn look(&mut self, sight: &Sight<'_, '_>) -> Found {
+        if sight.world.struck().any(|fault| fault.target == 0 && BLINDS.contains(&fault.class)) {
+            self.blind_until = sight.now.after(AFTERMATH);
+        }
+        let over = sight.world.flows().poi() > sight.site().poi.import_limit + sight.tolerance;
+        let controls = sight.controls().filter(|_| over && sight.now > self.blind_until);
+        let Some(controls) = controls else {
+            self.over = None;
+            return None;
+        };
+        let lasts = sight.now.since((*self.over.get_or_insert(sight.now)).max(controls));
+        let waits = sight.site().failsafe.over_limit + SLACK;
+        (lasts > waits && !sight.world.in_force.e_stop)
+            .then(|| (Promise::Terminates, format!("over the limit for {lasts:?}, and no e-stop is in force")))
+    }
+}
