@@ -200,7 +200,7 @@ impl Oracle {
         let wrong = [
             (lately(self.trouble.meters_silent[0], ages), "the POI's meter says nothing"),
             (lately(self.trouble.meters_silent[1], ages), "the hall's meter says nothing"),
-            (lately(self.trouble.disk_bad, SLACK + SLACK), "nothing becomes durable"),
+            (lately(self.trouble.disk_bad, self.site().tick.period * 3), "nothing becomes durable"),
             (lately(self.trouble.stopped, SLACK), "e-stop is pressed"),
             (alone, "nobody controls"),
         ];

@@ -27,7 +27,9 @@ impl Terminates {
         if sight.world.struck().any(|fault| fault.target == 0 && BLINDS.contains(&fault.class)) {
             self.blind_until = sight.now.after(AFTERMATH);
         }
-        let over = sight.world.flows().poi() > sight.site().poi.import_limit + sight.tolerance;
+        // Who releases an e-stop is given the same time again.
+        let over =
+            sight.world.flows().poi() > sight.site().poi.import_limit + sight.tolerance && !sight.world.in_force.e_stop;
         let controls = sight.controls().filter(|_| over && sight.now > self.blind_until);
         let Some(controls) = controls else {
             self.over = None;
@@ -35,7 +37,7 @@ impl Terminates {
         };
         let lasts = sight.now.since((*self.over.get_or_insert(sight.now)).max(controls));
         let waits = sight.site().failsafe.over_limit + SLACK;
-        (lasts > waits && !sight.world.in_force.e_stop)
+        (lasts > waits)
             .then(|| (Promise::Terminates, format!("over the limit for {lasts:?}, and no e-stop is in force")))
     }
 }
