@@ -38,11 +38,12 @@ pub(super) struct Gentle {
 
 impl Gentle {
     pub(super) fn look(&mut self, sight: &Sight<'_, '_>) -> Found {
+        // A cap slides whatever the meters show.
+        self.slide(sight);
         if sight.trouble.stopped.is_some() || sight.trouble.is_lied_to(sight.now) {
             self.moments.clear();
             return None;
         }
-        self.slide(sight);
         let moment = self.moment(sight);
         let slowest = sight.standing.classes.last().copied().unwrap_or_default();
         while self.moments.front().is_some_and(|first| moment.at.since(first.at) > SPANS[3] + slowest + LEAD) {
