@@ -157,7 +157,9 @@ impl Following<'_> {
         let is_proof = |at: Mono| obeyed.is_some_and(|obeyed| at >= obeyed.after(time));
         let measured = self.seen.power.known().filter(|(_, at)| is_proof(*at));
         if let Some((measured, _)) = measured {
-            memory.counted = target.max(measured);
+            let shown = target.max(measured);
+            // Of what boots, a reading is lower than what it draws by now.
+            memory.counted = if memory.at_full { shown } else { memory.counted.max(shown) };
             if measured <= target + memory.beyond + self.tolerance() {
                 memory.lowering = None;
                 self.settled(memory, told);

@@ -135,7 +135,7 @@ impl Oracle {
         self.longest_over = self.longest_over.max(lasts);
         if now > self.trouble.troubled_until {
             self.breaks(Promise::Limit, now, format!("{over} over the limit, and nothing is wrong"));
-        } else if lasts > self.bound {
+        } else if lasts > self.within(now) {
             let obedient = self.obedient(world, now);
             let least = self.standing.smallest_unit;
             if obedient > least {
@@ -149,6 +149,13 @@ impl Oracle {
                 );
             }
         }
+    }
+
+    /// The longest time over the limit that is published. Where the hall breaks its own declaration, what is shed may not be enough,
+    /// and the fail-safe ends it.
+    fn within(&self, now: Mono) -> Duration {
+        let ends = if now <= self.trouble.beyond_until { self.site().failsafe.over_limit } else { Duration::ZERO };
+        self.bound.saturating_add(ends)
     }
 
     fn raises(&mut self, world: &World<'_>, control: Control, now: Mono) {

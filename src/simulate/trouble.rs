@@ -16,6 +16,10 @@ pub(super) struct Trouble {
     pub(super) troubled_until: Mono,
     /// Until when no meter can be believed.
     pub(super) blind_until: Mono,
+    /// Until when the hall may draw beyond its nameplate, or be the reason why anybody does.
+    pub(super) beyond_until: Mono,
+    /// Until when an operator's caps may follow each other.
+    pub(super) flaps_until: Mono,
     /// Per meter (POI, hall, house) until when it may have a wrong value, and until when it may have none.
     pub(super) lies_until: [Mono; 3],
     pub(super) lost_until: [Mono; 3],
@@ -34,6 +38,8 @@ impl Trouble {
         Self {
             troubled_until: Mono::START,
             blind_until: Mono::START,
+            beyond_until: Mono::START,
+            flaps_until: Mono::START,
             lies_until: [Mono::START; 3],
             lost_until: [Mono::START; 3],
             odd_until: vec![Mono::START; site.groups.len()],
@@ -49,6 +55,11 @@ impl Trouble {
         let mut lies_low = [false; 3];
         for fault in world.struck() {
             self.troubled_until = after;
+            match fault.class {
+                Class::HallBeyond => self.beyond_until = after,
+                Class::Flapping => self.flaps_until = after,
+                _ => {}
+            }
             let until = |all: &mut [Mono]| all.iter_mut().skip(fault.target).take(1).for_each(|until| *until = after);
             if fault.lies() {
                 until(&mut self.lies_until);

@@ -40,7 +40,10 @@ impl Gentle {
     pub(super) fn look(&mut self, sight: &Sight<'_, '_>) -> Found {
         // A cap slides whatever the meters show.
         self.slide(sight);
-        if sight.trouble.stopped.is_some() || sight.trouble.is_lied_to(sight.now) {
+        let trouble = sight.trouble;
+        // A pulse beyond the nameplate may be over between two looks; caps that change each second begin at what each tick saw.
+        let unsure = sight.now <= trouble.beyond_until || sight.now <= trouble.flaps_until;
+        if trouble.stopped.is_some() || trouble.is_lied_to(sight.now) || unsure {
             self.moments.clear();
             return None;
         }
@@ -51,7 +54,12 @@ impl Gentle {
         }
         self.moments.push_back(moment);
         // What was told off before a controller died may still be on its way down when the next one looks.
+        // So may what lapsed while a loop stood still: until it is proved off others make its room.
         let Control::On(since) = sight.control else { return None };
+        let proof = sight.standing.groups.iter().map(|fixed| fixed.proof).max().unwrap_or_default();
+        if sight.now.since(since) <= proof + SLACK {
+            return None;
+        }
         SPANS.iter().find_map(|span| self.fell(sight, *span, since))
     }
 
