@@ -91,7 +91,7 @@ fn what_broke_once_breaks_nothing_today() {
         let kept = Kept::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
         let site = format!("{}/sites/{}.toml", env!("CARGO_MANIFEST_DIR"), kept.site);
         let site = std::fs::read_to_string(site).unwrap();
-        let episode = with(&site, &[], seconds(1), |swarm| kept.again(&swarm.0)).unwrap();
+        let (episode, _) = with(&site, &[], seconds(1), |swarm| kept.again(&swarm.0)).unwrap();
         assert!(episode.ticks > 0 && episode.broken.is_empty(), "{}: {:?}", file.display(), episode.broken);
     }
 }

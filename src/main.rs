@@ -186,8 +186,8 @@ struct Simulate {
     #[cfg(feature = "sabotage")]
     #[arg(long, value_name = "NAME", hide = true, requires = "seeds")]
     sabotage: Option<String>,
-    /// Run the first seed alone, and leave its journal in this folder, for `ballast replay`
-    #[arg(long, value_name = "DIR", requires = "seeds")]
+    /// Run the first seed alone, or one kept file, and leave its journal in this folder, for `ballast replay`
+    #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
@@ -284,7 +284,11 @@ fn simulate(mut it: Simulate) -> u8 {
         return cli::simulate::swarm::run(&asked);
     }
     match (sites.as_slice(), again) {
-        ([site], Some(kept)) => cli::simulate::keep::again(site, &kept),
+        ([site], Some(kept)) => cli::simulate::keep::again(site, &kept, journal.as_deref()),
+        ([_], None) if journal.is_some() => {
+            eprintln!("a journal is left of a run with faults; give --seeds A..B or --again FILE beside it");
+            cli::COULD_NOT
+        }
         ([site], None) => cli::simulate::run(site, world(it.hall, Some(it.prices)), it.span, it.start_up, json),
         _ => {
             eprintln!("several sites need seeds; give --seeds A..B, or one site file");

@@ -93,6 +93,19 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Every one, in order of authority.
+    pub const ALL: [Self; 9] = [
+        Self::EStop,
+        Self::ImportLimit,
+        Self::AiHallUnknown,
+        Self::PoiUnknown,
+        Self::FeederRating,
+        Self::OperatorCap,
+        Self::Drain,
+        Self::Price,
+        Self::Nameplate,
+    ];
+
     /// The name in the journal, in stories and on the screen.
     pub fn name(self) -> &'static str {
         match self {
@@ -251,4 +264,16 @@ pub enum Event {
         /// The group.
         group: GroupIx,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_is_listed_in_order_of_authority_and_none_ranks_below_the_default() {
+        assert!(Cause::ALL.windows(2).all(|two| two[0] < two[1]));
+        assert_eq!(Cause::ALL.map(|cause| cause as usize), std::array::from_fn(|ix| ix));
+        assert_eq!(Cause::ALL.last(), Some(&Cause::default()));
+    }
 }

@@ -1,8 +1,9 @@
 //! Rows 1 to 3 and 8: a meter is silent, frozen, off, without a number, or shows a spike.
 
-use ballast::simulate::fault::Class;
+use ballast::simulate::fault::{Class, Fault};
+use ballast::time::Mono;
 
-use super::{HALL, POI, demo, demo_with, fault};
+use super::{HALL, POI, Told, demo, demo_with, fault};
 
 /// `ages.meter` of the demo, and the time that its meters take to refresh.
 const OLD: u64 = 500 + 100;
@@ -26,6 +27,17 @@ fn a_meter_whose_answer_is_no_number_is_a_silent_one() {
         told.within("ai.stale", 8_000, OLD);
         told.raises_nothing(8_000 + OLD + 200, 21_000);
         told.within("ai.fresh", 21_000, CONNECTS);
+    }
+}
+
+#[test]
+fn a_meter_that_misses_a_sample_has_the_one_before_it_and_nothing_is_shed_or_told() {
+    for (meter, stale) in [(HALL, "ai.stale"), (POI, "meter.stale")] {
+        let missed = Fault { to: Mono::from_millis(60_190), ..fault(Class::MeterNotANumber, meter, 60, 60) };
+        let told = demo_with(70, &[missed]);
+        let without = demo_with(70, &[]);
+        let shed = |told: &Told| told.all("shed").iter().filter(|(at, _)| (60_000..62_000).contains(at)).count();
+        assert_eq!((shed(&told), told.first(stale, 60_000)), (shed(&without), None), "meter {meter}");
     }
 }
 

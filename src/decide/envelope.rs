@@ -63,6 +63,9 @@ const STEPS: usize = 32;
 const STEP_PART: i64 = 256;
 /// When so many moments are counted all counts are halved, so that old habits fade (about a day at ten a second).
 const MEMORY: u64 = 1 << 20;
+/// The site file's own reserve is trusted like an hour at ten a second in which it covered every moment: where little was learnt
+/// yet, one jump weighs no more than later.
+const DECLARED: u64 = 36_000;
 /// So many moments below the envelope are worth remembering: ten minutes at ten a second.
 const LEARNT: u64 = 6_000;
 
@@ -104,13 +107,14 @@ impl Margin {
         self.above != later.above || self.below.abs_diff(later.below) > LEARNT
     }
 
-    /// The smallest margin that would have covered this part of the moments; zero before anything was learnt.
+    /// The smallest margin that would have covered this part of the moments; zero before enough was learnt.
     pub fn covering(&self, confidence: Share, nameplate: Power) -> Power {
         // Counts that come back from a store may be anything: they are added up where they have room.
         let above = self.above.iter().take(STEPS);
-        let all = u128::from(self.below) + above.clone().map(|count| u128::from(*count)).sum::<u128>();
+        let below = u128::from(self.below) + u128::from(DECLARED);
+        let all = below + above.clone().map(|count| u128::from(*count)).sum::<u128>();
         let wanted = all * u128::from(confidence.ppm().clamp(0, 1_000_000).unsigned_abs());
-        let mut seen = u128::from(self.below) * 1_000_000;
+        let mut seen = below * 1_000_000;
         let step = (nameplate.watts() / STEP_PART).max(1);
         for (size, count) in (1_i64..).zip(above) {
             if seen >= wanted {
@@ -159,14 +163,23 @@ mod tests {
         let (mut envelope, mut margin) = (Envelope::default(), Margin::default());
         envelope.take(kw(100), Mono::from_millis(0), WINDOW);
         envelope.take(kw(0), Mono::from_millis(1_000), WINDOW);
-        for _ in 0..990 {
-            margin.learn(kw(90), &envelope, NAMEPLATE);
-        }
-        for _ in 0..10 {
+        let share = Share::from_ppm(999_000);
+        for _ in 0..36 {
             margin.learn(kw(105), &envelope, NAMEPLATE);
         }
-        assert_eq!(margin.covering(Share::from_ppm(990_000), NAMEPLATE), Power::ZERO);
-        assert_eq!(margin.covering(Share::from_ppm(999_000), NAMEPLATE), kw(6));
+        assert_eq!(
+            margin.covering(share, NAMEPLATE),
+            Power::ZERO,
+            "a jump of some seconds is covered by the declared reserve"
+        );
+        for _ in 0..9 {
+            margin.learn(kw(105), &envelope, NAMEPLATE);
+        }
+        assert_eq!(margin.covering(share, NAMEPLATE), kw(6));
+        for _ in 0..9_000 {
+            margin.learn(kw(90), &envelope, NAMEPLATE);
+        }
+        assert_eq!(margin.covering(share, NAMEPLATE), Power::ZERO);
     }
 
     #[test]
@@ -179,7 +192,7 @@ mod tests {
         envelope.take(kw(0), Mono::from_millis(1_000), WINDOW);
         margin.learn(kw(90), &envelope, NAMEPLATE);
         margin.learn(kw(100) + Power::from_watts(1), &envelope, NAMEPLATE);
-        assert_eq!(margin.covering(Share::from_ppm(500_000), NAMEPLATE), Power::from_watts(1_000));
+        assert_eq!(margin.covering(Share::from_ppm(600_000), NAMEPLATE), Power::from_watts(1_000));
     }
 
     #[test]

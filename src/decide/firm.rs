@@ -8,7 +8,8 @@ use super::standing::Standing;
 use crate::plan::Condition;
 use crate::sabotage::{self, Sabotage};
 use crate::site::FirmLoad;
-use crate::snapshot::{Reading, Snapshot};
+use crate::snapshot::Snapshot;
+use crate::time::Mono;
 use crate::units::Power;
 
 /// All firm load of the site as the tick sees it.
@@ -26,7 +27,7 @@ pub(super) struct Firm {
     pub(super) nameplate: Power,
     /// What only the POI sees: its remainder beyond what the load meters say, where both are fresh.
     pub(super) unmetered: Option<Power>,
-    /// The hall's meter has no value, or none that is fresh: what the hall draws is guessed.
+    /// The hall's meter has shown no value for long, or never: what the hall draws is guessed.
     pub(super) hall_unknown: bool,
     /// The POI has not been seen for so long that it is acted on: the firm load counts as rising on the site's ramp.
     pub(super) poi_unknown: bool,
@@ -40,9 +41,10 @@ impl Firm {
     /// are apart, stays counted, and nothing more is made of it.
     pub(super) fn read(standing: &Standing, memory: &Memory, snapshot: &Snapshot) -> Self {
         let site = &standing.site;
-        let (hall, house) = (aged(snapshot.hall, snapshot), aged(snapshot.house, snapshot));
+        let now = snapshot.now.mono;
+        let (hall, house) = (aged(memory.metered.hall, now), aged(memory.metered.house, now));
         let fresh = |seen: Option<(Power, Duration)>| seen.filter(|(_, age)| *age <= site.ages.meter);
-        let remainder = fresh(remainder(memory, snapshot));
+        let remainder = fresh(remainder(memory, now));
         let value = |load: &FirmLoad, seen: Option<(Power, Duration)>| {
             seen.map_or(load.nameplate, |(value, _)| value.or_zero())
         };
@@ -54,7 +56,7 @@ impl Firm {
         });
         let lasting = memory.unmetered.iter().map(|(_, power)| *power).min().unwrap_or(Power::ZERO);
         let hidden = unmetered.map_or(lasting, |now| now.min(lasting));
-        let unseen = acted_on(&memory.conditions, Condition::PoiUnseen, snapshot.now.mono);
+        let unseen = acted_on(&memory.conditions, Condition::PoiUnseen, now);
         let rises = unseen.map_or(Power::ZERO, |time| site.poi.ramp.over(time));
         let mut firm = Self {
             now: remainder.map_or(Power::ZERO, |(power, _)| power).max(metered + hidden),
@@ -92,18 +94,15 @@ impl Firm {
     }
 }
 
-/// A reading with its age; no value where there is none.
-pub(super) fn aged(reading: Reading, snapshot: &Snapshot) -> Option<(Power, Duration)> {
-    if sabotage::is(Sabotage::NoDataIsZero) && reading.known().is_none() {
-        return Some((Power::ZERO, Duration::ZERO));
-    }
-    reading.known().map(|(value, at)| (value, snapshot.now.mono.since(at)))
+/// What a meter showed last, with its age; no value where it never had one.
+pub(super) fn aged(metered: Option<(Power, Mono)>, now: Mono) -> Option<(Power, Duration)> {
+    metered.map(|(value, at)| (value, now.since(at)))
 }
 
 /// What the POI leaves for firm load when the most that the miners can have drawn in the last second is taken off: guards
 /// against load that no other meter sees, and never claims more than there must be.
-fn remainder(memory: &Memory, snapshot: &Snapshot) -> Option<(Power, Duration)> {
-    let (import, age) = aged(snapshot.poi, snapshot).filter(|_| !sabotage::is(Sabotage::RemainderIsZero))?;
+fn remainder(memory: &Memory, now: Mono) -> Option<(Power, Duration)> {
+    let (import, age) = aged(memory.metered.poi, now).filter(|_| !sabotage::is(Sabotage::RemainderIsZero))?;
     let miners = memory.counted.iter().map(|(_, power)| *power).max()?;
     Some(((import - miners).or_zero(), age))
 }

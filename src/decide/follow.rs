@@ -98,6 +98,10 @@ impl Following<'_> {
         if let Some((on, _)) = self.seen.on {
             let told = on & self.fixed.all_on;
             memory.told = Some(told);
+            // What draws more than it has on may still be on its way off, or, where it boots, up before that.
+            if self.measured() > self.fixed.power_of(told) + self.tolerance() {
+                memory.unsettled_until = self.now.after(self.fixed.proof);
+            }
             self.settled(memory, told);
         }
     }
@@ -128,7 +132,13 @@ impl Following<'_> {
         let target = self.fixed.power_of(told);
         let shown = more.map_or(target, |(on, _)| self.fixed.power_of(on | told));
         let measured = self.measured();
-        let draws = if measured > shown + self.tolerance() { measured } else { shown };
+        let draws = if self.now < memory.unsettled_until {
+            measured.max(self.fixed.power_of(u64::MAX))
+        } else if measured > shown + self.tolerance() {
+            measured
+        } else {
+            shown
+        };
         let beyond = draws - target;
         if beyond > memory.beyond || beyond == Power::ZERO || beyond + self.tolerance() < memory.beyond {
             memory.beyond = beyond;

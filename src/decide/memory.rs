@@ -8,8 +8,9 @@ use super::envelope::{Envelope, Margin};
 use super::failsafe::{CONDITIONS, Held};
 use super::standing::Standing;
 use crate::plan::Cause;
+use crate::sabotage::{self, Sabotage};
 use crate::site::{GroupIx, Site};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Reading, Snapshot};
 use crate::time::Mono;
 use crate::units::{Power, Slew};
 
@@ -24,6 +25,9 @@ pub struct Memory {
     pub margin: Margin,
     /// Rolling maximum of what the fastest class must keep free above the firm load: it moves with the ages of the meters.
     pub reserve: Envelope,
+    /// What the site's meters showed last, whenever that was.
+    #[serde(default)]
+    pub metered: Metered,
     /// Firm load that only the POI saw: the lowest in each tenth of the last second in which it was fresh, newest last.
     pub unmetered: Vec<(Mono, Power)>,
     /// Raises announced in the record of tick `announced`, to be sent once that record is durable.
@@ -57,6 +61,17 @@ pub struct Memory {
     pub wall_offset: Option<i64>,
 }
 
+/// The newest reading of each meter, and when it was true. A meter that has no value has the one before it, and that ages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metered {
+    /// Import at the POI.
+    pub poi: Option<(Power, Mono)>,
+    /// The hall.
+    pub hall: Option<(Power, Mono)>,
+    /// The house.
+    pub house: Option<(Power, Mono)>,
+}
+
 /// What is remembered of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupMemory {
@@ -76,6 +91,9 @@ pub struct GroupMemory {
     pub lowering_from: Mono,
     /// Since when its device shows what it was then told, where that is pending: what it measured after that can prove it.
     pub shown: Option<Mono>,
+    /// Until then it counts in full: it was found drawing more than it had on, and may be on its way.
+    #[serde(default)]
+    pub unsettled_until: Mono,
     /// It did not follow within its proof time: counts as drawing, and as not controllable.
     pub not_following: bool,
     /// Its device is silent.
@@ -94,6 +112,20 @@ impl GroupMemory {
     /// Whether a command to it can be counted on.
     pub(super) fn controllable(&self) -> bool {
         !self.silent && !self.not_following && self.told.is_some()
+    }
+}
+
+impl Metered {
+    /// Takes in what the tick sees.
+    pub(super) fn take(&mut self, snapshot: &Snapshot) {
+        let newer = |kept: &mut Option<(Power, Mono)>, reading: Reading| *kept = reading.known().or(*kept);
+        newer(&mut self.poi, snapshot.poi);
+        newer(&mut self.hall, snapshot.hall);
+        newer(&mut self.house, snapshot.house);
+        if sabotage::is(Sabotage::NoDataIsZero) {
+            let zero = |reading: Reading| reading.known().or(Some((Power::ZERO, snapshot.now.mono)));
+            (self.poi, self.hall, self.house) = (zero(snapshot.poi), zero(snapshot.hall), zero(snapshot.house));
+        }
     }
 }
 

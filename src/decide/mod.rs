@@ -23,7 +23,7 @@ mod switch;
 mod tell;
 
 pub use envelope::{Envelope, Margin};
-pub use memory::{GroupMemory, Lasting, Memory, Remembered};
+pub use memory::{GroupMemory, Lasting, Memory, Metered, Remembered};
 pub use room::{Rooms, Taken};
 pub use standing::{ClassIx, Fixed, Standing};
 
@@ -50,6 +50,7 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
     let mut events = Vec::new();
     lapse(standing, &mut memory, now);
     memory.pass(standing, snapshot);
+    memory.metered.take(snapshot);
     let drawn = count(standing, &mut memory, snapshot, &mut events);
     let (price, price_lost) = rules::price_in_force(standing, snapshot);
     let signs = Signs::read(standing, &mut memory, snapshot, &drawn, price_lost);

@@ -21,18 +21,15 @@ impl Signs {
         price_lost: bool,
     ) -> Self {
         let now = snapshot.now.mono;
-        let age = |reading: Reading| aged(reading, snapshot).map(|(_, age)| age);
-        let fresh = |reading: Reading| {
-            aged(reading, snapshot).filter(|(_, age)| *age <= standing.site.ages.meter).map(|(power, _)| power)
-        };
-        let import = fresh(snapshot.poi);
+        let (poi, hall) = (aged(memory.metered.poi, now), aged(memory.metered.hall, now));
+        let import = poi.filter(|(_, age)| *age <= standing.site.ages.meter).map(|(power, _)| power);
         Self {
             now,
             e_stop: snapshot.orders.e_stop,
             drain: snapshot.orders.drain,
-            poi_age: age(snapshot.poi),
+            poi_age: poi.map(|(_, age)| age),
             import,
-            hall_age: age(snapshot.hall),
+            hall_age: hall.map(|(_, age)| age),
             record_behind: record_behind(memory, snapshot),
             price_lost,
             residual: import.map_or(Power::ZERO, |import| residual(standing, memory, snapshot, drawn, import)),

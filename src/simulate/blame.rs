@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::fault::{Class, Fault};
+use super::fault::{Class, Fault, Part};
 use crate::plant::Above;
 use crate::site::Site;
 use crate::time::Mono;
@@ -52,46 +52,15 @@ impl Blame {
 
     /// Whose fault a fault of this class is.
     pub(super) fn of(class: Class, target: usize, site: &Site) -> Self {
-        use Class as C;
-        match class {
-            C::MeterSilent
-            | C::MeterFrozen
-            | C::MeterDrifts
-            | C::MeterNotANumber
-            | C::MeterGarbled
-            | C::MeterSpikes
-            | C::MeterDips => match target {
-                0 => Self::PoiMeter,
-                1 => Self::HallMeter,
-                _ => Self::HouseMeter,
-            },
-            C::PduLost
-            | C::PduMute
-            | C::PduLate
-            | C::PduRefuses
-            | C::PduReplays
-            | C::PduDark
-            | C::PduFrozen
-            | C::OutletWelded
-            | C::OutletOwnWill => Self::Pdu(site.groups.get(target).map_or(Duration::MAX, |group| group.response())),
-            C::HallStep | C::HallDips => Self::Hall,
-            C::HallBeyond => Self::Beyond,
-            C::Killed | C::LoopHangs | C::HostDark | C::TornTail | C::StoreBad => Self::Controller,
-            C::PriceLost
-            | C::PriceFrozen
-            | C::PriceNegative
-            | C::PriceSpikes
-            | C::PriceGarbage
-            | C::WallSteps
-            | C::WallLeaps
-            | C::WallDst
-            | C::DiskFull
-            | C::SyncFails
-            | C::EStop
-            | C::Cap
-            | C::Flapping
-            | C::OrdersAgain
-            | C::OperatorLost => Self::Elsewhere,
+        match (class.strikes(), target) {
+            (Part::Meter, 0) => Self::PoiMeter,
+            (Part::Meter, 1) => Self::HallMeter,
+            (Part::Meter, _) => Self::HouseMeter,
+            (Part::Pdu, _) => Self::Pdu(site.groups.get(target).map_or(Duration::MAX, |group| group.response())),
+            (Part::Hall, _) => Self::Hall,
+            (Part::Beyond, _) => Self::Beyond,
+            (Part::Controller, _) => Self::Controller,
+            (Part::Elsewhere, _) => Self::Elsewhere,
         }
     }
 }

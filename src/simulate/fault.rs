@@ -5,224 +5,154 @@ use std::time::Duration;
 use crate::site::Site;
 use crate::time::Mono;
 
-/// The classes of faults. The numbers in brackets are rows of the fault table in `docs/reliability.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
+/// What a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// One of the meters: POI, hall, house.
+    Meter,
+    /// One PDU, or the miners behind it.
+    Pdu,
+    /// The hall, as it behaves within its nameplate.
+    Hall,
+    /// The hall, beyond its nameplate.
+    Beyond,
+    /// The controller or its host.
+    Controller,
+    /// The disk, the price, the clock on the wall, or the operator.
+    Elsewhere,
+}
+
+/// Lists the classes once: variant, name, what they strike, and the shortest and longest time that one lasts, in milliseconds.
+macro_rules! classes {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal, $part:expr, $lasts:expr;)*) => {
+        /// The classes of faults. The numbers in brackets are rows of the fault table in `docs/reliability.md`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Class {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Class {
+            /// Every class, in the order of the table.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant,)*];
+
+            /// Its name, as it is given after `--faults` and printed.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// What it strikes.
+            pub(super) fn strikes(self) -> Part {
+                match self {
+                    $(Self::$variant => $part,)*
+                }
+            }
+
+            /// Shortest and longest time that one lasts, in milliseconds.
+            pub(super) fn lasts(self) -> (i64, i64) {
+                match self {
+                    $(Self::$variant => $lasts,)*
+                }
+            }
+        }
+    };
+}
+
+classes! {
     /// A meter does not answer (1).
-    MeterSilent,
+    MeterSilent, "meter-silent", Part::Meter, (200, 20_000);
     /// A meter shows what it showed, for ever new (2).
-    MeterFrozen,
+    MeterFrozen, "meter-frozen", Part::Meter, (200, 20_000);
     /// A meter drifts away from the truth (2).
-    MeterDrifts,
+    MeterDrifts, "meter-drifts", Part::Meter, (5_000, 60_000);
     /// A meter answers, and what it says is no number (3).
-    MeterNotANumber,
+    MeterNotANumber, "meter-nan", Part::Meter, (200, 20_000);
     /// A meter's words come in the wrong order: what it says is out of all bounds, or a plausible wrong number (3).
-    MeterGarbled,
+    MeterGarbled, "meter-garbled", Part::Meter, (200, 20_000);
     /// One reading is far too high (3).
-    MeterSpikes,
+    MeterSpikes, "meter-spikes", Part::Meter, (50, 250);
     /// One reading is far too low (3).
-    MeterDips,
+    MeterDips, "meter-dips", Part::Meter, (50, 250);
     /// A PDU cannot be reached; its outlets stay as they are (4).
-    PduLost,
+    PduLost, "pdu-lost", Part::Pdu, (500, 40_000);
     /// A PDU answers every write and does nothing (5).
-    PduMute,
+    PduMute, "pdu-mute", Part::Pdu, (200, 20_000);
     /// A PDU carries out what it is told seconds later (5).
-    PduLate,
+    PduLate, "pdu-late", Part::Pdu, (200, 20_000);
     /// A PDU refuses to switch (5).
-    PduRefuses,
+    PduRefuses, "pdu-refuses", Part::Pdu, (200, 20_000);
     /// A PDU is without power, and comes back with what it had on (4, 7).
-    PduDark,
+    PduDark, "pdu-dark", Part::Pdu, (500, 40_000);
     /// A PDU cannot be reached, and carries out what was sent to it last when it is back (4).
-    PduReplays,
+    PduReplays, "pdu-replays", Part::Pdu, (500, 60_000);
     /// What a PDU measures stands still (5).
-    PduFrozen,
+    PduFrozen, "pdu-frozen", Part::Pdu, (200, 20_000);
     /// An outlet does not open (6).
-    OutletWelded,
+    OutletWelded, "outlet-welded", Part::Pdu, (200, 20_000);
     /// An outlet closes by itself (7).
-    OutletOwnWill,
+    OutletOwnWill, "outlet-own-will", Part::Pdu, (200, 20_000);
     /// The hall rises at once by more than was declared (9).
-    HallStep,
+    HallStep, "hall-step", Part::Hall, (1, 1);
     /// The hall drops to a part of its load at once, and comes back as declared: a training checkpoint.
-    HallDips,
+    HallDips, "hall-dips", Part::Hall, (200, 20_000);
     /// The hall draws more than its nameplate: a site that breaks its own declaration (9).
-    HallBeyond,
+    HallBeyond, "hall-beyond", Part::Beyond, (1_000, 40_000);
+    // Longer than the shortest `ages.price` there is, and than a whole fleet needs to go down its ramp.
     /// No price comes (10).
-    PriceLost,
+    PriceLost, "price-lost", Part::Elsewhere, (200, 60_000);
     /// The price stands still (10).
-    PriceFrozen,
+    PriceFrozen, "price-frozen", Part::Elsewhere, (200, 60_000);
     /// The price is negative (11).
-    PriceNegative,
+    PriceNegative, "price-negative", Part::Elsewhere, (200, 20_000);
     /// The price jumps to the cap (11).
-    PriceSpikes,
+    PriceSpikes, "price-spikes", Part::Elsewhere, (200, 60_000);
     /// The price is no price: the largest and the smallest number there is (11).
-    PriceGarbage,
+    PriceGarbage, "price-garbage", Part::Elsewhere, (200, 60_000);
     /// The wall clock is set (12).
-    WallSteps,
+    WallSteps, "wall-steps", Part::Elsewhere, (1, 1);
     /// The wall clock leaps by a second (12).
-    WallLeaps,
+    WallLeaps, "wall-leaps", Part::Elsewhere, (1, 1);
     /// The wall clock leaps by an hour (12).
-    WallDst,
+    WallDst, "wall-dst", Part::Elsewhere, (1, 1);
     /// The controller is killed at any boundary of its tick, and started again (14).
-    Killed,
+    Killed, "killed", Part::Controller, (300, 4_000);
     /// The loop stands still, its connections do not (15).
-    LoopHangs,
+    LoopHangs, "loop-hangs", Part::Controller, (200, 6_000);
     /// The host loses power at any boundary of the tick, and what was not synced with it (16).
-    HostDark,
+    HostDark, "host-dark", Part::Controller, (5_000, 60_000);
     /// The host loses power in the middle of a write: half a line is there at the next start (19).
-    TornTail,
+    TornTail, "torn-tail", Part::Controller, (5_000, 60_000);
     /// The disk takes nothing (17).
-    DiskFull,
+    DiskFull, "disk-full", Part::Elsewhere, (200, 20_000);
     /// Nothing that is written becomes durable (18).
-    SyncFails,
+    SyncFails, "sync-fails", Part::Elsewhere, (200, 20_000);
     /// The state store is lost with the controller (20).
-    StoreBad,
+    StoreBad, "store-bad", Part::Controller, (500, 3_000);
     /// The operator presses e-stop, and releases it.
-    EStop,
+    EStop, "e-stop", Part::Elsewhere, (1_000, 30_000);
     /// The operator caps import, and lifts it.
-    Cap,
+    Cap, "cap", Part::Elsewhere, (1_000, 30_000);
     /// The operator's caps come one after the other, repeated and contradicting (24, 25, 26).
-    Flapping,
+    Flapping, "flapping", Part::Elsewhere, (1_000, 30_000);
     /// The operator's orders come again and again, an old one first (24).
-    OrdersAgain,
+    OrdersAgain, "orders-again", Part::Elsewhere, (1_000, 30_000);
     /// The operator's orders do not arrive (27).
-    OperatorLost,
+    OperatorLost, "operator-lost", Part::Elsewhere, (1_000, 60_000);
 }
 
 impl Class {
-    /// Every class, in the order of the table.
-    pub const ALL: [Self; 39] = [
-        Self::MeterSilent,
-        Self::MeterFrozen,
-        Self::MeterDrifts,
-        Self::MeterNotANumber,
-        Self::MeterGarbled,
-        Self::MeterSpikes,
-        Self::MeterDips,
-        Self::PduLost,
-        Self::PduMute,
-        Self::PduLate,
-        Self::PduRefuses,
-        Self::PduReplays,
-        Self::PduDark,
-        Self::PduFrozen,
-        Self::OutletWelded,
-        Self::OutletOwnWill,
-        Self::HallStep,
-        Self::HallDips,
-        Self::HallBeyond,
-        Self::PriceLost,
-        Self::PriceFrozen,
-        Self::PriceNegative,
-        Self::PriceSpikes,
-        Self::PriceGarbage,
-        Self::WallSteps,
-        Self::WallLeaps,
-        Self::WallDst,
-        Self::Killed,
-        Self::LoopHangs,
-        Self::HostDark,
-        Self::TornTail,
-        Self::DiskFull,
-        Self::SyncFails,
-        Self::StoreBad,
-        Self::EStop,
-        Self::Cap,
-        Self::Flapping,
-        Self::OrdersAgain,
-        Self::OperatorLost,
-    ];
-
-    /// Its name, as it is given after `--faults` and printed.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MeterSilent => "meter-silent",
-            Self::MeterFrozen => "meter-frozen",
-            Self::MeterDrifts => "meter-drifts",
-            Self::MeterNotANumber => "meter-nan",
-            Self::MeterGarbled => "meter-garbled",
-            Self::MeterSpikes => "meter-spikes",
-            Self::MeterDips => "meter-dips",
-            Self::PduLost => "pdu-lost",
-            Self::PduMute => "pdu-mute",
-            Self::PduLate => "pdu-late",
-            Self::PduRefuses => "pdu-refuses",
-            Self::PduReplays => "pdu-replays",
-            Self::PduDark => "pdu-dark",
-            Self::PduFrozen => "pdu-frozen",
-            Self::OutletWelded => "outlet-welded",
-            Self::OutletOwnWill => "outlet-own-will",
-            Self::HallStep => "hall-step",
-            Self::HallDips => "hall-dips",
-            Self::HallBeyond => "hall-beyond",
-            Self::PriceLost => "price-lost",
-            Self::PriceFrozen => "price-frozen",
-            Self::PriceNegative => "price-negative",
-            Self::PriceSpikes => "price-spikes",
-            Self::PriceGarbage => "price-garbage",
-            Self::WallSteps => "wall-steps",
-            Self::WallLeaps => "wall-leaps",
-            Self::WallDst => "wall-dst",
-            Self::Killed => "killed",
-            Self::LoopHangs => "loop-hangs",
-            Self::HostDark => "host-dark",
-            Self::TornTail => "torn-tail",
-            Self::DiskFull => "disk-full",
-            Self::SyncFails => "sync-fails",
-            Self::StoreBad => "store-bad",
-            Self::EStop => "e-stop",
-            Self::Cap => "cap",
-            Self::Flapping => "flapping",
-            Self::OrdersAgain => "orders-again",
-            Self::OperatorLost => "operator-lost",
-        }
-    }
-
     /// The class of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
     }
 
-    /// Shortest and longest time that one lasts, in milliseconds.
-    pub(super) fn lasts(self) -> (i64, i64) {
-        match self {
-            Self::MeterSpikes | Self::MeterDips => (50, 250),
-            Self::HallStep | Self::WallSteps | Self::WallLeaps | Self::WallDst => (1, 1),
-            Self::Killed => (300, 4_000),
-            Self::LoopHangs => (200, 6_000),
-            Self::HostDark | Self::TornTail => (5_000, 60_000),
-            // Longer than the shortest `ages.price` there is, and than a whole fleet needs to go down its ramp.
-            Self::PriceLost | Self::PriceFrozen | Self::PriceSpikes | Self::PriceGarbage => (200, 60_000),
-            Self::PduReplays => (500, 60_000),
-            Self::HallBeyond => (1_000, 40_000),
-            Self::StoreBad => (500, 3_000),
-            Self::PduLost | Self::PduDark => (500, 40_000),
-            Self::MeterDrifts => (5_000, 60_000),
-            Self::EStop | Self::Cap | Self::Flapping | Self::OrdersAgain => (1_000, 30_000),
-            Self::OperatorLost => (1_000, 60_000),
-            _ => (200, 20_000),
-        }
-    }
-
     /// How many devices it can strike.
     pub(super) fn targets(self, site: &Site) -> usize {
-        match self {
-            Self::MeterSilent
-            | Self::MeterFrozen
-            | Self::MeterDrifts
-            | Self::MeterNotANumber
-            | Self::MeterGarbled
-            | Self::MeterSpikes
-            | Self::MeterDips => 3,
-            Self::PduLost
-            | Self::PduMute
-            | Self::PduLate
-            | Self::PduRefuses
-            | Self::PduReplays
-            | Self::PduDark
-            | Self::PduFrozen
-            | Self::OutletWelded
-            | Self::OutletOwnWill => site.groups.len(),
-            _ => 1,
+        match self.strikes() {
+            Part::Meter => 3,
+            Part::Pdu => site.groups.len(),
+            Part::Hall | Part::Beyond | Part::Controller | Part::Elsewhere => 1,
         }
     }
 }
@@ -261,19 +191,7 @@ impl Fault {
 
     /// Whether the PDU that it strikes may not do as it is told.
     pub fn disobeys(&self) -> bool {
-        use Class as C;
-        matches!(
-            self.class,
-            C::PduLost
-                | C::PduMute
-                | C::PduLate
-                | C::PduRefuses
-                | C::PduReplays
-                | C::PduDark
-                | C::PduFrozen
-                | C::OutletWelded
-                | C::OutletOwnWill
-        )
+        self.class.strikes() == Part::Pdu
     }
 }
 

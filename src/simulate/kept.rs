@@ -119,13 +119,13 @@ impl Kept {
     ///
     /// # Errors
     /// Where it names a class of faults that there is not.
-    pub fn again(&self, setting: &Setting<'_>) -> Result<Episode, String> {
+    pub fn again(&self, setting: &Setting<'_>) -> Result<(Episode, Vec<Vec<u8>>), String> {
         let faults = self.schedule()?;
         let weather = Weather { calm: Duration::from_secs(self.calm_s), ..setting.weather.clone() };
         let swarm = Swarm(Setting { span: Duration::from_secs(self.span_s), weather: &weather, ..*setting });
         let (mut episode, lines) = swarm.recorded(self.seed, Some(faults));
         swarm.decide_again(&mut episode, &lines);
-        Ok(episode)
+        Ok((episode, lines))
     }
 }
 

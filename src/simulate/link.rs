@@ -48,6 +48,8 @@ pub(super) struct SimulatedLink {
     talk: Talk,
     timeout: Duration,
     lost: Option<Lost>,
+    /// Until then there is nothing to do, unless something else is commanded.
+    rests: Mono,
 }
 
 /// A request, or without one an attempt to connect, that nobody answers.
@@ -74,6 +76,7 @@ impl SimulatedLink {
             talk: Talk::new(name, manners),
             timeout: profile.map_or(TIMEOUT, |profile| profile.connection.timeout),
             lost: None,
+            rests: Mono::START,
         }
     }
 
@@ -86,22 +89,28 @@ impl SimulatedLink {
     pub(super) fn command(&mut self, on: u64, lapses: Mono, now: Mono) {
         if !self.board.renew(on, lapses) {
             self.board.command(on, lapses, now);
+            self.rests = now;
         }
     }
 
     /// Takes on what is found running.
     pub(super) fn adopt(&mut self, on: u64, lapses: Mono, now: Mono) {
         self.board.adopt(on, lapses, now);
+        self.rests = now;
     }
 
     /// Goes on until there is nothing to do now; `at` is the same moment on the world's clock.
     pub(super) fn go_on(&mut self, world: &mut World<'_>, at: Mono, now: Mono) {
+        if now < self.rests {
+            return;
+        }
         self.give_up(now);
         while self.lost.is_none() {
             match self.talk.next(&mut self.board, now) {
                 Step::Connect => self.connect(world, now),
                 Step::Ask(ask) => self.ask(ask, world, at, now),
-                Step::Rest(_) | Step::Over => return,
+                Step::Rest(until) => return self.rests = until,
+                Step::Over => return,
             }
         }
     }

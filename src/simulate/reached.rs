@@ -15,19 +15,6 @@ pub const STATES_FROM: Duration = Duration::from_secs(20 * 3_600);
 /// From so much on every pair of classes too.
 pub const PAIRS_FROM: Duration = Duration::from_secs(1_000 * 3_600);
 
-/// Every rule there is.
-const CAUSES: [Cause; 9] = [
-    Cause::EStop,
-    Cause::ImportLimit,
-    Cause::AiHallUnknown,
-    Cause::PoiUnknown,
-    Cause::FeederRating,
-    Cause::OperatorCap,
-    Cause::Drain,
-    Cause::Price,
-    Cause::Nameplate,
-];
-
 /// What is never asked for, and why.
 const NOT_ASKED: [(State, &str); 2] = [
     (State("rule", "drain"), "a run that ends in order: its own tests hold it"),
@@ -178,7 +165,7 @@ impl Reached {
 }
 
 fn all() -> Vec<State> {
-    let causes = CAUSES.iter().map(|cause| State("rule", cause.name()));
+    let causes = Cause::ALL.iter().map(|cause| State("rule", cause.name()));
     let events = EVENTS.iter().map(|name| State("event", name));
     let conditions = Condition::ALL.iter().map(|condition| State("condition", condition.name()));
     let retreats = Retreat::ALL.iter().filter(|retreat| **retreat != Retreat::None);
@@ -214,12 +201,6 @@ pub(super) fn missing_pairs(seen: &BTreeSet<(Class, Class)>) -> Vec<(Class, Clas
 mod tests {
     use super::*;
     use crate::site::file::load;
-
-    #[test]
-    fn every_rule_is_listed() {
-        assert_eq!(CAUSES.len(), Cause::Nameplate as usize + 1);
-        assert!(CAUSES.windows(2).all(|two| two[0] < two[1]));
-    }
 
     #[test]
     fn what_was_not_reached_is_named_and_what_was_is_not() {

@@ -24,8 +24,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::guard::{Seats, guard};
-use super::words::{CAUSES, meaning, name};
+use super::words::{meaning, name};
 use super::{Action, Actor, Hub, MAX_CAP, Point, View};
+use crate::plan::Cause;
 use crate::units::Power;
 
 /// The largest body of an action, in bytes.
@@ -119,7 +120,7 @@ fn asset(kind: &'static str, text: &'static str) -> axum::routing::MethodRouter<
 }
 
 fn causes() -> Value {
-    CAUSES
+    Cause::ALL
         .iter()
         .map(|cause| (cause.name().to_owned(), json!({"name": name(*cause), "meaning": meaning(*cause)})))
         .collect()

@@ -83,8 +83,9 @@ pub(super) fn read(file: &Path) -> Result<Kept, u8> {
     Kept::parse(&text).map_err(|error| refuse(&format!("{name}: {error}; give a file that `--keep` wrote")))
 }
 
-/// Runs `ballast simulate SITE --again FILE`: what was kept, or all that a folder holds of this site, with today's code.
-pub fn again(site: &Path, file: &Path) -> u8 {
+/// Runs `ballast simulate SITE --again FILE`: what was kept, or all that a folder holds of this site, with today's code. The
+/// journal of a single one is left in a folder where that is asked for.
+pub fn again(site: &Path, file: &Path, journal: Option<&Path>) -> u8 {
     let ready = match ready(&[site.to_owned()], "none") {
         Ok(ready) => ready,
         Err(code) => return code,
@@ -94,11 +95,14 @@ pub fn again(site: &Path, file: &Path) -> u8 {
         Ok(files) => files,
         Err(code) => return code,
     };
+    if journal.is_some() && files.len() > 1 {
+        return refuse("a journal is of one run; give one kept file");
+    }
     let mut worst = FINE;
     for one in &files {
         match read(one) {
             Ok(kept) if kept.site != swarm.0.site.name && files.len() > 1 => {}
-            Ok(kept) => worst = worst.max(run(&swarm, one, &kept)),
+            Ok(kept) => worst = worst.max(run(&swarm, one, &kept, journal)),
             Err(code) => return code,
         }
     }
@@ -120,7 +124,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, u8> {
     }
 }
 
-fn run(swarm: &Swarm<'_>, file: &Path, kept: &Kept) -> u8 {
+fn run(swarm: &Swarm<'_>, file: &Path, kept: &Kept, journal: Option<&Path>) -> u8 {
     let name = file.display();
     if kept.site != swarm.0.site.name {
         return refuse(&format!("{name}: kept on the site `{}`; give its file", kept.site));
@@ -128,16 +132,24 @@ fn run(swarm: &Swarm<'_>, file: &Path, kept: &Kept) -> u8 {
     if !kept.is_of(&swarm.0) {
         eprintln!("{name}: the site's file is another than when this was kept");
     }
-    match kept.again(&swarm.0) {
-        Err(error) => refuse(&format!("{name}: {error}")),
-        Ok(episode) if episode.broken.is_empty() => {
-            println!("{name}: {} faults in {} s, nothing broken", kept.faults.len(), kept.span_s);
-            FINE
-        }
-        Ok(episode) => {
-            println!("{name}: {} promises broken", episode.broken.len());
-            episode.broken.iter().for_each(|broken| println!("  {broken}"));
-            PROBLEMS
-        }
+    let (episode, lines) = match kept.again(&swarm.0) {
+        Ok(run) => run,
+        Err(error) => return refuse(&format!("{name}: {error}")),
+    };
+    if let Some(Err(code)) = journal.map(|folder| leave(swarm, folder, &lines)) {
+        return code;
     }
+    if episode.broken.is_empty() {
+        println!("{name}: {} faults in {} s, nothing broken", kept.faults.len(), kept.span_s);
+        return FINE;
+    }
+    println!("{name}: {} promises broken", episode.broken.len());
+    episode.broken.iter().for_each(|broken| println!("  {broken}"));
+    PROBLEMS
+}
+
+/// Leaves the journal of a run in a folder that has none; the exit code where that fails.
+pub(super) fn leave(swarm: &Swarm<'_>, folder: &Path, lines: &[Vec<u8>]) -> Result<(), u8> {
+    let refuse = |error| refuse(&format!("{}: {error}; give a folder without a journal", folder.display()));
+    swarm.lay(folder, lines).map_err(refuse)
 }

@@ -107,7 +107,7 @@ impl Trap<'_> {
         let Some((site, swarm)) = here else { return Ok(None) };
         let run = |bug: Option<Sabotage>| {
             plant(bug);
-            let episode = kept.again(&swarm.0);
+            let episode = kept.again(&swarm.0).map(|(episode, _)| episode);
             plant(None);
             episode.map_err(|error| refuse(&format!("{}: {error}", file.display())))
         };
@@ -158,7 +158,7 @@ impl Trap<'_> {
 
 /// Whether nothing at all is broken by it without a bug.
 fn is_clean(swarm: &Swarm<'_>, small: &Small) -> bool {
-    Kept::of(&swarm.0, small, None).again(&swarm.0).is_ok_and(|episode| episode.broken.is_empty())
+    Kept::of(&swarm.0, small, None).again(&swarm.0).is_ok_and(|(episode, _)| episode.broken.is_empty())
 }
 
 fn row(bug: Sabotage, catch: Option<&Catch>, took: Duration) -> String {

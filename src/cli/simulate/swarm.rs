@@ -94,8 +94,8 @@ pub fn run(asked: &Asked) -> u8 {
 /// One seed with its journal, to look into.
 fn one(swarm: &Swarm<'_>, seed: u64, folder: &Path) -> u8 {
     let (episode, lines) = swarm.recorded(seed, None);
-    if let Err(error) = swarm.lay(folder, &lines) {
-        return refuse(&format!("{}: {error}; give a folder without a journal", folder.display()));
+    if let Err(code) = keep::leave(swarm, folder, &lines) {
+        return code;
     }
     println!("seed {seed}: {} records, root {}, in {}", episode.records, episode.root, folder.display());
     episode.broken.iter().for_each(|broken| println!("  {broken}"));

@@ -32,6 +32,8 @@ struct Moment {
 #[derive(Default)]
 pub(super) struct Gentle {
     moments: VecDeque<Moment>,
+    /// When anything was told off last, of all that the moments hold.
+    told_off: Option<Mono>,
     /// The operator's cap, and the import that is allowed on the way to it.
     cap: Option<(Power, Power)>,
 }
@@ -51,6 +53,10 @@ impl Gentle {
         let slowest = sight.standing.classes.last().copied().unwrap_or_default();
         while self.moments.front().is_some_and(|first| moment.at.since(first.at) > SPANS[3] + slowest + LEAD) {
             self.moments.pop_front();
+        }
+        let fewer = |last: &Moment| last.on.iter().zip(&moment.on).any(|(was, is)| was & !is != 0);
+        if self.moments.back().is_some_and(fewer) {
+            self.told_off = Some(moment.at);
         }
         self.moments.push_back(moment);
         // What was told off before a controller died may still be on its way down when the next one looks.
@@ -94,7 +100,8 @@ impl Gentle {
     /// What fell within this time and should not have.
     fn fell(&self, sight: &Sight<'_, '_>, span: Duration, since: Mono) -> Found {
         let first = self.moments.iter().rev().find(|moment| sight.now.since(moment.at) >= span)?;
-        if first.at < since {
+        // Nothing was told off since then: nothing fell.
+        if first.at < since || self.told_off.is_none_or(|at| at <= first.at) {
             return None;
         }
         let last = self.moments.back()?;

@@ -1,19 +1,8 @@
 //! What stays over the limit is ended: where the POI shows for as long as the site file waits that nothing helps, e-stop is in force.
 
 use super::{AFTERMATH, Found, Promise, SLACK, Sight};
-use crate::simulate::fault::Class;
+use crate::simulate::fault::Part;
 use crate::time::Mono;
-
-/// What makes the POI's meter show something else than flows.
-const BLINDS: [Class; 7] = [
-    Class::MeterSilent,
-    Class::MeterFrozen,
-    Class::MeterDrifts,
-    Class::MeterNotANumber,
-    Class::MeterGarbled,
-    Class::MeterSpikes,
-    Class::MeterDips,
-];
 
 #[derive(Default)]
 pub(super) struct Terminates {
@@ -24,7 +13,8 @@ pub(super) struct Terminates {
 
 impl Terminates {
     pub(super) fn look(&mut self, sight: &Sight<'_, '_>) -> Found {
-        if sight.world.struck().any(|fault| fault.target == 0 && BLINDS.contains(&fault.class)) {
+        // The POI's meter shows something else than flows.
+        if sight.world.struck().any(|fault| fault.target == 0 && fault.class.strikes() == Part::Meter) {
             self.blind_until = sight.now.after(AFTERMATH);
         }
         // Who releases an e-stop is given the same time again.

@@ -30,6 +30,8 @@ pub(super) struct Watchdogs {
     heartbeat: Duration,
     /// Per group until when an outlet may stick, or open late.
     stuck_until: Vec<Mono>,
+    /// Per group until when its PDU may have heard the controller later or earlier than the others: it was gone, or is.
+    apart_until: Vec<Mono>,
 }
 
 impl Watchdogs {
@@ -45,6 +47,7 @@ impl Watchdogs {
             fell: VecDeque::new(),
             heartbeat,
             stuck_until: vec![Mono::START; groups],
+            apart_until: vec![Mono::START; groups],
         }
     }
 
@@ -80,12 +83,17 @@ impl Watchdogs {
         late.or(fast).map(|what| (Promise::Watchdog, what))
     }
 
-    /// What falls together while nobody controls.
+    /// What falls together while nobody controls. A PDU that was gone when the others heard their last counts from another moment.
     fn fast(&mut self, sight: &Sight<'_, '_>, nobody: bool) -> Option<String> {
         let mut gone = Power::ZERO;
-        for (ix, (was, fixed)) in self.commanded.iter_mut().zip(&sight.standing.groups).enumerate() {
+        let groups = self.commanded.iter_mut().zip(&mut self.apart_until).zip(&sight.standing.groups);
+        for (ix, ((was, apart_until), fixed)) in groups.enumerate() {
             let is = sight.world.commanded(ix);
-            if nobody && sight.obeys(ix) {
+            let apart = sight.now <= *apart_until;
+            if sight.world.is_gone(ix) || (nobody && apart) {
+                *apart_until = sight.now.after(AFTERMATH);
+            }
+            if nobody && !apart && sight.obeys(ix) {
                 gone += fixed.power_of(*was & !is);
             }
             *was = is;
