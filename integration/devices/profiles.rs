@@ -123,7 +123,6 @@ power = { table = "input", address = [13, 17, 15], type = "i32", order = "little
 point = "power"
 words = [0x1027, 0x0000, 0xE803, 0x0000, 0x18FC, 0xFFFF]
 value = "10 kW"
-one_way = true
 "#;
 
 #[test]

@@ -72,6 +72,8 @@ impl Check {
         if scale_word.is_some() != point.scale.is_some() {
             return Err("scale_word goes with a scale_register, and only with one".into());
         }
+        // How a sum falls to its parts is the device's own.
+        let one_way = one_way || point.addresses.len() > 1;
         let each = usize::from(point.codec.kind.words());
         if self.words.len() != each * point.addresses.len() {
             let wanted = each * point.addresses.len();
