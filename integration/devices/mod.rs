@@ -1,6 +1,7 @@
 //! The driver against real sockets: hand-written peers that misbehave, and the library's own server.
 
 mod commands;
+mod gateway;
 mod lapses;
 mod misbehaving;
 mod peer;
@@ -11,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballast::devices::{Profile, Seen, Wire};
+use ballast::devices::{Profile, Seen, Station, Wire};
 use ballast::site::Device;
 use ballast::time::{Clock, Mono};
 use tokio::runtime::Handle;
@@ -54,7 +55,17 @@ fn wire(profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
 
 fn wire_on(clock: Clock, profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
     let device = device(profile, address);
-    Wire::spawn(&Handle::current(), Arc::clone(profile), &device, device.poll + QUIET, outlets, clock, None)
+    Wire::spawn(
+        &Handle::current(),
+        Station {
+            profile: Arc::clone(profile),
+            device: &device,
+            silent_after: device.poll + QUIET,
+            outlets,
+            on_fresh: None,
+        },
+        clock,
+    )
 }
 
 /// A lapse that no test lives to see.

@@ -11,8 +11,8 @@ const HALL_W: f64 = 60_000.0;
 const HALL_BEFORE_W: f64 = 20_000.0;
 const HALL_AFTER_W: f64 = 55_000.0;
 const HOUSE_W: f64 = 5_000.0;
-/// Those of the site file, and a second house meter that only a pymodbus server has.
-const DEVICES: [&str; 6] = ["poi", "hall", "house", "netio", "gude", "sun"];
+/// Those of the site file; a second house meter, and a gateway, that only a pymodbus server has.
+const DEVICES: [&str; 7] = ["poi", "hall", "house", "netio", "gude", "sun", "gateway"];
 
 /// One such site.
 pub(crate) struct Small {
@@ -24,7 +24,7 @@ impl Small {
     /// A site that no other test of this run and no other run has: the process and the number of the test choose its addresses.
     pub(crate) fn new(test: u32) -> Self {
         let process = std::process::id();
-        Self { net: format!("127.{}.{}", 100 + process % 100, (process / 100 * 4 + test) % 250) }
+        Self { net: format!("127.{}.{}", 100 + process % 100, (process / 100 * 8 + test) % 250) }
     }
 
     pub(crate) fn address(&self, device: &str) -> String {

@@ -1,4 +1,4 @@
-//! One emulated device: its listener, its connections, its answers.
+//! Emulated devices at one address: their listener, its connections, their answers.
 
 use std::future::{self, Ready};
 use std::io;
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_modbus::server::Service;
 use tokio_modbus::server::tcp::Server;
-use tokio_modbus::{ExceptionCode, Request, Response};
+use tokio_modbus::{ExceptionCode, Request, Response, SlaveRequest};
 
 use super::{PlantTime, Sound, locked};
 use crate::devices::profile::Profile;
@@ -31,7 +31,6 @@ pub(super) struct Device {
     outlets: u32,
     plant: Arc<Mutex<Plant>>,
     time: PlantTime,
-    connections: Arc<Semaphore>,
 }
 
 impl Device {
@@ -44,8 +43,7 @@ impl Device {
             let group = plant.group_of(ix);
             (group, group.and_then(|group| site.groups.get(group)).map_or(0, |group| group.units))
         };
-        let connections = Arc::new(Semaphore::new(usize::from(profile.connection.connections)));
-        Self { ix, profile, group, outlets, plant, time, connections }
+        Self { ix, profile, group, outlets, plant, time }
     }
 
     /// The answer to a request, from the plant as it is now; a write switches the plant.
@@ -62,27 +60,54 @@ impl Device {
     }
 }
 
-/// One connection to a device; the device takes only so many at once.
+/// What listens at one address: a device, or a gateway with several behind it.
+#[derive(Debug)]
+pub(super) struct Station {
+    /// With their unit ids.
+    devices: Vec<(u8, Device)>,
+    connections: Arc<Semaphore>,
+}
+
+impl Station {
+    /// Takes as many connections as the least of its devices.
+    pub(super) fn new(devices: Vec<(u8, Device)>) -> Self {
+        let most = devices.iter().map(|(_, device)| device.profile.connection.connections).min().unwrap_or(1);
+        Self { devices, connections: Arc::new(Semaphore::new(usize::from(most))) }
+    }
+
+    /// A device of its own answers whatever unit it is called by; a gateway has nobody behind an unknown one.
+    fn answer(&self, SlaveRequest { slave, request }: &SlaveRequest<'_>) -> Result<Response, ExceptionCode> {
+        match self.devices.as_slice() {
+            [(_, only)] => only.answer(request),
+            several => {
+                let called = several.iter().find(|(unit_id, _)| unit_id == slave);
+                called.map_or(Err(ExceptionCode::GatewayTargetDevice), |(_, device)| device.answer(request))
+            }
+        }
+    }
+}
+
+/// One connection; a station takes only so many at once.
 struct Connection {
-    device: Arc<Device>,
+    station: Arc<Station>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Service for Connection {
-    type Request = Request<'static>;
+    type Request = SlaveRequest<'static>;
     type Response = Response;
     type Exception = ExceptionCode;
     type Future = Ready<Result<Response, ExceptionCode>>;
 
     fn call(&self, request: Self::Request) -> Self::Future {
-        future::ready(self.device.answer(&request))
+        future::ready(self.station.answer(&request))
     }
 }
 
-/// Keeps a device on its address for as long as it is plugged in: listens again after every failure, and lets go of the listener and
+/// Keeps a station on its address for as long as it is plugged in: listens again after every failure, and lets go of the listener and
 /// all connections while it is unplugged, so that a connect is refused.
 pub(super) async fn keep(
-    device: Arc<Device>,
+    station: Arc<Station>,
     mut first: Option<std::net::TcpListener>,
     address: SocketAddr,
     mut plugged: watch::Receiver<bool>,
@@ -94,7 +119,7 @@ pub(super) async fn keep(
         };
         if let Ok(listener) = listener {
             tokio::select! {
-                _ = serve(&device, listener) => {}
+                _ = serve(&station, listener) => {}
                 gone = plugged.wait_for(|plugged| !*plugged) => {
                     if gone.is_err() { return }
                     continue;
@@ -106,11 +131,11 @@ pub(super) async fn keep(
 }
 
 /// Serves until an accept fails. Dropping this ends all its connections.
-async fn serve(device: &Arc<Device>, listener: TcpListener) -> io::Result<()> {
+async fn serve(station: &Arc<Station>, listener: TcpListener) -> io::Result<()> {
     let connect = |stream: TcpStream, _: SocketAddr| {
         // No permit left: the connection is closed at once, as on devices that take only one.
-        let permit = Arc::clone(&device.connections).try_acquire_owned().ok();
-        let connection = permit.map(|permit| (Connection { device: Arc::clone(device), _permit: permit }, stream));
+        let permit = Arc::clone(&station.connections).try_acquire_owned().ok();
+        let connection = permit.map(|permit| (Connection { station: Arc::clone(station), _permit: permit }, stream));
         let connection = connection.filter(|(_, stream)| stream.set_nodelay(true).is_ok());
         future::ready(Ok(connection.map(|(connection, stream)| (connection, Sound::new(stream)))))
     };

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballast::devices::{Profile, Wire};
+use ballast::devices::{Profile, Station, Wire};
 use ballast::site::Device;
 use ballast::time::Clock;
 use tokio::runtime::Handle;
@@ -50,7 +50,17 @@ fn wire(at: usize, address: SocketAddr, clock: Clock, count: Count) -> Wire {
         poll: Duration::from_millis(1),
     };
     let fresh = move || count.fresh(at);
-    Wire::spawn(&Handle::current(), profile(), &device, Duration::from_secs(1), 0, clock, Some(Arc::new(fresh)))
+    Wire::spawn(
+        &Handle::current(),
+        Station {
+            profile: profile(),
+            device: &device,
+            silent_after: Duration::from_secs(1),
+            outlets: 0,
+            on_fresh: Some(Arc::new(fresh)),
+        },
+        clock,
+    )
 }
 
 fn profile() -> Arc<Profile> {
