@@ -140,6 +140,7 @@ async fn a_write_is_read_back_when_that_can_prove_it() {
             silent_after: seldom.poll + QUIET,
             outlets: 8,
             on_fresh: None,
+            credentials: None,
         },
         Clock::start(),
     );
@@ -276,6 +277,7 @@ async fn the_loop_is_told_of_every_new_reading() {
             silent_after: QUIET,
             outlets: 0,
             on_fresh: Some(on_fresh),
+            credentials: None,
         },
         Clock::start(),
     );

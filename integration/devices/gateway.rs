@@ -36,8 +36,14 @@ fn behind(profile: &Arc<Profile>, address: SocketAddr, units: impl Iterator<Item
         ballast::site::Device { name: format!("unit-{unit}"), unit_id: unit, poll: POLL, ..device }
     };
     let devices: Vec<_> = units.map(named).collect();
-    let station =
-        |device| Station { profile: Arc::clone(profile), device, silent_after: POLL + QUIET, outlets, on_fresh: None };
+    let station = |device| Station {
+        profile: Arc::clone(profile),
+        device,
+        silent_after: POLL + QUIET,
+        outlets,
+        on_fresh: None,
+        credentials: None,
+    };
     Wire::spawn_all(&Handle::current(), devices.iter().map(station), Clock::start())
 }
 

@@ -41,6 +41,7 @@ async fn a_lapse_needs_no_poll_and_no_command_to_be_noticed() {
             silent_after: device.poll + super::QUIET,
             outlets: 8,
             on_fresh: None,
+            credentials: None,
         },
         clock,
     );

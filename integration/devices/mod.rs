@@ -1,6 +1,7 @@
 //! The driver against real sockets: hand-written peers that misbehave, and the library's own server.
 
 mod commands;
+mod container;
 mod gateway;
 mod lapses;
 mod misbehaving;
@@ -46,7 +47,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 fn device(profile: &Profile, address: SocketAddr) -> Device {
     let poll = Duration::from_millis(20);
-    Device { name: "north-01".into(), profile: profile.name.clone(), address, unit_id: 7, poll }
+    Device { name: "north-01".into(), profile: profile.name.clone(), address, unit_id: 7, poll, login: None }
 }
 
 fn wire(profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
@@ -63,6 +64,7 @@ fn wire_on(clock: Clock, profile: &Arc<Profile>, address: SocketAddr, outlets: u
             silent_after: device.poll + QUIET,
             outlets,
             on_fresh: None,
+            credentials: None,
         },
         clock,
     )

@@ -149,6 +149,7 @@ async fn a_command_from_a_silence_switches_nothing_on_that_went_off_in_it() {
             silent_after: device.poll + SHORT,
             outlets: 8,
             on_fresh: None,
+            credentials: None,
         },
         Clock::start(),
     );

@@ -37,6 +37,7 @@ impl Wires {
             profile: (*profile).to_owned(),
             address: self.small.address(address).parse().unwrap(),
             unit_id: *unit_id,
+            login: None,
             poll: Duration::from_millis(50),
         };
         let devices: Vec<Device> = units.iter().map(device).collect();
@@ -46,6 +47,7 @@ impl Wires {
             silent_after: Duration::from_secs(1),
             outlets: OUTLETS,
             on_fresh: None,
+            credentials: None,
         });
         Wire::spawn_all(self.runtime.handle(), stations, self.clock)
     }

@@ -16,6 +16,7 @@ mod maps;
 pub mod replay;
 pub mod run;
 pub mod screen;
+mod secret;
 mod session;
 pub mod simulate;
 mod summary;

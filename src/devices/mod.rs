@@ -7,4 +7,4 @@ pub mod profile;
 pub mod wire;
 
 pub use profile::Profile;
-pub use wire::{Seen, Station, Wire};
+pub use wire::{Credentials, Seen, Station, Wire};

@@ -3,6 +3,7 @@
 use std::future::{self, Ready};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use tokio_modbus::server::tcp::Server;
 use tokio_modbus::{ExceptionCode, Request, Response, SlaveRequest};
 
 use super::{PlantTime, Sound, locked};
-use crate::devices::profile::Profile;
+use crate::devices::Credentials;
 use crate::devices::profile::serve::Shown;
+use crate::devices::profile::{Login, Profile};
 use crate::plant::Plant;
 use crate::site::{DeviceIx, GroupIx, Site};
 
@@ -66,13 +68,23 @@ pub(super) struct Station {
     /// With their unit ids.
     devices: Vec<(u8, Device)>,
     connections: Arc<Semaphore>,
+    door: Option<Door>,
+}
+
+/// A login that is asked for, and who is let in.
+#[derive(Debug)]
+struct Door {
+    login: Login,
+    who: Credentials,
 }
 
 impl Station {
-    /// Takes as many connections as the least of its devices.
-    pub(super) fn new(devices: Vec<(u8, Device)>) -> Self {
+    /// Takes as many connections as the least of its devices. Where one asks for a login, this one is let in.
+    pub(super) fn new(devices: Vec<(u8, Device)>, who: Option<Credentials>) -> Self {
         let most = devices.iter().map(|(_, device)| device.profile.connection.connections).min().unwrap_or(1);
-        Self { devices, connections: Arc::new(Semaphore::new(usize::from(most))) }
+        let login = devices.iter().find_map(|(_, device)| device.profile.login);
+        let door = login.zip(who).map(|(login, who)| Door { login, who });
+        Self { devices, connections: Arc::new(Semaphore::new(usize::from(most))), door }
     }
 
     /// A device of its own answers whatever unit it is called by; a gateway has nobody behind an unknown one.
@@ -87,20 +99,79 @@ impl Station {
     }
 }
 
+/// How many challenges were given out, so that each is another.
+static CHALLENGES: AtomicU64 = AtomicU64::new(1);
+
+impl Door {
+    /// What it says to this request, where it is for it: the challenge, or whether the answer to it is right.
+    fn answer(&self, asked: &SlaveRequest<'_>, inside: &Inside) -> Option<Result<Response, ExceptionCode>> {
+        let (block, at) = (self.login.challenge, self.login.answer);
+        match &asked.request {
+            _ if asked.slave != self.login.unit_id => None,
+            Request::ReadHoldingRegisters(address, count) if (*address, *count) == (block.address, block.count) => {
+                let given = CHALLENGES.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                inside.challenge.store(given, Ordering::Relaxed);
+                Some(Ok(Response::ReadHoldingRegisters(words(given, *count))))
+            }
+            Request::WriteMultipleRegisters(address, answer) if *address == at => {
+                let challenge = words(inside.challenge.swap(0, Ordering::Relaxed), block.count);
+                let right = challenge.iter().any(|word| *word != 0) && self.who.answer(&challenge) == answer.as_ref();
+                inside.is.store(right, Ordering::Relaxed);
+                let count = u16::try_from(answer.len()).unwrap_or(u16::MAX);
+                let refused = Err(ExceptionCode::IllegalDataValue);
+                Some(if right { Ok(Response::WriteMultipleRegisters(*address, count)) } else { refused })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// So many words of a challenge, over and over where there are more than four.
+fn words(of: u64, count: u16) -> Vec<u16> {
+    let word = |n: u16| u16::try_from(of >> (16 * u32::from(n % 4)) & 0xFFFF).unwrap_or(0);
+    (0..count).map(word).collect()
+}
+
+/// Whether a connection was let in.
+#[derive(Debug, Default)]
+struct Inside {
+    /// The challenge it was given; zero for none.
+    challenge: AtomicU64,
+    is: AtomicBool,
+}
+
 /// One connection; a station takes only so many at once.
 struct Connection {
     station: Arc<Station>,
+    inside: Inside,
     _permit: OwnedSemaphorePermit,
+}
+
+fn is_write(request: &Request<'_>) -> bool {
+    matches!(
+        request,
+        Request::WriteSingleCoil(..)
+            | Request::WriteSingleRegister(..)
+            | Request::WriteMultipleCoils(..)
+            | Request::WriteMultipleRegisters(..)
+    )
 }
 
 impl Service for Connection {
     type Request = SlaveRequest<'static>;
-    type Response = Response;
+    type Response = Option<Response>;
     type Exception = ExceptionCode;
-    type Future = Ready<Result<Response, ExceptionCode>>;
+    type Future = Ready<Result<Option<Response>, ExceptionCode>>;
 
+    /// Reading is free to all; who is not let in and writes is not answered.
     fn call(&self, request: Self::Request) -> Self::Future {
-        future::ready(self.station.answer(&request))
+        let door = self.station.door.as_ref();
+        let knocks = door.and_then(|door| door.answer(&request, &self.inside));
+        if knocks.is_none() && door.is_some() && is_write(&request.request) && !self.inside.is.load(Ordering::Relaxed) {
+            return future::ready(Ok(None));
+        }
+        let answer = knocks.unwrap_or_else(|| self.station.answer(&request));
+        future::ready(answer.map(Some))
     }
 }
 
@@ -135,7 +206,9 @@ async fn serve(station: &Arc<Station>, listener: TcpListener) -> io::Result<()> 
     let connect = |stream: TcpStream, _: SocketAddr| {
         // No permit left: the connection is closed at once, as on devices that take only one.
         let permit = Arc::clone(&station.connections).try_acquire_owned().ok();
-        let connection = permit.map(|permit| (Connection { station: Arc::clone(station), _permit: permit }, stream));
+        let connection = permit.map(|permit| {
+            (Connection { station: Arc::clone(station), inside: Inside::default(), _permit: permit }, stream)
+        });
         let connection = connection.filter(|(_, stream)| stream.set_nodelay(true).is_ok());
         future::ready(Ok(connection.map(|(connection, stream)| (connection, Sound::new(stream)))))
     };

@@ -1,8 +1,8 @@
 //! The plant on real sockets: every meter and PDU of a site at its address, for our controller and for other people's.
 //!
 //! A device answers what its register-map file says, with the values of one shared [`Plant`], and switches the plant's outlets.
-//! Nothing here decides, and nothing is believed to be a real device: there is no login, and whoever can reach the
-//! address can switch, so keep to loopback addresses.
+//! Nothing here decides, and nothing is believed to be a real device: whoever can reach the address can read, and switch
+//! where no login is asked for, so keep to loopback addresses.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use crate::devices::Credentials;
 use crate::devices::profile::Profile;
 use crate::plant::Plant;
 use crate::site::{DeviceIx, Site};
@@ -102,7 +103,8 @@ impl PlantTime {
 }
 
 impl Emulator {
-    /// Listens on every device's address and starts to answer. `profiles` are the register maps by name. A meter's or PDU's refresh
+    /// Listens on every device's address and starts to answer. `profiles` are the register maps by name,
+    /// `credentials` who is let in by each device that asks for a login; without any, whoever comes is. A meter's or PDU's refresh
     /// time is taken from its register map. From now on the plant runs on from where it is, as this clock passes, whatever the clock
     /// shows; nobody else may advance it.
     ///
@@ -110,7 +112,7 @@ impl Emulator {
     /// [`CannotStart`] naming the device; then nothing listens.
     pub fn start(
         site: &Site,
-        profiles: &BTreeMap<String, Profile>,
+        (profiles, credentials): (&BTreeMap<String, Profile>, &[Option<Credentials>]),
         plant: Arc<Mutex<Plant>>,
         clock: Clock,
         runtime: &Handle,
@@ -137,10 +139,11 @@ impl Emulator {
         }
         let mut listening = Vec::new();
         for (station, (address, devices)) in addresses.into_iter().enumerate() {
-            let device = at.iter().position(|at| *at == station).and_then(|ix| site.devices.get(ix));
-            let device = device.map(|device| device.name.clone()).unwrap_or_default();
+            let here = || at.iter().enumerate().filter(|(_, at)| **at == station).map(|(ix, _)| ix);
+            let device = here().find_map(|ix| Some(site.devices.get(ix)?.name.clone())).unwrap_or_default();
+            let who = here().find_map(|ix| credentials.get(ix)?.clone());
             let listener = listen(address).map_err(|error| CannotStart::CannotListen { device, address, error })?;
-            listening.push((Station::new(devices), listener));
+            listening.push((Station::new(devices, who), listener));
         }
         let stations = listening.into_iter().map(|(station, listener)| run(station, listener, runtime)).collect();
         Ok(Self { stations, at, ticker: runtime.spawn(tick(plant, time)) })

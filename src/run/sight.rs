@@ -194,6 +194,7 @@ pub(super) fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire
         silent_after: site.ages.device,
         outlets: outlets(ix),
         on_fresh: (ix == wakes).then(waker),
+        credentials: setup.credentials.get(ix).cloned().flatten(),
     });
     Wire::spawn_all(&setup.runtime, stations, clock)
 }

@@ -46,6 +46,7 @@ fn wire(at: usize, address: SocketAddr, clock: Clock, count: Count) -> Wire {
         profile: "acuvim-ii".to_owned(),
         address,
         unit_id: 1,
+        login: None,
         // The shortest there is: every connection is always due.
         poll: Duration::from_millis(1),
     };
@@ -58,6 +59,7 @@ fn wire(at: usize, address: SocketAddr, clock: Clock, count: Count) -> Wire {
             silent_after: Duration::from_secs(1),
             outlets: 0,
             on_fresh: Some(Arc::new(fresh)),
+            credentials: None,
         },
         clock,
     )

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::golden::{self, Check};
-use super::{Block, Connection, Expect, Kind, MAX_REGISTERS, Outlets, Point, Profile, States, Table};
+use super::{Block, Connection, Expect, Kind, Login, MAX_REGISTERS, Outlets, Point, Profile, States, Table};
 use crate::document::{Code, Document, Form, Problem, Problems};
 use crate::site::{CommsLoss, MAX_UNITS};
 
@@ -38,6 +38,7 @@ fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<
     let unproved = root.required("unproved");
     let base = Base(root.within("base", root.required("base"), 0..=1));
     let connection = root.table("connection").and_then(|form| connection(&form));
+    let login = root.optional_table("login").map(|form| login(base, &form));
     let expect: Vec<_> = root.optional_tables("expect").iter().map(|form| expected(base, form)).collect();
     let blocks: Vec<_> = root.optional_tables("block").iter().map(|form| block(base, form)).collect();
     let blocks: Option<Vec<_>> = blocks.into_iter().collect();
@@ -59,6 +60,7 @@ fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<
         source: source?,
         unproved: unproved?,
         connection: connection?,
+        login: if let Some(login) = login { Some(login?) } else { None },
         expect: expect.into_iter().collect::<Option<_>>()?,
         power: if measures { Some(power?) } else { None },
         outlets: if switches { Some(outlets?) } else { None },
@@ -125,6 +127,20 @@ fn connection(form: &Form<'_>) -> Option<Connection> {
         max_registers: max_registers?,
         comms_loss: comms_loss?,
     })
+}
+
+/// How many registers the answer to a challenge has: 32 bytes.
+const ANSWER: u16 = 16;
+
+fn login(base: Base, form: &Form<'_>) -> Option<Login> {
+    let kind = form.choice("kind", &[("sha256-md5", ())]);
+    let unit_id = form.or("unit_id", 1);
+    let count = form.within("count", form.or("count", 4), 1..=MAX_REGISTERS);
+    let challenge = base.wire(form, "challenge", count.unwrap_or(1));
+    let answer = base.wire(form, "answer", ANSWER);
+    kind?;
+    let challenge = Block { table: Table::Holding, address: challenge?, count: count? };
+    Some(Login { unit_id: unit_id?, challenge, answer: answer? })
 }
 
 /// Times between two bounds, told as people write them.

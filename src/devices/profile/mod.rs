@@ -39,6 +39,8 @@ pub struct Profile {
     pub unproved: Vec<String>,
     /// How its connection behaves.
     pub connection: Connection,
+    /// How a connection is let in, where the device asks.
+    pub login: Option<Login>,
     /// Words that must be found before anything else is believed.
     pub expect: Vec<Expect>,
     /// Total active power, import positive.
@@ -69,6 +71,17 @@ pub struct Connection {
     pub max_registers: u16,
     /// What it does when it hears nothing.
     pub comms_loss: CommsLoss,
+}
+
+/// A login by challenge: SHA-256 over the challenge, the MD5 of the user and the MD5 of the password, once on each connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The unit that asks, for all behind the same address.
+    pub unit_id: u8,
+    /// Where the challenge is read.
+    pub challenge: Block,
+    /// Wire address of the first holding register that the answer is written to: 16 in all.
+    pub answer: u16,
 }
 
 /// The four tables of Modbus; each has its own function code for reads.
@@ -329,7 +342,10 @@ impl Profile {
     /// What a site is judged by.
     pub fn known(&self) -> KnownProfile<'_> {
         let refresh = self.power.as_ref().map(|power| power.refresh);
-        KnownProfile { name: &self.name, says: Some(KnownDevice { refresh, timeout: self.connection.timeout }) }
+        let Connection { timeout, gap, .. } = self.connection;
+        let at_once = self.outlets.as_ref().is_some_and(|outlets| outlets.all_at_once);
+        let says = KnownDevice { refresh, timeout, login: self.login.is_some(), gap, at_once };
+        KnownProfile { name: &self.name, says: Some(says) }
     }
 
     /// The text of a file that ships with Ballast.

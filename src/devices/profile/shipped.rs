@@ -10,6 +10,8 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("eastron-sdm630", include_str!("../../../sites/devices/eastron-sdm630.toml")),
     ("gude-expert-pdu", include_str!("../../../sites/devices/gude-expert-pdu.toml")),
     ("janitza-umg", include_str!("../../../sites/devices/janitza-umg.toml")),
+    ("microbt-meter", include_str!("../../../sites/devices/microbt-meter.toml")),
+    ("microbt-pdu", include_str!("../../../sites/devices/microbt-pdu.toml")),
     ("netio-powerpdu", include_str!("../../../sites/devices/netio-powerpdu.toml")),
     ("satec-pm180", include_str!("../../../sites/devices/satec-pm180.toml")),
     ("schneider-p3u30", include_str!("../../../sites/devices/schneider-p3u30.toml")),

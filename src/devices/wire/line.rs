@@ -30,6 +30,9 @@ pub enum Fault {
     /// The device answered with this Modbus exception.
     #[error("refused with exception {0}")]
     Refused(u8),
+    /// The device did not let us in.
+    #[error("the login was not accepted")]
+    NotLetIn,
     /// No answer in time. A write without an answer may have happened or not.
     #[error("no answer in time")]
     NoAnswer,
@@ -46,6 +49,9 @@ impl Fault {
             Self::Refused(1..=3) => "check its register-map file against the manual, and its firmware",
             Self::Refused(10 | 11) => "check the bus behind the gateway and the unit id",
             Self::Refused(_) => "look at the device itself: it says that it is busy or failed",
+            Self::NotLetIn => {
+                "check user and password of its login in the site file, and whether it takes another session"
+            }
             Self::NoAnswer => "check the network, the unit id, and the timeout in its register-map file",
             Self::NotUnderstood => "check that the device at this address is what its register-map file says",
         }

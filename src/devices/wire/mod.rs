@@ -26,6 +26,7 @@ mod backoff;
 pub(crate) mod board;
 mod dialect;
 mod line;
+mod login;
 mod slot;
 pub(crate) mod step;
 mod stream;
@@ -34,6 +35,7 @@ mod task;
 
 pub(crate) use line::CONNECT_WITHIN;
 pub use line::Fault;
+pub use login::Credentials;
 
 /// One request over a stream of any kind, with every check a [`Wire`] makes of the answer. For fuzzing: the program itself
 /// has its connections in tasks.
@@ -70,6 +72,8 @@ pub struct Station<'a> {
     pub outlets: u32,
     /// Called after every new reading.
     pub on_fresh: Option<OnFresh>,
+    /// Who logs in, where the device asks for that.
+    pub credentials: Option<Credentials>,
 }
 
 /// The connection to one device, which others may stand behind too. Dropping it is like not renewing its command any more: the task lets the command lapse,
@@ -177,11 +181,11 @@ impl Wire {
     }
 
     fn member(station: Station<'_>, clock: Clock, woken: &Arc<Notify>) -> (Self, Member, Arc<Notify>) {
-        let Station { profile, device, silent_after, outlets, on_fresh } = station;
+        let Station { profile, device, silent_after, outlets, on_fresh, credentials } = station;
         let outlets = if profile.outlets.is_some() { outlets.min(MAX_UNITS) } else { 0 };
         let board = Board::new(Silence::after(silent_after, device.poll), profile.power.is_some());
         let slot = Arc::new(Slot::new(clock, board, Arc::clone(woken)));
-        let member = Member::new(Arc::clone(&slot), Arc::clone(&profile), device, outlets, on_fresh);
+        let member = Member::new(Arc::clone(&slot), Arc::clone(&profile), device, outlets, (on_fresh, credentials));
         (Self { slot, name: device.name.clone(), profile, outlets, clock }, member, Arc::clone(woken))
     }
 

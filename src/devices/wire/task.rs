@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 use super::OnFresh;
 use super::dialect::Dialect;
 use super::line::{Fault, Line};
+use super::login::{Credentials, login};
 use super::slot::Slot;
 use super::step::{Ask, Asked, Step};
 use super::talk::{Manners, Talk};
@@ -29,6 +30,7 @@ pub(super) struct Member {
     address: SocketAddr,
     unit_id: u8,
     on_fresh: Option<OnFresh>,
+    credentials: Option<Credentials>,
 }
 
 impl Member {
@@ -37,11 +39,11 @@ impl Member {
         profile: Arc<Profile>,
         device: &site::Device,
         outlets: u32,
-        on_fresh: Option<OnFresh>,
+        (on_fresh, credentials): (Option<OnFresh>, Option<Credentials>),
     ) -> Self {
         let talk = Talk::new(&device.name, Manners::of(&profile, device.poll, outlets));
         let (address, unit_id) = (device.address, device.unit_id);
-        Self { slot, talk, dialect: Dialect { profile, outlets }, address, unit_id, on_fresh }
+        Self { slot, talk, dialect: Dialect { profile, outlets }, address, unit_id, on_fresh, credentials }
     }
 
     fn next(&mut self, now: Mono) -> Step {
@@ -117,7 +119,7 @@ impl Task {
     async fn connect(&mut self, ix: usize, started: Mono) {
         let Some(address) = self.members.get(ix).map(|member| member.address) else { return };
         if self.line.is_none() {
-            match Line::connect(address, self.times(), self.clock).await {
+            match self.made(address).await {
                 Ok(line) => self.line = Some(line),
                 Err(fault) => return self.not_connected(fault, started),
             }
@@ -126,6 +128,18 @@ impl Task {
         if let Some(member) = self.members.get_mut(ix) {
             member.talk.connected(&mut member.slot.board(), now);
         }
+    }
+
+    /// A new connection, and everybody let in who is asked: once for those who are asked alike.
+    async fn made(&mut self, address: SocketAddr) -> Result<Line, Fault> {
+        let mut line = Line::connect(address, self.times(), self.clock).await?;
+        let asked = |member: &Member| Some((member.dialect.profile.login?, member.credentials.clone()?));
+        let mut logins: Vec<_> = self.members.iter().filter_map(asked).collect();
+        logins.dedup();
+        for (how, who) in &logins {
+            login(&mut line, *how, who, self.clock).await?;
+        }
+        Ok(line)
     }
 
     /// Nobody behind the address was reached: nobody knocks there again for the other.
