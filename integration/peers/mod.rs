@@ -3,8 +3,8 @@
 //! `client.py`, `container.py` and `server.py` use pymodbus with register addresses of their own; `mbpoll` is the command line client of Debian.
 //! A peer that is missing is a failure, never a skip: `integration/test` brings them.
 
-mod process;
-mod site;
+pub(crate) mod process;
+pub(crate) mod site;
 mod wires;
 
 use std::path::Path;

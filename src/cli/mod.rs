@@ -13,6 +13,7 @@ pub mod emulate;
 pub mod latency;
 mod limits;
 mod maps;
+pub mod probe;
 pub mod replay;
 pub mod run;
 pub mod screen;

@@ -134,6 +134,15 @@ impl Block {
     }
 }
 
+/// Words as they were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// From where, and how many.
+    pub block: Block,
+    /// The words.
+    pub words: Vec<u16>,
+}
+
 /// Words that must be found at an address, or this is not the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expect {

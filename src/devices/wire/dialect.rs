@@ -95,7 +95,7 @@ fn switch_one(outlets: &Outlets, on: u64, unit: u32) -> Request<'static> {
     }
 }
 
-fn reads(block: Block) -> Request<'static> {
+pub(super) fn reads(block: Block) -> Request<'static> {
     match block.table {
         Table::Coils => Request::ReadCoils(block.address, block.count),
         Table::Discrete => Request::ReadDiscreteInputs(block.address, block.count),
@@ -105,7 +105,7 @@ fn reads(block: Block) -> Request<'static> {
 }
 
 /// The words of a checked answer; bits as 0 and 1, without the rest of their last byte.
-fn words(response: Response, count: u16) -> Vec<u16> {
+pub(super) fn words(response: Response, count: u16) -> Vec<u16> {
     match response {
         Response::ReadCoils(bits) | Response::ReadDiscreteInputs(bits) => {
             bits.into_iter().take(usize::from(count)).map(u16::from).collect()

@@ -25,6 +25,7 @@ use crate::time::{Clock, Mono};
 mod backoff;
 pub(crate) mod board;
 mod dialect;
+mod inquiry;
 mod line;
 mod login;
 mod slot;
@@ -33,6 +34,7 @@ mod stream;
 pub(crate) mod talk;
 mod task;
 
+pub use inquiry::inquire;
 pub(crate) use line::CONNECT_WITHIN;
 pub use line::Fault;
 pub use login::Credentials;
