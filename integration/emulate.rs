@@ -36,7 +36,7 @@ fn plant(site: &Site) -> Arc<Mutex<Plant>> {
 
 fn start(site: &Site) -> (Emulator, Arc<Mutex<Plant>>) {
     let plant = plant(site);
-    let emulator = Emulator::start(site, &profiles(), Arc::clone(&plant), Clock::start(), &Handle::current());
+    let emulator = Emulator::start(site, (&profiles(), &[]), Arc::clone(&plant), Clock::start(), &Handle::current());
     (emulator.unwrap(), plant)
 }
 
@@ -191,8 +191,9 @@ async fn an_address_in_use_is_named_with_the_next_step() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut site = site(METERS, &["netio-powerpdu"]);
     site.devices[3].address = taken.local_addr().unwrap();
-    let refused =
-        |site: &Site| Emulator::start(site, &profiles(), plant(site), Clock::start(), &Handle::current()).unwrap_err();
+    let refused = |site: &Site| {
+        Emulator::start(site, (&profiles(), &[]), plant(site), Clock::start(), &Handle::current()).unwrap_err()
+    };
     let message = refused(&site).to_string();
     assert!(
         message.starts_with(&format!("device `pdu-0`: cannot listen on {}", taken.local_addr().unwrap())),
@@ -244,7 +245,8 @@ async fn a_clock_that_started_long_ago_does_not_age_the_plant() {
     let site = site(METERS, &["gude-expert-pdu"]);
     let plant = plant(&site);
     let a_year_ago = Clock::start_at(Mono::START.after(Duration::from_secs(366 * 86_400)));
-    let emulator = Emulator::start(&site, &profiles(), Arc::clone(&plant), a_year_ago, &Handle::current()).unwrap();
+    let emulator =
+        Emulator::start(&site, (&profiles(), &[]), Arc::clone(&plant), a_year_ago, &Handle::current()).unwrap();
     let mut pdu = TcpStream::connect(to(&emulator, 3)).unwrap();
     ask(&mut pdu, &[1, 0, 0, 0, 8]).unwrap();
     until(async || (plant.lock().unwrap().at() > Mono::from_millis(50)).then_some(())).await;

@@ -8,6 +8,7 @@ mod fuzz;
 mod journal;
 mod peers;
 mod plant;
+mod probe;
 mod scenes;
 mod simulate;
 mod sites;

@@ -13,7 +13,9 @@ use proptest::prelude::*;
 
 const fn measures(name: &str, every_ms: u64, timeout_ms: u64) -> KnownProfile<'_> {
     let refresh = Some(Duration::from_millis(every_ms));
-    KnownProfile { name, says: Some(KnownDevice { refresh, timeout: Duration::from_millis(timeout_ms) }) }
+    let (timeout, gap) = (Duration::from_millis(timeout_ms), Duration::ZERO);
+    let says = KnownDevice { refresh, timeout, login: false, gap, at_once: true };
+    KnownProfile { name, says: Some(says) }
 }
 
 const PROFILES: &[KnownProfile<'_>] = &[

@@ -31,7 +31,7 @@ mod value;
 pub use form::Form;
 pub use near::nearest;
 pub use problem::{Code, Problem, Problems, Span};
-pub use value::{Decimal, Field, Value};
+pub use value::{Decimal, Field, Several, Value};
 
 /// The largest file that is read. A site of 10,000 miners is some tens of kilobytes.
 pub const MAX_BYTES: usize = 1 << 20;

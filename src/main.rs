@@ -27,6 +27,8 @@ enum Verb {
     Emulate(Emulate),
     /// Check site and device files: every problem at once, with the line shown
     Check(Check),
+    /// Ask every device of a site who it is and what it shows, and compare that with the files; commands nothing
+    Probe(Probe),
     /// The same decision on the plant in virtual time: what is absorbed, against two honest baselines
     Simulate(Simulate),
     /// The price of latency: average miner power against path response, from the simulated plant
@@ -148,6 +150,15 @@ struct Check {
 }
 
 #[derive(Args)]
+struct Probe {
+    /// Site file
+    site: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
 struct Simulate {
     /// Site files; more than one with --seeds
     #[arg(value_name = "SITE", required_unless_present = "more")]
@@ -262,6 +273,7 @@ fn main() -> ExitCode {
         Verb::Run(run) => cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), run.shadow),
         Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, world(emulate.hall, None), emulate.span),
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
+        Verb::Probe(probe) => cli::probe::run(&probe.site, probe.json),
         Verb::Simulate(it) => simulate(it),
         Verb::Latency(it) => cli::latency::run(&it.site, &it.hall, it.span, it.seeds, it.svg.as_deref(), it.json),
         Verb::Replay(replay) => cli::replay_journal(&replay.journal, replay.json),

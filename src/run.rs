@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::devices::Profile;
 use crate::devices::wire::Wire;
+use crate::devices::{Credentials, Profile};
 use crate::journal::{Journal, Summary};
 use crate::plan::{Cause, Plan};
 use crate::plant::Score;
@@ -64,6 +64,8 @@ pub struct Setup {
     pub site: Site,
     /// The register map of each device, in the order of the site.
     pub profiles: Vec<Arc<Profile>>,
+    /// Who logs in to each device that asks, in the order of the site.
+    pub credentials: Vec<Option<Credentials>>,
     /// Where the async connections live.
     pub runtime: Handle,
     /// Journal, memory and clock, as [`begin`] found them.

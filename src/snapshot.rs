@@ -73,6 +73,8 @@ pub enum NoData {
     NotUnderstood,
     /// The device itself says that it has no value.
     NotAvailable,
+    /// The device itself says that there is more than it can show.
+    OffScale,
 }
 
 /// A price and when it was received.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ballast::devices::wire::OnFresh;
-use ballast::devices::{Profile, Wire};
+use ballast::devices::{Profile, Station, Wire};
 use ballast::site::Device;
 use ballast::snapshot::Link;
 use ballast::time::{Clock, Mono};
@@ -132,8 +132,18 @@ async fn a_write_is_read_back_when_that_can_prove_it() {
     let (_device, address) = Honest::start(&profile, 0b1111, 8).await;
     // Polled once an hour: after the first poll only the read-back is left.
     let seldom = Device { poll: Duration::from_secs(3_600), ..device(&profile, address) };
-    let wire =
-        Wire::spawn(&Handle::current(), Arc::clone(&profile), &seldom, seldom.poll + QUIET, 8, Clock::start(), None);
+    let wire = Wire::spawn(
+        &Handle::current(),
+        Station {
+            profile: Arc::clone(&profile),
+            device: &seldom,
+            silent_after: seldom.poll + QUIET,
+            outlets: 8,
+            on_fresh: None,
+            credentials: None,
+        },
+        Clock::start(),
+    );
     until(&wire, "the first poll", |seen| seen.power.known().is_some()).await;
     wire.command(0b11, NEVER);
     let seen = until(&wire, "a reading from after the write", |seen| {
@@ -259,6 +269,17 @@ async fn the_loop_is_told_of_every_new_reading() {
     });
     let runtime = tokio::runtime::Handle::current();
     let device = device(&profile, address);
-    let wire = Wire::spawn(&runtime, Arc::clone(&profile), &device, QUIET, 0, Clock::start(), Some(on_fresh));
+    let wire = Wire::spawn(
+        &runtime,
+        Station {
+            profile: Arc::clone(&profile),
+            device: &device,
+            silent_after: QUIET,
+            outlets: 0,
+            on_fresh: Some(on_fresh),
+            credentials: None,
+        },
+        Clock::start(),
+    );
     until(&wire, "three readings", |seen| seen.counts.requests >= 3 && told.load(Ordering::Relaxed) >= 3).await;
 }

@@ -33,7 +33,18 @@ async fn a_lapse_needs_no_poll_and_no_command_to_be_noticed() {
     let device = ballast::site::Device { poll: Duration::from_secs(3_600), ..super::device(&profile, address) };
     let clock = Clock::start();
     let runtime = tokio::runtime::Handle::current();
-    let wire = ballast::devices::Wire::spawn(&runtime, profile, &device, device.poll + super::QUIET, 8, clock, None);
+    let wire = ballast::devices::Wire::spawn(
+        &runtime,
+        ballast::devices::Station {
+            profile,
+            device: &device,
+            silent_after: device.poll + super::QUIET,
+            outlets: 8,
+            on_fresh: None,
+            credentials: None,
+        },
+        clock,
+    );
     wire.command(0xFF, clock.mono().after(Duration::from_millis(200)));
     let seen = until(&wire, "off by the lapse alone", |seen| {
         seen.counts.lapses == 1 && seen.written.is_some_and(|(on, _)| on == 0)

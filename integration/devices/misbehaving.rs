@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ballast::devices::Wire;
+use ballast::devices::{Station, Wire};
 use ballast::snapshot::{Link, NoData, Reading};
 use ballast::time::Clock;
 use ballast::units::Power;
@@ -185,7 +185,11 @@ async fn how_long_a_device_may_be_quiet_is_for_the_site_to_say() {
     .await;
     let (profile, hour) = (hasty("acuvim-ii", SHORT / 4), Duration::from_secs(3_600));
     let device = device(&profile, peer.address);
-    let wire = Wire::spawn(&Handle::current(), profile, &device, hour, 0, Clock::start(), None);
+    let wire = Wire::spawn(
+        &Handle::current(),
+        Station { profile, device: &device, silent_after: hour, outlets: 0, on_fresh: None, credentials: None },
+        Clock::start(),
+    );
     let seen = until(&wire, "many timeouts", |seen| seen.counts.timeouts >= 4).await;
     assert_eq!(seen.link, Link::Up);
 }

@@ -1,6 +1,8 @@
 //! The driver against real sockets: hand-written peers that misbehave, and the library's own server.
 
 mod commands;
+mod container;
+mod gateway;
 mod lapses;
 mod misbehaving;
 mod peer;
@@ -11,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballast::devices::{Profile, Seen, Wire};
+use ballast::devices::{Profile, Seen, Station, Wire};
 use ballast::site::Device;
 use ballast::time::{Clock, Mono};
 use tokio::runtime::Handle;
@@ -45,7 +47,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 fn device(profile: &Profile, address: SocketAddr) -> Device {
     let poll = Duration::from_millis(20);
-    Device { name: "north-01".into(), profile: profile.name.clone(), address, unit_id: 7, poll }
+    Device { name: "north-01".into(), profile: profile.name.clone(), address, unit_id: 7, poll, login: None }
 }
 
 fn wire(profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
@@ -54,7 +56,18 @@ fn wire(profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
 
 fn wire_on(clock: Clock, profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
     let device = device(profile, address);
-    Wire::spawn(&Handle::current(), Arc::clone(profile), &device, device.poll + QUIET, outlets, clock, None)
+    Wire::spawn(
+        &Handle::current(),
+        Station {
+            profile: Arc::clone(profile),
+            device: &device,
+            silent_after: device.poll + QUIET,
+            outlets,
+            on_fresh: None,
+            credentials: None,
+        },
+        clock,
+    )
 }
 
 /// A lapse that no test lives to see.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use ballast::devices::Wire;
+use ballast::devices::{Station, Wire};
 use ballast::snapshot::Link;
 use ballast::time::Clock;
 
@@ -141,8 +141,18 @@ async fn a_command_from_a_silence_switches_nothing_on_that_went_off_in_it() {
     // Long between two polls, so that whoever decides has all the time it needs to speak.
     let device = ballast::site::Device { poll: Duration::from_secs(2), ..device(&profile, peer.address) };
     let runtime = tokio::runtime::Handle::current();
-    let wire =
-        Wire::spawn(&runtime, std::sync::Arc::clone(&profile), &device, device.poll + SHORT, 8, Clock::start(), None);
+    let wire = Wire::spawn(
+        &runtime,
+        Station {
+            profile: std::sync::Arc::clone(&profile),
+            device: &device,
+            silent_after: device.poll + SHORT,
+            outlets: 8,
+            on_fresh: None,
+            credentials: None,
+        },
+        Clock::start(),
+    );
     wire.command(0b1111, NEVER);
     until(&wire, "the silence", |seen| seen.link == Link::Silent).await;
     wire.command(0b0111, NEVER);

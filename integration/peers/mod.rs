@@ -1,10 +1,10 @@
 //! Real third-party clients and servers on the other end of the wire: nobody here wrote them, so they share none of our mistakes.
 //!
-//! `client.py` and `server.py` use pymodbus with register addresses of their own; `mbpoll` is the command line client of Debian.
+//! `client.py`, `container.py` and `server.py` use pymodbus with register addresses of their own; `mbpoll` is the command line client of Debian.
 //! A peer that is missing is a failure, never a skip: `integration/test` brings them.
 
-mod process;
-mod site;
+pub(crate) mod process;
+pub(crate) mod site;
 mod wires;
 
 use std::path::Path;
@@ -39,6 +39,20 @@ fn pymodbus_reads_the_emulated_meters_and_switches_an_emulated_outlet() {
     drop(emulator);
     let seen: Value = serde_json::from_str(seen.trim()).unwrap();
     assert!(seen["netio_off_s"].is_number() && seen["gude_off_s"].is_number(), "{seen}");
+}
+
+#[test]
+fn pymodbus_logs_in_to_an_emulated_container_and_switches_its_sockets() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Small::new(6);
+    let file = small.write_container(folder.path());
+    let mut emulator = ballast(&["emulate", &file, "--seed", "7"]).start();
+    emulator.listens_on(&small.address("gateway"));
+    let view = serde_json::json!({"gateway": small.address("gateway"), "user": "admin", "password": "secret"});
+    let seen = python("container.py", &view.to_string()).start().ends_well();
+    drop(emulator);
+    let seen: Value = serde_json::from_str(seen.trim()).unwrap();
+    assert_eq!(seen["switched"], serde_json::json!([[9, 3], [10, 8]]), "{seen}");
 }
 
 #[test]

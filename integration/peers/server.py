@@ -1,7 +1,7 @@
 """A small site behind pymodbus servers, for the real controller to read and switch.
 
 Register maps are written from the vendors' documents, not from the project's device files. Wire addresses count from 0.
-Takes one argument, the site as JSON: {"poi": "127.0.0.1:5020", "hall": .., "house": .., "netio": .., "gude": .., "sun": ..,
+Takes one argument, the site as JSON: {"poi": "127.0.0.1:5020", "hall": .., "house": .., "netio": .., "gude": .., "sun": .., "gateway": ..,
 "outlet_w": .., "house_w": .., "hall_w": [before, after], "hall_step_w": .., "hall_slew_w_s": .., "rise_at_s": ..}.
 The hall rises once, a fixed time after the first request: by a step, then on its slew. Prints `ready`, serves until its
 standard input ends, then prints its log as JSON lines: every switch, the rise, and a summary of what was drawn.
@@ -138,8 +138,8 @@ def gude_inputs(plant):
     return words
 
 
-def device(plant, name, holding=None, inputs=None, coil=None):
-    """One address: tables are filled at the moment they are read, and a write to a coil switches the plant."""
+def device(plant, name, holding=None, inputs=None, coil=None, unit=0):
+    """One device, of any unit or of this one: tables are filled at the moment they are read, and a write to a coil switches the plant."""
 
     async def asked(function, start, address, count, registers, values):
         plant.now()
@@ -184,7 +184,7 @@ def device(plant, name, holding=None, inputs=None, coil=None):
         "house": (table((2699, 4), (2999, 250)), table((0, 1))),
     }
     registers, input_words = maps.get(name, (table((12288, 60), (16384, 80)), table((0, 1))))
-    return SimDevice(0, simdata=(bits, nothing, registers, input_words), action=asked)
+    return SimDevice(unit, simdata=(bits, nothing, registers, input_words), action=asked)
 
 
 def netio_states(plant):
@@ -202,6 +202,12 @@ async def main():
         "netio": device(plant, "netio", holding=netio_states(plant), inputs=netio_inputs(plant), coil=101),
         "gude": device(plant, "gude", inputs=gude_inputs(plant), coil=0),
     }
+    # The same house meter and PDUs once more, behind one address and told apart by their unit ids.
+    devices["gateway"] = [
+        device(plant, "house", holding=pm5xxx(plant.house), unit=4),
+        device(plant, "netio", holding=netio_states(plant), inputs=netio_inputs(plant), coil=101, unit=9),
+        device(plant, "gude", inputs=gude_inputs(plant), coil=0, unit=10),
+    ]
     for name, served in devices.items():
         host, port = site[name].rsplit(":", 1)
         await ModbusTcpServer(served, address=(host, int(port))).serve_forever(background=True)

@@ -11,8 +11,8 @@ const HALL_W: f64 = 60_000.0;
 const HALL_BEFORE_W: f64 = 20_000.0;
 const HALL_AFTER_W: f64 = 55_000.0;
 const HOUSE_W: f64 = 5_000.0;
-/// Those of the site file, and a second house meter that only a pymodbus server has.
-const DEVICES: [&str; 6] = ["poi", "hall", "house", "netio", "gude", "sun"];
+/// Those of the site file; a second house meter, and a gateway, that only a pymodbus server has.
+const DEVICES: [&str; 7] = ["poi", "hall", "house", "netio", "gude", "sun", "gateway"];
 
 /// One such site.
 pub(crate) struct Small {
@@ -24,7 +24,7 @@ impl Small {
     /// A site that no other test of this run and no other run has: the process and the number of the test choose its addresses.
     pub(crate) fn new(test: u32) -> Self {
         let process = std::process::id();
-        Self { net: format!("127.{}.{}", 100 + process % 100, (process / 100 * 4 + test) % 250) }
+        Self { net: format!("127.{}.{}", 100 + process % 100, (process / 100 * 10 + test) % 250) }
     }
 
     pub(crate) fn address(&self, device: &str) -> String {
@@ -79,13 +79,39 @@ impl Small {
         file.display().to_string()
     }
 
-    fn file(&self) -> String {
+    /// Writes a site file whose miners hang on two PDUs of a container, behind the gateway's address; its path.
+    pub(crate) fn write_container(&self, folder: &Path) -> String {
+        let file = folder.join("container.toml");
+        let container = format!(
+            "[[group]]\nrepeat = \"1..2\"\nname = \"pdu-{{n}}\"\nminers = 8\noutlets = 8\nwatts = \"3.5 kW\"\n\
+             efficiency = \"17.5 J/TH\"\nfeeder = \"row\"\n[[group.path]]\nkind = \"outlets\"\n\
+             profile = \"microbt-pdu\"\naddress = \"{}\"\nunit_id = \"{{n+8}}\"\n\
+             login = {{ user = \"admin\", password = \"file:{}\" }}\n\
+             poll = \"500 ms\"\nresponse = \"250 ms\"\nproof = \"3 s\"\ncomms_loss = \"holds\"\n",
+            self.address("gateway"),
+            folder.join("password").display(),
+        );
+        std::fs::write(folder.join("password"), "secret\n").unwrap();
+        std::fs::write(&file, [REST.to_owned(), self.meters(), container].join("\n")).unwrap();
+        file.display().to_string()
+    }
+
+    fn meters(&self) -> String {
         let meter = |name: &str, profile: &str, poll: &str| {
             let address = self.address(name);
             format!(
                 "[[meter]]\nname = \"{name}-meter\"\nprofile = \"{profile}\"\naddress = \"{address}\"\npoll = \"{poll}\"\n"
             )
         };
+        [
+            meter("poi", "acuvim-ii", "50 ms"),
+            meter("hall", "acuvim-ii", "50 ms"),
+            meter("house", "schneider-pm5xxx", "200 ms"),
+        ]
+        .join("\n")
+    }
+
+    fn file(&self) -> String {
         let group = |name: &str, profile: &str| {
             let address = self.address(name);
             format!(
@@ -95,15 +121,7 @@ impl Small {
                  comms_loss = \"holds\"\n"
             )
         };
-        [
-            REST.to_owned(),
-            meter("poi", "acuvim-ii", "50 ms"),
-            meter("hall", "acuvim-ii", "50 ms"),
-            meter("house", "schneider-pm5xxx", "200 ms"),
-            group("netio", "netio-powerpdu"),
-            group("gude", "gude-expert-pdu"),
-        ]
-        .join("\n")
+        [REST.to_owned(), self.meters(), group("netio", "netio-powerpdu"), group("gude", "gude-expert-pdu")].join("\n")
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballast::devices::{Profile, Wire};
+use ballast::devices::{Profile, Station, Wire};
 use ballast::site::Device;
 use ballast::time::{Clock, Mono};
 use ballast::units::Power;
@@ -27,16 +27,29 @@ struct Wires {
 
 impl Wires {
     fn to(&self, device: &str, profile: &str) -> Wire {
-        let text = Profile::builtin(profile).expect("it is shipped");
-        let parsed = Profile::parse(&format!("{profile}.toml"), text).unwrap_or_else(|problems| panic!("{problems}"));
-        let device = Device {
-            name: device.to_owned(),
-            profile: profile.to_owned(),
-            address: self.small.address(device).parse().unwrap(),
-            unit_id: 1,
+        self.behind(device, &[(1, profile)]).remove(0)
+    }
+
+    /// The devices at one address, by unit id and profile.
+    fn behind(&self, address: &str, units: &[(u8, &str)]) -> Vec<Wire> {
+        let device = |(unit_id, profile): &(u8, &str)| Device {
+            name: format!("{address}-{unit_id}"),
+            profile: (*profile).to_owned(),
+            address: self.small.address(address).parse().unwrap(),
+            unit_id: *unit_id,
+            login: None,
             poll: Duration::from_millis(50),
         };
-        Wire::spawn(self.runtime.handle(), Arc::new(parsed), &device, Duration::from_secs(1), OUTLETS, self.clock, None)
+        let devices: Vec<Device> = units.iter().map(device).collect();
+        let stations = devices.iter().map(|device| Station {
+            profile: parsed(&device.profile),
+            device,
+            silent_after: Duration::from_secs(1),
+            outlets: OUTLETS,
+            on_fresh: None,
+            credentials: None,
+        });
+        Wire::spawn_all(self.runtime.handle(), stations, self.clock)
     }
 
     #[track_caller]
@@ -56,6 +69,32 @@ impl Wires {
     fn later(&self) -> Mono {
         self.clock.mono().after(Duration::from_secs(60))
     }
+}
+
+fn parsed(profile: &str) -> Arc<Profile> {
+    let text = Profile::builtin(profile).expect("it is shipped");
+    Arc::new(Profile::parse(&format!("{profile}.toml"), text).unwrap_or_else(|problems| panic!("{problems}")))
+}
+
+#[test]
+fn devices_behind_one_pymodbus_address_are_read_and_switched_over_one_connection() {
+    let wires = Wires { runtime: Runtime::new().unwrap(), small: Small::new(5), clock: Clock::start() };
+    let mut server = python("server.py", &wires.small.server_view(NEVER_S)).start();
+    assert_eq!(server.line(), "ready");
+    let units = [(4, "schneider-pm5xxx"), (9, "netio-powerpdu"), (10, "gude-expert-pdu")];
+    let [house, netio, gude] = wires.behind("gateway", &units).try_into().unwrap();
+    wires.shows(&house, 5_000);
+    netio.command(0b0000_0111, wires.later());
+    gude.command(0b1000_0001, wires.later());
+    wires.shows(&netio, 10_500);
+    wires.shows(&gude, 7_000);
+    gude.command(0, wires.later());
+    wires.shows(&gude, 0);
+    for wire in [&house, &netio, &gude] {
+        assert_eq!(wire.seen().counts.reconnects, 0, "{wire:?}");
+    }
+    let log = Log::read(&server.stops_when_its_input_ends());
+    assert_eq!(log.switches.len(), 3 + 2 + 2, "{:?}", log.switches);
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl World {
         let profiles: BTreeMap<String, Profile> =
             SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), Profile::parse(name, text).unwrap())).collect();
         let clock = Clock::start();
-        let emulator = Emulator::start(site, &profiles, Arc::clone(&plant), clock, runtime.handle()).unwrap();
+        let emulator = Emulator::start(site, (&profiles, &[]), Arc::clone(&plant), clock, runtime.handle()).unwrap();
         let mut world = Self {
             plant,
             emulator,

@@ -67,10 +67,11 @@ pub(super) fn emulator(
 ) -> Result<Emulator, u8> {
     let named = known.profiles.iter().map(|profile| (profile.name.clone(), profile.as_ref().clone()));
     let profiles: BTreeMap<_, _> = named.collect();
-    Emulator::start(&known.site, &profiles, Arc::clone(plant), clock, runtime).map_err(|error| {
-        eprintln!("{error}");
-        COULD_NOT
-    })
+    Emulator::start(&known.site, (&profiles, &world::credentials(&known.site)?), Arc::clone(plant), clock, runtime)
+        .map_err(|error| {
+            eprintln!("{error}");
+            COULD_NOT
+        })
 }
 
 /// The emulated site as the loop sees it: to be poked, and the truth.

@@ -63,7 +63,9 @@ pub(super) fn run(runtime: &Runtime, session: Session, begun: Begun, watch: &Wat
     let page = page(runtime, &hub, watch.port)?;
     heed_interrupts(runtime, Arc::clone(&stop));
     let (site, folder, shadow) = (session.known.site.clone(), begun.folder.clone(), session.shadow);
+    let credentials = super::world::credentials(&session.known.site)?;
     let handle = run::start(Setup {
+        credentials,
         site: session.known.site,
         profiles: session.known.profiles,
         runtime: runtime.handle().clone(),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::check::{self, Judged};
-use super::{COULD_NOT, PROBLEMS, World, colour};
-use crate::devices::Profile;
+use super::{COULD_NOT, PROBLEMS, World, colour, secret};
+use crate::devices::{Credentials, Profile};
 use crate::document::Problems;
 use crate::feeds::recorded;
 use crate::plant::{AtEnd, HallLoad, PriceLoad, PriceMix};
-use crate::site::Site;
+use crate::site::{Device, Site};
 
 /// A site with the register map of each of its devices, in the order of [`Site::devices`].
 pub(super) struct Known {
@@ -46,6 +46,18 @@ pub(super) fn known_text(name: &str, text: String, beside: Option<&Path>) -> Res
     let devices = maps.named.into_iter().map(|map| ("device", map.file, map.text));
     let files = std::iter::once(("site", name.to_owned(), text)).chain(devices).collect();
     Ok(Known { site, profiles, files })
+}
+
+/// Who logs in to each device that asks; the exit code where a secret is not to be had.
+pub(super) fn credentials(site: &Site) -> Result<Vec<Option<Credentials>>, u8> {
+    let of = |device: &Device| {
+        let Some(login) = &device.login else { return Ok(None) };
+        match secret::read(&login.password) {
+            Ok(password) => Ok(Some(Credentials { user: login.user.clone(), password })),
+            Err(error) => Err(refuse(format!("login of device `{}`: {error}", device.name))),
+        }
+    };
+    site.devices.iter().map(of).collect()
 }
 
 fn refuse(message: String) -> u8 {

@@ -214,3 +214,24 @@ impl<T: Value> Value for Vec<T> {
         items.into_iter().collect()
     }
 }
+
+/// One value, or a list of them with at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Several<T>(pub Vec<T>);
+
+impl<T: Value> Value for Several<T> {
+    fn example() -> String {
+        T::example()
+    }
+
+    fn read(field: &Field<'_>, problems: &mut Vec<Problem>) -> Option<Self> {
+        match field.value.get_ref() {
+            DeValue::Array(list) if list.is_empty() => {
+                problems.push(field.problem(Code::Range, "this list is empty"));
+                None
+            }
+            DeValue::Array(_) => Vec::read(field, problems).map(Self),
+            _ => T::read(field, problems).map(|one| Self(vec![one])),
+        }
+    }
+}

@@ -1,8 +1,9 @@
-//! One emulated device: its listener, its connections, its answers.
+//! Emulated devices at one address: their listener, its connections, their answers.
 
 use std::future::{self, Ready};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,11 +11,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_modbus::server::Service;
 use tokio_modbus::server::tcp::Server;
-use tokio_modbus::{ExceptionCode, Request, Response};
+use tokio_modbus::{ExceptionCode, Request, Response, SlaveRequest};
 
 use super::{PlantTime, Sound, locked};
-use crate::devices::profile::Profile;
+use crate::devices::Credentials;
 use crate::devices::profile::serve::Shown;
+use crate::devices::profile::{Login, Profile};
 use crate::plant::Plant;
 use crate::site::{DeviceIx, GroupIx, Site};
 
@@ -31,7 +33,6 @@ pub(super) struct Device {
     outlets: u32,
     plant: Arc<Mutex<Plant>>,
     time: PlantTime,
-    connections: Arc<Semaphore>,
 }
 
 impl Device {
@@ -44,8 +45,7 @@ impl Device {
             let group = plant.group_of(ix);
             (group, group.and_then(|group| site.groups.get(group)).map_or(0, |group| group.units))
         };
-        let connections = Arc::new(Semaphore::new(usize::from(profile.connection.connections)));
-        Self { ix, profile, group, outlets, plant, time, connections }
+        Self { ix, profile, group, outlets, plant, time }
     }
 
     /// The answer to a request, from the plant as it is now; a write switches the plant.
@@ -62,27 +62,123 @@ impl Device {
     }
 }
 
-/// One connection to a device; the device takes only so many at once.
-struct Connection {
-    device: Arc<Device>,
-    _permit: OwnedSemaphorePermit,
+/// What listens at one address: a device, or a gateway with several behind it.
+#[derive(Debug)]
+pub(super) struct Station {
+    /// With their unit ids.
+    devices: Vec<(u8, Device)>,
+    connections: Arc<Semaphore>,
+    door: Option<Door>,
 }
 
-impl Service for Connection {
-    type Request = Request<'static>;
-    type Response = Response;
-    type Exception = ExceptionCode;
-    type Future = Ready<Result<Response, ExceptionCode>>;
+/// A login that is asked for, and who is let in.
+#[derive(Debug)]
+struct Door {
+    login: Login,
+    who: Credentials,
+}
 
-    fn call(&self, request: Self::Request) -> Self::Future {
-        future::ready(self.device.answer(&request))
+impl Station {
+    /// Takes as many connections as the least of its devices. Where one asks for a login, this one is let in.
+    pub(super) fn new(devices: Vec<(u8, Device)>, who: Option<Credentials>) -> Self {
+        let most = devices.iter().map(|(_, device)| device.profile.connection.connections).min().unwrap_or(1);
+        let login = devices.iter().find_map(|(_, device)| device.profile.login);
+        let door = login.zip(who).map(|(login, who)| Door { login, who });
+        Self { devices, connections: Arc::new(Semaphore::new(usize::from(most))), door }
+    }
+
+    /// A device of its own answers whatever unit it is called by; a gateway has nobody behind an unknown one.
+    fn answer(&self, SlaveRequest { slave, request }: &SlaveRequest<'_>) -> Result<Response, ExceptionCode> {
+        match self.devices.as_slice() {
+            [(_, only)] => only.answer(request),
+            several => {
+                let called = several.iter().find(|(unit_id, _)| unit_id == slave);
+                called.map_or(Err(ExceptionCode::GatewayTargetDevice), |(_, device)| device.answer(request))
+            }
+        }
     }
 }
 
-/// Keeps a device on its address for as long as it is plugged in: listens again after every failure, and lets go of the listener and
+/// How many challenges were given out, so that each is another.
+static CHALLENGES: AtomicU64 = AtomicU64::new(1);
+
+impl Door {
+    /// What it says to this request, where it is for it: the challenge, or whether the answer to it is right.
+    fn answer(&self, asked: &SlaveRequest<'_>, inside: &Inside) -> Option<Result<Response, ExceptionCode>> {
+        let (block, at) = (self.login.challenge, self.login.answer);
+        match &asked.request {
+            _ if asked.slave != self.login.unit_id => None,
+            Request::ReadHoldingRegisters(address, count) if (*address, *count) == (block.address, block.count) => {
+                let given = CHALLENGES.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                inside.challenge.store(given, Ordering::Relaxed);
+                Some(Ok(Response::ReadHoldingRegisters(words(given, *count))))
+            }
+            Request::WriteMultipleRegisters(address, answer) if *address == at => {
+                let challenge = words(inside.challenge.swap(0, Ordering::Relaxed), block.count);
+                let right = challenge.iter().any(|word| *word != 0) && self.who.answer(&challenge) == answer.as_ref();
+                inside.is.store(right, Ordering::Relaxed);
+                let count = u16::try_from(answer.len()).unwrap_or(u16::MAX);
+                let refused = Err(ExceptionCode::IllegalDataValue);
+                Some(if right { Ok(Response::WriteMultipleRegisters(*address, count)) } else { refused })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// So many words of a challenge, over and over where there are more than four.
+fn words(of: u64, count: u16) -> Vec<u16> {
+    let word = |n: u16| u16::try_from(of >> (16 * u32::from(n % 4)) & 0xFFFF).unwrap_or(0);
+    (0..count).map(word).collect()
+}
+
+/// Whether a connection was let in.
+#[derive(Debug, Default)]
+struct Inside {
+    /// The challenge it was given; zero for none.
+    challenge: AtomicU64,
+    is: AtomicBool,
+}
+
+/// One connection; a station takes only so many at once.
+struct Connection {
+    station: Arc<Station>,
+    inside: Inside,
+    _permit: OwnedSemaphorePermit,
+}
+
+fn is_write(request: &Request<'_>) -> bool {
+    matches!(
+        request,
+        Request::WriteSingleCoil(..)
+            | Request::WriteSingleRegister(..)
+            | Request::WriteMultipleCoils(..)
+            | Request::WriteMultipleRegisters(..)
+    )
+}
+
+impl Service for Connection {
+    type Request = SlaveRequest<'static>;
+    type Response = Option<Response>;
+    type Exception = ExceptionCode;
+    type Future = Ready<Result<Option<Response>, ExceptionCode>>;
+
+    /// Reading is free to all; who is not let in and writes is not answered.
+    fn call(&self, request: Self::Request) -> Self::Future {
+        let door = self.station.door.as_ref();
+        let knocks = door.and_then(|door| door.answer(&request, &self.inside));
+        if knocks.is_none() && door.is_some() && is_write(&request.request) && !self.inside.is.load(Ordering::Relaxed) {
+            return future::ready(Ok(None));
+        }
+        let answer = knocks.unwrap_or_else(|| self.station.answer(&request));
+        future::ready(answer.map(Some))
+    }
+}
+
+/// Keeps a station on its address for as long as it is plugged in: listens again after every failure, and lets go of the listener and
 /// all connections while it is unplugged, so that a connect is refused.
 pub(super) async fn keep(
-    device: Arc<Device>,
+    station: Arc<Station>,
     mut first: Option<std::net::TcpListener>,
     address: SocketAddr,
     mut plugged: watch::Receiver<bool>,
@@ -94,7 +190,7 @@ pub(super) async fn keep(
         };
         if let Ok(listener) = listener {
             tokio::select! {
-                _ = serve(&device, listener) => {}
+                _ = serve(&station, listener) => {}
                 gone = plugged.wait_for(|plugged| !*plugged) => {
                     if gone.is_err() { return }
                     continue;
@@ -106,11 +202,13 @@ pub(super) async fn keep(
 }
 
 /// Serves until an accept fails. Dropping this ends all its connections.
-async fn serve(device: &Arc<Device>, listener: TcpListener) -> io::Result<()> {
+async fn serve(station: &Arc<Station>, listener: TcpListener) -> io::Result<()> {
     let connect = |stream: TcpStream, _: SocketAddr| {
         // No permit left: the connection is closed at once, as on devices that take only one.
-        let permit = Arc::clone(&device.connections).try_acquire_owned().ok();
-        let connection = permit.map(|permit| (Connection { device: Arc::clone(device), _permit: permit }, stream));
+        let permit = Arc::clone(&station.connections).try_acquire_owned().ok();
+        let connection = permit.map(|permit| {
+            (Connection { station: Arc::clone(station), inside: Inside::default(), _permit: permit }, stream)
+        });
         let connection = connection.filter(|(_, stream)| stream.set_nodelay(true).is_ok());
         future::ready(Ok(connection.map(|(connection, stream)| (connection, Sound::new(stream)))))
     };

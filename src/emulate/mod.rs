@@ -1,8 +1,8 @@
-//! The plant on real sockets: every meter and PDU of a site at its own address, for our controller and for other people's.
+//! The plant on real sockets: every meter and PDU of a site at its address, for our controller and for other people's.
 //!
 //! A device answers what its register-map file says, with the values of one shared [`Plant`], and switches the plant's outlets.
-//! Nothing here decides, and nothing is believed to be a real device: there is no login, and whoever can reach the
-//! address can switch, so keep to loopback addresses.
+//! Nothing here decides, and nothing is believed to be a real device: whoever can reach the address can read, and switch
+//! where no login is asked for, so keep to loopback addresses.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use crate::devices::Credentials;
 use crate::devices::profile::Profile;
 use crate::plant::Plant;
 use crate::site::{DeviceIx, Site};
@@ -23,7 +24,7 @@ use crate::time::{Clock, Mono};
 mod device;
 mod sound;
 
-use device::Device;
+use device::{Device, Station};
 #[doc(hidden)]
 pub use sound::Sound;
 
@@ -71,10 +72,12 @@ fn next_step(error: &io::Error, address: &SocketAddr) -> String {
     }
 }
 
-/// All meters and PDUs of a site on their sockets. Ends when it is dropped.
+/// All meters and PDUs of a site on their sockets, those at one address behind one. Ends when it is dropped.
 #[derive(Debug)]
 pub struct Emulator {
-    devices: Vec<Running>,
+    stations: Vec<Running>,
+    /// Per device, at which of them.
+    at: Vec<usize>,
     ticker: JoinHandle<()>,
 }
 
@@ -100,7 +103,8 @@ impl PlantTime {
 }
 
 impl Emulator {
-    /// Listens on every device's address and starts to answer. `profiles` are the register maps by name. A meter's or PDU's refresh
+    /// Listens on every device's address and starts to answer. `profiles` are the register maps by name,
+    /// `credentials` who is let in by each device that asks for a login; without any, whoever comes is. A meter's or PDU's refresh
     /// time is taken from its register map. From now on the plant runs on from where it is, as this clock passes, whatever the clock
     /// shows; nobody else may advance it.
     ///
@@ -108,40 +112,58 @@ impl Emulator {
     /// [`CannotStart`] naming the device; then nothing listens.
     pub fn start(
         site: &Site,
-        profiles: &BTreeMap<String, Profile>,
+        (profiles, credentials): (&BTreeMap<String, Profile>, &[Option<Credentials>]),
         plant: Arc<Mutex<Plant>>,
         clock: Clock,
         runtime: &Handle,
     ) -> Result<Self, CannotStart> {
         let time = PlantTime { clock, started: clock.mono(), plant: locked(&plant).at() };
-        let mut listening = Vec::new();
+        let mut addresses: Vec<(SocketAddr, Vec<(u8, Device)>)> = Vec::new();
+        let mut at = Vec::new();
         for (ix, device) in site.devices.iter().enumerate() {
             let profile = profiles.get(&device.profile).ok_or_else(|| CannotStart::NoProfile {
                 device: device.name.clone(),
                 profile: device.profile.clone(),
             })?;
-            let listener = listen(device.address).map_err(|error| CannotStart::CannotListen {
-                device: device.name.clone(),
-                address: device.address,
-                error,
-            })?;
-            let device = Device::new(site, ix, profile.clone(), Arc::clone(&plant), time);
-            listening.push((device, listener));
+            // Port 0 is chosen anew for each.
+            let shared = addresses.iter().position(|(address, _)| *address == device.address && address.port() != 0);
+            let station = shared.unwrap_or(addresses.len());
+            if shared.is_none() {
+                addresses.push((device.address, Vec::new()));
+            }
+            let emulated = Device::new(site, ix, profile.clone(), Arc::clone(&plant), time);
+            if let Some((_, units)) = addresses.get_mut(station) {
+                units.push((device.unit_id, emulated));
+            }
+            at.push(station);
         }
-        let devices = listening.into_iter().map(|(device, listener)| run(device, listener, runtime)).collect();
-        Ok(Self { devices, ticker: runtime.spawn(tick(plant, time)) })
+        let mut listening = Vec::new();
+        for (station, (address, devices)) in addresses.into_iter().enumerate() {
+            let here = || at.iter().enumerate().filter(|(_, at)| **at == station).map(|(ix, _)| ix);
+            let device = here().find_map(|ix| Some(site.devices.get(ix)?.name.clone())).unwrap_or_default();
+            let who = here().find_map(|ix| credentials.get(ix)?.clone());
+            let listener = listen(address).map_err(|error| CannotStart::CannotListen { device, address, error })?;
+            listening.push((Station::new(devices, who), listener));
+        }
+        let stations = listening.into_iter().map(|(station, listener)| run(station, listener, runtime)).collect();
+        Ok(Self { stations, at, ticker: runtime.spawn(tick(plant, time)) })
     }
 
     /// Where a device listens: its address in the site file, with the port the system chose where the file says 0.
     pub fn address(&self, device: DeviceIx) -> Option<SocketAddr> {
-        self.devices.get(device).map(|running| running.address)
+        self.station(device).map(|running| running.address)
     }
 
-    /// Pulls a device's network plug, or puts it back: its connections end and nobody can connect. Its outlets stay as they are.
+    /// Pulls a device's network plug, or puts it back: its connections end and nobody can connect. Its outlets stay as they are. Behind
+    /// a gateway it is the gateway's plug.
     pub fn unplug(&self, device: DeviceIx, out: bool) {
-        if let Some(running) = self.devices.get(device) {
+        if let Some(running) = self.station(device) {
             running.plugged.send_replace(!out);
         }
+    }
+
+    fn station(&self, device: DeviceIx) -> Option<&Running> {
+        self.stations.get(*self.at.get(device)?)
     }
 
     /// Ends all devices: as dropping.
@@ -153,7 +175,7 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.ticker.abort();
-        for running in &self.devices {
+        for running in &self.stations {
             running.task.abort();
         }
     }
@@ -167,9 +189,9 @@ fn listen(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)
     Ok((listener, address))
 }
 
-fn run(device: Device, (listener, address): (std::net::TcpListener, SocketAddr), runtime: &Handle) -> Running {
+fn run(station: Station, (listener, address): (std::net::TcpListener, SocketAddr), runtime: &Handle) -> Running {
     let (plugged, is_plugged) = watch::channel(true);
-    let task = runtime.spawn(device::keep(Arc::new(device), Some(listener), address, is_plugged));
+    let task = runtime.spawn(device::keep(Arc::new(station), Some(listener), address, is_plugged));
     Running { address, plugged, task }
 }
 

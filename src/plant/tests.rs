@@ -21,6 +21,7 @@ fn device(ix: usize, poll_ms: u64) -> Device {
         profile: "none".into(),
         address: ([127, 66, 0, 1], 5020).into(),
         unit_id: 1,
+        login: None,
         poll: Duration::from_millis(poll_ms),
     }
 }

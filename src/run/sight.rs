@@ -11,8 +11,7 @@ use super::Setup;
 use super::cycle::Connections;
 use super::stages::Stage;
 use super::waker::Waker;
-use crate::devices::Profile;
-use crate::devices::wire::{Seen, Wire};
+use crate::devices::wire::{OnFresh, Seen, Station, Wire};
 use crate::site::{DeviceIx, Site};
 use crate::snapshot::{GroupSeen, NoData, Reading, Snapshot};
 use crate::time::{Clock, Mono};
@@ -177,7 +176,7 @@ impl Sight {
     }
 }
 
-/// One connection per device; the hall's meter wakes the loop, or the POI's where the hall has none.
+/// One connection per address; the hall's meter wakes the loop, or the POI's where the hall has none.
 pub(super) fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire> {
     let site = &setup.site;
     let wakes = site.hall.meter.unwrap_or(site.poi.meter);
@@ -185,13 +184,19 @@ pub(super) fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire
         let owner = site.groups.iter().find(|group| group.paths.iter().any(|path| path.device == device));
         owner.map_or(0, |group| group.units)
     };
-    let spawn = |(ix, (device, profile)): (usize, (&crate::site::Device, &Arc<Profile>))| {
+    let waker = || {
         let waker = Arc::clone(waker);
-        let fresh: Option<Arc<dyn Fn() + Send + Sync>> =
-            if ix == wakes { Some(Arc::new(move || waker.wake(clock.mono()))) } else { None };
-        Wire::spawn(&setup.runtime, Arc::clone(profile), device, site.ages.device, outlets(ix), clock, fresh)
+        Arc::new(move || waker.wake(clock.mono())) as OnFresh
     };
-    site.devices.iter().zip(&setup.profiles).enumerate().map(spawn).collect()
+    let stations = site.devices.iter().zip(&setup.profiles).enumerate().map(|(ix, (device, profile))| Station {
+        profile: Arc::clone(profile),
+        device,
+        silent_after: site.ages.device,
+        outlets: outlets(ix),
+        on_fresh: (ix == wakes).then(waker),
+        credentials: setup.credentials.get(ix).cloned().flatten(),
+    });
+    Wire::spawn_all(&setup.runtime, stations, clock)
 }
 
 /// As long as its meter may be quiet, and as old as the value was that the meter showed last.

@@ -118,6 +118,12 @@ pub struct KnownDevice {
     pub refresh: Option<Duration>,
     /// How long an answer may take.
     pub timeout: Duration,
+    /// Whether it asks for a login.
+    pub login: bool,
+    /// The least time between an answer and the next request.
+    pub gap: Duration,
+    /// Whether its outlets are switched by one write, and not one by one.
+    pub at_once: bool,
 }
 
 /// Works out what the numbers of a site amount to. `known` are the device files there are; `hall_at` is a power of the hall to show the reserve for, beside half its nameplate and its nameplate: what it
@@ -130,6 +136,8 @@ pub fn check(site: &Site, known: &[KnownProfile<'_>], hall_at: Option<Power>) ->
     let feeders = feeders(site, &mut found);
     devices::profiles(site, known, &mut found);
     devices::unmeasured(site, known, &mut found);
+    devices::logins(site, known, &mut found);
+    devices::gateways(site, known, &mut found);
     devices::polls(site, known, &mut found);
     devices::silence(site, known, &mut found);
     devices::budgets(site, known, &mut found);

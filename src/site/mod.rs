@@ -209,6 +209,41 @@ pub struct Device {
     pub unit_id: u8,
     /// How often it is read.
     pub poll: Duration,
+    /// Who it lets in, where it asks.
+    pub login: Option<Login>,
+}
+
+/// Who logs in to a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// Where the password is to be found. It never stands in a file of the site.
+    pub password: SecretRef,
+}
+
+/// Where a secret is to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// In this variable of the environment: `env:NAME`.
+    Env(String),
+    /// The first line of this file: `file:PATH`.
+    File(String),
+    /// A credential of this name that systemd hands over: `credential:NAME`.
+    Credential(String),
+}
+
+impl SecretRef {
+    /// Reads `env:NAME`, `file:PATH` or `credential:NAME`; nothing where it is none of these.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, name) = text.split_once(':').filter(|(_, name)| !name.trim().is_empty())?;
+        match kind {
+            "env" => Some(Self::Env(name.into())),
+            "file" => Some(Self::File(name.into())),
+            "credential" => Some(Self::Credential(name.into())),
+            _ => None,
+        }
+    }
 }
 
 /// The fast loop.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballast::devices::{Profile, Wire};
+use ballast::devices::{Profile, Station, Wire};
 use ballast::site::Device;
 use ballast::time::Clock;
 use tokio::runtime::Handle;
@@ -46,11 +46,23 @@ fn wire(at: usize, address: SocketAddr, clock: Clock, count: Count) -> Wire {
         profile: "acuvim-ii".to_owned(),
         address,
         unit_id: 1,
+        login: None,
         // The shortest there is: every connection is always due.
         poll: Duration::from_millis(1),
     };
     let fresh = move || count.fresh(at);
-    Wire::spawn(&Handle::current(), profile(), &device, Duration::from_secs(1), 0, clock, Some(Arc::new(fresh)))
+    Wire::spawn(
+        &Handle::current(),
+        Station {
+            profile: profile(),
+            device: &device,
+            silent_after: Duration::from_secs(1),
+            outlets: 0,
+            on_fresh: Some(Arc::new(fresh)),
+            credentials: None,
+        },
+        clock,
+    )
 }
 
 fn profile() -> Arc<Profile> {

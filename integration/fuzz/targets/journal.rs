@@ -103,6 +103,9 @@ fn files() -> BTreeMap<String, Vec<u8>> {
     BTreeMap::from([(HASH.trim().to_owned(), site::TEXT.as_bytes().to_vec())])
 }
 
+/// How many ticks the recorded journal has: each is hashed and read in every run.
+const TICKS: u64 = 2;
+
 /// A journal of a few ticks, in two segments, the last lines of it after the checkpoint.
 struct Recorded {
     held: Held,
@@ -127,9 +130,9 @@ fn recorded() -> &'static Recorded {
         lines.extend(recorder.keyframe(&json(&memory)));
         let orders = Orders { cap: Some(Power::from_kilowatts(250)), ..Orders::default() };
         let mut second = 0;
-        for (at, (snapshot, plan, kept)) in site::run(standing, memory, 5, orders).into_iter().enumerate() {
+        for (at, (snapshot, plan, kept)) in site::run(standing, memory, TICKS, orders).into_iter().enumerate() {
             lines.extend(recorder.tick(&snapshot, &plan));
-            if at == 2 {
+            if at + 1 == TICKS as usize / 2 {
                 second = lines.len();
                 lines.extend(recorder.keyframe(&json(&kept)));
             }
@@ -192,7 +195,9 @@ fn edit_once(held: &mut Held, edit: &[u8], second: u64) {
         5 => drop(text.drain(line(text))),
         6 => {
             let copy = text[line(text)].to_vec();
-            text.splice(at..at, copy);
+            let rest = text.split_off(at);
+            text.extend_from_slice(&copy);
+            text.extend_from_slice(&rest);
         }
         7 => text.rotate_left(at),
         8 => text.push(with),

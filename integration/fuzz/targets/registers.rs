@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use ballast::devices::Profile;
 use ballast::devices::profile::codec::{BOUND, Codec, Factor, Type, WordOrder};
 use ballast::devices::profile::{Point, SHIPPED};
+use ballast::snapshot::NoData;
 use ballast::units::Power;
 
 use super::{Seeds, seed};
@@ -31,9 +32,9 @@ pub(super) fn registers(data: &[u8]) {
         assert!(expect.block.covers(expect.block.table, expect.block.address, 1));
     }
     if let Some(outlets) = &profile.outlets
-        && let Ok(on) = outlets.read.decode(&words)
+        && let count = u32::try_from(words.len()).unwrap()
+        && let Ok(on) = outlets.read.decode(&words, count)
     {
-        let count = u32::try_from(words.len()).unwrap();
         assert_eq!(outlets.read.encode(on, count), words, "outlets come back as they were read");
     }
 }
@@ -41,11 +42,12 @@ pub(super) fn registers(data: &[u8]) {
 /// A whole block with these words from the point on, and zero elsewhere.
 fn placed(point: &Point, words: &[u16]) -> Vec<u16> {
     let mut block = vec![0; usize::from(point.block.count)];
-    let at = usize::from(point.address - point.block.address);
-    for (to, from) in block.iter_mut().skip(at).zip(words) {
-        *to = *from;
+    let each = usize::from(point.codec.kind.words());
+    for (address, words) in point.addresses.iter().zip(words.chunks(each)) {
+        let at = usize::from(address - point.block.address);
+        block.iter_mut().skip(at).zip(words).for_each(|(to, from)| *to = *from);
     }
-    if let (Some(scale), Some(last)) = (point.scale, words.get(usize::from(point.codec.kind.words()))) {
+    if let (Some(scale), Some(last)) = (point.scale, words.get(each * point.addresses.len())) {
         block[usize::from(scale.address - point.block.address)] = *last;
     }
     block
@@ -77,14 +79,16 @@ fn any_codec(data: &[u8]) {
     let Some((head, rest)) = data.split_first_chunk::<8>() else { return };
     let kind = Type::NAMES[usize::from(head[0]) % Type::NAMES.len()].1;
     let watts = i64::from(u32::from_be_bytes([head[2], head[3], head[4], head[5]])) + 1;
-    let steps = 10_i64.pow(u32::from(head[6]) % 13);
+    let (steps, from, is) = (10_i64.pow(u32::from(head[6]) % 13), i64::from(head[5]), i64::from(head[4]) * 1_000);
     let absent = rest.first_chunk().map(|mark| u64::from_be_bytes(*mark)).into_iter().collect();
     let codec = Codec {
         kind,
         order: if head[1] & 1 == 0 { WordOrder::Big } else { WordOrder::Little },
-        factor: Factor { watts, steps },
+        bytes_swapped: head[1] & 4 != 0,
+        factor: Factor { watts, steps, from, is },
         import_negative: head[1] & 2 == 0,
         absent,
+        off_scale: vec![u64::from(u16::MAX)],
     };
     let words: Vec<u16> = rest.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
     let scale = (head[7] & 0x80 != 0).then_some(i16::from(head[7].cast_signed()));
@@ -95,7 +99,7 @@ fn any_codec(data: &[u8]) {
             let _ = codec.decode(&back, scale);
         }
     }
-    drop(codec.encode_absent());
+    drop(codec.encode_no_data(NoData::NotAvailable).or(codec.encode_no_data(NoData::OffScale)));
 }
 
 pub(super) fn seeds() -> Seeds {

@@ -96,13 +96,18 @@ pub enum WordOrder {
     Little,
 }
 
-/// What one step of the raw number is in watts, as an exact fraction: `kW` is 1000/1, `0.01 W` is 1/100.
+/// What a raw number is in watts: so many watts for so many steps, as an exact fraction (`kW` is 1000/1, `0.01 W` is 1/100), from
+/// a raw number whose watts are known. For most devices that is zero, and zero watts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Factor {
-    /// Watts.
+    /// Watts. More than zero.
     pub watts: i64,
-    /// For this many steps. Never zero.
+    /// For this many steps. More than zero.
     pub steps: i64,
+    /// The raw number that is known.
+    pub from: i64,
+    /// Its watts.
+    pub is: i64,
 }
 
 impl Factor {
@@ -110,7 +115,13 @@ impl Factor {
     pub fn new(scale: Decimal, unit: i64) -> Option<Self> {
         let steps = 10_i64.checked_pow(scale.places)?;
         let watts = scale.mantissa.checked_mul(unit)?;
-        (watts > 0).then_some(Self { watts, steps })
+        (watts > 0).then_some(Self { watts, steps, from: 0, is: 0 })
+    }
+
+    /// The straight line through two raw numbers and their powers; nothing where it does not rise.
+    pub fn through((from, least): (i64, Power), (to, most): (i64, Power)) -> Option<Self> {
+        let (steps, watts) = (to.checked_sub(from)?, most.watts().checked_sub(least.watts())?);
+        (steps > 0 && watts > 0).then_some(Self { watts, steps, from, is: least.watts() })
     }
 }
 
@@ -121,20 +132,24 @@ pub struct Codec {
     pub kind: Type,
     /// Which word comes first.
     pub order: WordOrder,
+    /// In each word the low byte comes first, against the protocol.
+    pub bytes_swapped: bool,
     /// Watts per step.
     pub factor: Factor,
     /// The sign is turned: the meter shows import as negative.
     pub import_negative: bool,
     /// Raw patterns by which the device says that it has no value.
     pub absent: Vec<u64>,
+    /// Raw patterns by which it says that there is more than it can show.
+    pub off_scale: Vec<u64>,
 }
 
 impl Codec {
     /// The power in these words. `scale` is the word of the scale register, where there is one.
     ///
     /// # Errors
-    /// [`NoData::NotAvailable`] at one of the device's own marks, [`NoData::NotUnderstood`] for anything that is not a
-    /// finite number within [`BOUND`], or the wrong count of words.
+    /// [`NoData::NotAvailable`] and [`NoData::OffScale`] at the device's own marks, [`NoData::NotUnderstood`] for anything that is
+    /// not a finite number within [`BOUND`], or the wrong count of words.
     pub fn decode(&self, words: &[u16], scale: Option<i16>) -> Result<Power, NoData> {
         if words.len() != usize::from(self.kind.words()) {
             return Err(NoData::NotUnderstood);
@@ -142,6 +157,9 @@ impl Codec {
         let bits = self.pack(words);
         if self.absent.contains(&bits) {
             return Err(NoData::NotAvailable);
+        }
+        if self.off_scale.contains(&bits) {
+            return Err(NoData::OffScale);
         }
         let watts = match self.kind {
             Type::F32 => self.of_float(f64::from(f32::from_bits(u32::try_from(bits).unwrap_or(0)))),
@@ -160,16 +178,19 @@ impl Codec {
             Type::F64 => self.to_float(watts).0.to_bits(),
             _ => {
                 let (up, down) = ten(scale)?;
-                let steps = i128::from(watts).checked_mul(i128::from(self.factor.steps))?.checked_mul(down)?;
-                self.kind.bits(rounded(steps, i128::from(self.factor.watts).checked_mul(up)?)?)?
+                let above = i128::from(watts).checked_sub(i128::from(self.factor.is))?;
+                let steps = above.checked_mul(i128::from(self.factor.steps))?.checked_mul(down)?;
+                let steps = rounded(steps, i128::from(self.factor.watts).checked_mul(up)?)?;
+                self.kind.bits(steps.checked_add(i128::from(self.factor.from))?)?
             }
         };
-        (!self.absent.contains(&bits)).then(|| self.unpack(bits))
+        (!self.absent.contains(&bits) && !self.off_scale.contains(&bits)).then(|| self.unpack(bits))
     }
 
-    /// The words by which such a device says that it has no value: its first mark, or not-a-number.
-    pub fn encode_absent(&self) -> Option<Vec<u16>> {
-        let bits = match (self.absent.first(), self.kind) {
+    /// The words by which such a device says why it has no value: its first mark for that, or not-a-number.
+    pub fn encode_no_data(&self, why: NoData) -> Option<Vec<u16>> {
+        let marks = if why == NoData::OffScale { &self.off_scale } else { &self.absent };
+        let bits = match (marks.first(), self.kind) {
             (Some(mark), _) => *mark,
             (None, Type::F32) => u64::from(f32::NAN.to_bits()),
             (None, Type::F64) => f64::NAN.to_bits(),
@@ -184,24 +205,28 @@ impl Codec {
 
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
     fn of_float(&self, raw: f64) -> Option<i64> {
-        let watts = raw * self.factor.watts as f64 / self.factor.steps as f64;
+        let watts = (raw - self.factor.from as f64) * self.factor.watts as f64 / self.factor.steps as f64;
+        let watts = watts + self.factor.is as f64;
         (watts.is_finite() && watts.abs() < 1e15).then(|| watts.round() as i64)
     }
 
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
     fn to_float(&self, watts: i64) -> (f64, f32) {
-        let raw = watts as f64 * self.factor.steps as f64 / self.factor.watts as f64;
+        let above = (watts - self.factor.is) as f64;
+        let raw = above * self.factor.steps as f64 / self.factor.watts as f64 + self.factor.from as f64;
         (raw, raw as f32)
     }
 
     fn of_integer(&self, raw: i128, scale: i16) -> Option<i64> {
         let (up, down) = ten(scale)?;
-        let watts = raw.checked_mul(i128::from(self.factor.watts))?.checked_mul(up)?;
-        i64::try_from(rounded(watts, i128::from(self.factor.steps).checked_mul(down)?)?).ok()
+        let steps = raw.checked_sub(i128::from(self.factor.from))?;
+        let watts = steps.checked_mul(i128::from(self.factor.watts))?.checked_mul(up)?;
+        let watts = rounded(watts, i128::from(self.factor.steps).checked_mul(down)?)?;
+        i64::try_from(watts.checked_add(i128::from(self.factor.is))?).ok()
     }
 
     fn pack(&self, words: &[u16]) -> u64 {
-        let high_first = |bits: u64, word: &u16| (bits << 16) | u64::from(*word);
+        let high_first = |bits: u64, word: &u16| (bits << 16) | u64::from(self.turned_bytes(*word));
         match self.order {
             WordOrder::Big => words.iter().fold(0, high_first),
             WordOrder::Little => words.iter().rev().fold(0, high_first),
@@ -212,9 +237,13 @@ impl Codec {
     fn unpack(&self, bits: u64) -> Vec<u16> {
         let shifts = (0..self.kind.words()).map(|word| 16 * u32::from(word));
         match self.order {
-            WordOrder::Little => shifts.map(|shift| (bits >> shift) as u16).collect(),
-            WordOrder::Big => shifts.rev().map(|shift| (bits >> shift) as u16).collect(),
+            WordOrder::Little => shifts.map(|shift| self.turned_bytes((bits >> shift) as u16)).collect(),
+            WordOrder::Big => shifts.rev().map(|shift| self.turned_bytes((bits >> shift) as u16)).collect(),
         }
+    }
+
+    fn turned_bytes(&self, word: u16) -> u16 {
+        if self.bytes_swapped { word.swap_bytes() } else { word }
     }
 }
 
@@ -239,7 +268,15 @@ mod tests {
 
     fn codec(kind: Type, scale: &str, unit: i64) -> Codec {
         let factor = Factor::new(Decimal::parse(scale).unwrap(), unit).unwrap();
-        Codec { kind, order: WordOrder::Big, factor, import_negative: false, absent: Vec::new() }
+        Codec {
+            kind,
+            order: WordOrder::Big,
+            bytes_swapped: false,
+            factor,
+            import_negative: false,
+            absent: Vec::new(),
+            off_scale: Vec::new(),
+        }
     }
 
     #[test]
@@ -256,6 +293,32 @@ mod tests {
         codec.order = WordOrder::Little;
         assert_eq!(codec.decode(&[0x0002, 0x0001], None), Ok(Power::from_watts(0x1_0002)));
         assert_eq!(codec.encode(Power::from_watts(0x1_0002), 0), Some(vec![2, 1]));
+    }
+
+    #[test]
+    fn low_byte_first_is_the_same_number_with_its_bytes_turned() {
+        let swapped = Codec { bytes_swapped: true, ..codec(Type::F32, "1", 1) };
+        // 2338.25 W is 0x45122400.
+        assert_eq!(swapped.decode(&[0x1245, 0x0024], None), Ok(Power::from_watts(2_338)));
+        let little = Codec { order: WordOrder::Little, ..swapped };
+        assert_eq!(little.decode(&[0x0024, 0x1245], None), Ok(Power::from_watts(2_338)));
+        assert_eq!(little.encode(Power::from_watts(2_048), 0), Some(vec![0x0000, 0x0045]));
+    }
+
+    #[test]
+    fn a_range_of_raw_numbers_is_a_straight_line_through_its_ends() {
+        let (least, most) = (Power::from_watts(-108_682_560), Power::from_watts(108_682_560));
+        let factor = Factor::through((0, least), (9_999, most)).unwrap();
+        let codec = Codec { factor, off_scale: vec![9_999], ..codec(Type::U16, "1", 1) };
+        assert_eq!(codec.decode(&[0], None), Ok(least));
+        assert_eq!(codec.decode(&[5_000], None), Ok(Power::from_watts(10_869)));
+        assert_eq!(codec.decode(&[9_999], None), Err(NoData::OffScale));
+        assert_eq!(codec.encode(Power::from_watts(10_869), 0), Some(vec![5_000]));
+        assert_eq!(codec.encode(most, 0), None, "what is full scale cannot be told from more");
+        assert_eq!(codec.encode_no_data(NoData::OffScale), Some(vec![9_999]));
+        assert_eq!(codec.encode_no_data(NoData::NotAvailable), None);
+        assert_eq!(Factor::through((0, most), (9_999, least)), None);
+        assert_eq!(Factor::through((1, least), (1, most)), None);
     }
 
     #[test]
@@ -285,6 +348,6 @@ mod tests {
         assert_eq!(codec.encode(Power::from_watts(-32_768), 0), None);
         assert_eq!(codec.encode(Power::from_watts(40_000), 0), None);
         assert_eq!(codec.encode(Power::from_watts(40_000), 1), Some(vec![4_000]));
-        assert_eq!(codec.encode_absent(), Some(vec![0x8000]));
+        assert_eq!(codec.encode_no_data(NoData::NotAvailable), Some(vec![0x8000]));
     }
 }

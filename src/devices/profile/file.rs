@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::codec::{Codec, Factor, Type, WordOrder};
 use super::golden::{self, Check};
-use super::{Block, Connection, Expect, Kind, MAX_REGISTERS, Outlets, Point, Profile, ScaleRegister, States, Table};
-use crate::document::{Code, Decimal, Document, Form, Problem, Problems};
+use super::{Block, Connection, Expect, Kind, Login, MAX_REGISTERS, Outlets, Point, Profile, States, Table};
+use crate::document::{Code, Document, Form, Problem, Problems};
 use crate::site::{CommsLoss, MAX_UNITS};
+
+mod power;
+
+use power::point;
 
 pub(super) fn parse(file_name: &str, text: &str) -> Result<Profile, Problems> {
     let document = Document::parse(file_name, text);
@@ -35,6 +38,7 @@ fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<
     let unproved = root.required("unproved");
     let base = Base(root.within("base", root.required("base"), 0..=1));
     let connection = root.table("connection").and_then(|form| connection(&form));
+    let login = root.optional_table("login").map(|form| login(base, &form));
     let expect: Vec<_> = root.optional_tables("expect").iter().map(|form| expected(base, form)).collect();
     let blocks: Vec<_> = root.optional_tables("block").iter().map(|form| block(base, form)).collect();
     let blocks: Option<Vec<_>> = blocks.into_iter().collect();
@@ -56,6 +60,7 @@ fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<
         source: source?,
         unproved: unproved?,
         connection: connection?,
+        login: if let Some(login) = login { Some(login?) } else { None },
         expect: expect.into_iter().collect::<Option<_>>()?,
         power: if measures { Some(power?) } else { None },
         outlets: if switches { Some(outlets?) } else { None },
@@ -69,15 +74,15 @@ fn stem(file_name: &str) -> &str {
 
 /// What the manual calls its first register: 0 or 1. Converted once, here.
 #[derive(Clone, Copy)]
-struct Base(Option<u16>);
+pub(super) struct Base(Option<u16>);
 
 impl Base {
     /// The wire address behind a key, with room for `count` after it.
-    fn wire(self, form: &Form<'_>, key: &str, count: u16) -> Option<u16> {
+    pub(super) fn wire(self, form: &Form<'_>, key: &str, count: u16) -> Option<u16> {
         self.converted(form, key, form.required(key)?, count)
     }
 
-    fn converted(self, form: &Form<'_>, key: &str, number: u32, count: u16) -> Option<u16> {
+    pub(super) fn converted(self, form: &Form<'_>, key: &str, number: u32, count: u16) -> Option<u16> {
         let Some(wire) = number.checked_sub(u32::from(self.0?)) else {
             let help = "this file counts from 1 (base = 1): take the number as the manual prints it, or set base = 0";
             form.problem(key, Code::Range, "there is no register 0", Some(help.into()));
@@ -124,6 +129,20 @@ fn connection(form: &Form<'_>) -> Option<Connection> {
     })
 }
 
+/// How many registers the answer to a challenge has: 32 bytes.
+const ANSWER: u16 = 16;
+
+fn login(base: Base, form: &Form<'_>) -> Option<Login> {
+    let kind = form.choice("kind", &[("sha256-md5", ())]);
+    let unit_id = form.or("unit_id", 1);
+    let count = form.within("count", form.or("count", 4), 1..=MAX_REGISTERS);
+    let challenge = base.wire(form, "challenge", count.unwrap_or(1));
+    let answer = base.wire(form, "answer", ANSWER);
+    kind?;
+    let challenge = Block { table: Table::Holding, address: challenge?, count: count? };
+    Some(Login { unit_id: unit_id?, challenge, answer: answer? })
+}
+
 /// Times between two bounds, told as people write them.
 trait WithinTime {
     fn within_time(&self, key: &str, least: Duration, most: Duration) -> Option<Duration>;
@@ -141,7 +160,7 @@ impl WithinTime for Form<'_> {
     }
 }
 
-const REGISTERS: &[(&str, Table)] = &[("holding", Table::Holding), ("input", Table::Input)];
+pub(super) const REGISTERS: &[(&str, Table)] = &[("holding", Table::Holding), ("input", Table::Input)];
 
 fn expected(base: Base, form: &Form<'_>) -> Option<Expect> {
     let table = form.choice("table", REGISTERS);
@@ -178,60 +197,6 @@ fn check_blocks(document: &Document<'_>, root: &Form<'_>, blocks: &[Block], powe
     }
 }
 
-fn point(base: Base, form: &Form<'_>, blocks: &[Block], limit: u16) -> Option<Point> {
-    let table = form.choice("table", REGISTERS);
-    let kind = form.choice("type", Type::NAMES);
-    let words = kind.map_or(1, Type::words);
-    let address = base.wire(form, "address", words);
-    let codec = codec(form, kind);
-    let refresh = form.required("refresh");
-    let scale_form = form.optional_table("scale_register");
-    let scaled = scale_form.is_some();
-    let scale = scale_form.and_then(|form| {
-        let address = base.wire(&form, "address", 1);
-        let absent = form.optional("not_available");
-        Some(ScaleRegister { address: address?, absent })
-    });
-    if scaled && kind.is_some_and(Type::is_float) {
-        form.problem("scale_register", Code::Conflict, "a float has no scale register", None);
-        return None;
-    }
-    let scale = if scaled { Some(scale?) } else { None };
-    let (table, address) = (table?, address?);
-    let block = reading_block(blocks, table, address, words, scale.map(|register| register.address), limit);
-    Some(Point { block, address, codec: codec?, scale, refresh: refresh? })
-}
-
-/// The given block that covers all registers of a point, or the smallest that would.
-fn reading_block(blocks: &[Block], table: Table, address: u16, words: u16, scale: Option<u16>, limit: u16) -> Block {
-    let scale = scale.unwrap_or(address);
-    let covers =
-        |block: &&Block| block.count <= limit && block.covers(table, address, words) && block.covers(table, scale, 1);
-    let first = address.min(scale);
-    let last = address.saturating_add(words - 1).max(scale);
-    let smallest = Block { table, address: first, count: (last - first).saturating_add(1) };
-    blocks.iter().find(covers).copied().unwrap_or(smallest)
-}
-
-fn codec(form: &Form<'_>, kind: Option<Type>) -> Option<Codec> {
-    let single = kind.is_some_and(|kind| kind.words() == 1);
-    let orders = [("big", WordOrder::Big), ("little", WordOrder::Little)];
-    // One word has no word order; asking for it would make people guess.
-    let order = if single && !form.has("order") { Some(WordOrder::Big) } else { form.choice("order", &orders) };
-    let scale = form.or("scale", Decimal { mantissa: 1, places: 0 });
-    let unit = form.choice("unit", &[("W", 1), ("kW", 1_000), ("MW", 1_000_000)]);
-    let factor = scale.zip(unit).and_then(|(scale, unit)| {
-        let factor = Factor::new(scale, unit);
-        if factor.is_none() {
-            form.problem("scale", Code::Range, "must be more than zero; say a turned sign with import", None);
-        }
-        factor
-    });
-    let import_negative = form.choice("import", &[("positive", false), ("negative", true)]);
-    let absent: Option<Vec<u64>> = form.or("not_available", Vec::new());
-    Some(Codec { kind: kind?, order: order?, factor: factor?, import_negative: import_negative?, absent: absent? })
-}
-
 fn outlets_of(base: Base, form: &Form<'_>) -> Option<Outlets> {
     let count = form.within("count", form.required("count"), 1..=MAX_UNITS);
     let room = count.and_then(|count| u16::try_from(count).ok()).unwrap_or(1);
@@ -242,19 +207,46 @@ fn outlets_of(base: Base, form: &Form<'_>) -> Option<Outlets> {
         states(base, form, &tables, room)
     });
     let all_at_once = writes.as_ref().and_then(|form| form.choice("at_once", &[("all", true), ("one", false)]));
+    if let (Some(form), Some(write), Some(at_once)) = (&writes, write, all_at_once) {
+        check_at_once(form, write, at_once);
+    }
     Some(Outlets { count: count?, read: read?, write: write?, all_at_once: all_at_once? })
 }
 
-fn states(base: Base, form: &Form<'_>, tables: &[(&str, Table)], room: u16) -> Option<States> {
+/// Outlets in one register are written together; outlets with addresses between them are not.
+fn check_at_once(form: &Form<'_>, write: States, all_at_once: bool) {
+    if write.packed && !all_at_once {
+        let message = "a register with several outlets in it is written with all of them";
+        form.problem("at_once", Code::Conflict, message, Some("write at_once = \"all\"".into()));
+    } else if all_at_once && write.step.unsigned_abs() != 1 {
+        let message = "outlets with other addresses between them cannot be written at once";
+        form.problem("at_once", Code::Conflict, message, Some("write at_once = \"one\"".into()));
+    }
+}
+
+fn states(base: Base, form: &Form<'_>, tables: &[(&str, Table)], count: u16) -> Option<States> {
     let table = form.choice("table", tables);
-    let address = base.wire(form, "address", room);
-    let (on, off) = match table {
-        Some(table) if table.is_bits() => (Some(1), Some(0)),
-        _ => (form.required("on"), form.required("off")),
-    };
+    let bits = table.is_some_and(Table::is_bits);
+    let packed = !bits && form.or("packed", false)?;
+    let step = if packed { Some(1) } else { form.within("step", form.or("step", 1_i16), -64..=64) };
+    if step == Some(0) {
+        form.problem("step", Code::Range, "each outlet has an address of its own", None);
+        return None;
+    }
+    // From the first outlet to the last, upwards or downwards.
+    let apart = step.unwrap_or(1).unsigned_abs().saturating_mul(count.saturating_sub(1));
+    let upwards = step.is_none_or(|step| step > 0);
+    let room = if packed { count.div_ceil(16) } else { apart.saturating_add(1) };
+    let address = base.wire(form, "address", if upwards { room } else { 1 });
+    let low = address.filter(|_| !upwards).is_some_and(|address| address < apart);
+    if low {
+        form.problem("address", Code::Range, "the last outlets would stand before the first address", None);
+        return None;
+    }
+    let (on, off) = if bits || packed { (Some(1), Some(0)) } else { (form.required("on"), form.required("off")) };
     if on.is_some() && on == off {
         form.problem("off", Code::Conflict, "on and off are the same word", None);
         return None;
     }
-    Some(States { table: table?, address: address?, on: on?, off: off? })
+    Some(States { table: table?, address: address?, step: step?, packed, on: on?, off: off? })
 }

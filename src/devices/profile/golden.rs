@@ -34,7 +34,11 @@ pub(super) fn read(form: &Form<'_>) -> Option<Check> {
 fn power_claim(form: &Form<'_>) -> Option<Claim> {
     let scale_word = form.optional("scale_word");
     let one_way = form.or("one_way", false);
-    let no_data = [("not_available", NoData::NotAvailable), ("not_understood", NoData::NotUnderstood)];
+    let no_data = [
+        ("not_available", NoData::NotAvailable),
+        ("not_understood", NoData::NotUnderstood),
+        ("off_scale", NoData::OffScale),
+    ];
     let value = match (form.has("value"), form.has("no_data")) {
         (false, true) => form.choice("no_data", &no_data).map(Err),
         (true, true) => {
@@ -68,10 +72,16 @@ impl Check {
         if scale_word.is_some() != point.scale.is_some() {
             return Err("scale_word goes with a scale_register, and only with one".into());
         }
-        let mut registers: Vec<(u16, u16)> = (point.address..).zip(self.words.iter().copied()).collect();
-        if self.words.len() != usize::from(point.codec.kind.words()) {
-            return Err(format!("{} words are given, and the type has {}", self.words.len(), point.codec.kind.words()));
+        // How a sum falls to its parts is the device's own.
+        let one_way = one_way || point.addresses.len() > 1;
+        let each = usize::from(point.codec.kind.words());
+        if self.words.len() != each * point.addresses.len() {
+            let wanted = each * point.addresses.len();
+            return Err(format!("{} words are given, and the power has {wanted}", self.words.len()));
         }
+        let parts = point.addresses.iter().zip(self.words.chunks(each));
+        let mut registers: Vec<(u16, u16)> =
+            parts.flat_map(|(address, words)| (*address..).zip(words.iter().copied())).collect();
         registers.extend(point.scale.zip(scale_word).map(|(register, word)| (register.address, word)));
         let found = point.decode(&image(point, &registers));
         if found != value {
@@ -94,8 +104,11 @@ impl Check {
 
     fn run_outlets(&self, outlets: &Outlets, on: &[u32]) -> Result<(), String> {
         let claimed = on.iter().filter(|outlet| (1..=64).contains(*outlet)).fold(0_u64, |set, n| set | 1 << (n - 1));
-        let count = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
-        match outlets.read.decode(&self.words) {
+        let words = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
+        // As many outlets as the words are of, where each has a word of its own.
+        let apart = u32::from(outlets.read.step.unsigned_abs());
+        let count = if outlets.read.packed { outlets.count } else { words.saturating_sub(1) / apart + 1 };
+        match outlets.read.decode(&self.words, count) {
             Ok(found) if found == claimed && outlets.read.encode(found, count) == self.words => Ok(()),
             Ok(found) => {
                 let found: Vec<_> = (1..=64).filter(|outlet| found >> (outlet - 1) & 1 == 1).collect();
@@ -116,6 +129,7 @@ fn shown(value: Result<Power, NoData>) -> String {
     match value {
         Ok(power) => format!("{} W", power.watts()),
         Err(NoData::NotAvailable) => "no data (not_available)".into(),
+        Err(NoData::OffScale) => "no data (off_scale)".into(),
         Err(_) => "no data (not_understood)".into(),
     }
 }

@@ -39,6 +39,8 @@ pub struct Profile {
     pub unproved: Vec<String>,
     /// How its connection behaves.
     pub connection: Connection,
+    /// How a connection is let in, where the device asks.
+    pub login: Option<Login>,
     /// Words that must be found before anything else is believed.
     pub expect: Vec<Expect>,
     /// Total active power, import positive.
@@ -69,6 +71,17 @@ pub struct Connection {
     pub max_registers: u16,
     /// What it does when it hears nothing.
     pub comms_loss: CommsLoss,
+}
+
+/// A login by challenge: SHA-256 over the challenge, the MD5 of the user and the MD5 of the password, once on each connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The unit that asks, for all behind the same address.
+    pub unit_id: u8,
+    /// Where the challenge is read.
+    pub challenge: Block,
+    /// Wire address of the first holding register that the answer is written to: 16 in all.
+    pub answer: u16,
 }
 
 /// The four tables of Modbus; each has its own function code for reads.
@@ -121,6 +134,15 @@ impl Block {
     }
 }
 
+/// Words as they were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// From where, and how many.
+    pub block: Block,
+    /// The words.
+    pub words: Vec<u16>,
+}
+
 /// Words that must be found at an address, or this is not the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expect {
@@ -135,9 +157,9 @@ pub struct Expect {
 pub struct Point {
     /// The one read that brings it.
     pub block: Block,
-    /// Its own first wire address.
-    pub address: u16,
-    /// How its words are understood.
+    /// Its own first wire address; of several, as of three phases, the powers are added.
+    pub addresses: Vec<u16>,
+    /// How the words of each are understood.
     pub codec: codec::Codec,
     /// The register with its power of ten, where it has one.
     pub scale: Option<ScaleRegister>,
@@ -163,30 +185,51 @@ impl Point {
         if block.len() != usize::from(self.block.count) {
             return Err(NoData::NotUnderstood);
         }
-        let words = self.block.slice(block, self.address, self.codec.kind.words()).ok_or(NoData::NotUnderstood)?;
         let scale = match self.scale {
             Some(register) => Some(register.decode(&self.block, block)?),
             None => None,
         };
-        self.codec.decode(words, scale)
+        let part = |address: &u16| {
+            let words = self.block.slice(block, *address, self.codec.kind.words()).ok_or(NoData::NotUnderstood)?;
+            self.codec.decode(words, scale)
+        };
+        self.addresses.iter().map(part).sum()
     }
 
-    /// The registers that show this, as wire address and word; nothing where the type cannot hold it.
+    /// The registers that show this, as wire address and word; nothing where the type cannot hold it. What is more than the
+    /// device can show is shown as that, where it has a mark for it.
     pub fn encode(&self, power: Result<Power, NoData>) -> Option<Vec<(u16, u16)>> {
-        let at = |words: Vec<u16>| -> Vec<(u16, u16)> { (self.address..).zip(words).collect() };
-        let Ok(power) = power else {
-            return self.codec.encode_absent().map(at);
+        let power = match power {
+            Ok(power) => power,
+            Err(why) => return self.encode_no_data(why),
         };
-        let Some(register) = self.scale else {
-            return self.codec.encode(power, 0).map(at);
-        };
-        let fits = |scale: i16| Some((scale, self.codec.encode(power, scale)?));
-        let (scale, words) = (0..=10).find_map(fits)?;
-        let mut all = at(words);
-        all.push((register.address, scale.cast_unsigned()));
+        let scales = if self.scale.is_some() { 0..=MOST_TENS } else { 0..=0 };
+        let shown = scales.clone().find_map(|scale| self.encode_at(power, scale));
+        shown.or_else(|| self.encode_no_data(NoData::OffScale).filter(|_| !self.codec.off_scale.is_empty()))
+    }
+
+    /// With this power of ten, where there is a register for one. Several registers share the power evenly.
+    fn encode_at(&self, power: Power, scale: i16) -> Option<Vec<(u16, u16)>> {
+        let parts = i64::try_from(self.addresses.len()).ok().filter(|parts| *parts > 0)?;
+        let each = Power::from_watts(power.watts() / parts);
+        let first = power - each * (parts - 1);
+        let mut all = Vec::new();
+        for (number, address) in self.addresses.iter().enumerate() {
+            let words = self.codec.encode(if number == 0 { first } else { each }, scale)?;
+            all.extend((*address..).zip(words));
+        }
+        all.extend(self.scale.map(|register| (register.address, scale.cast_unsigned())));
         Some(all)
     }
+
+    fn encode_no_data(&self, why: NoData) -> Option<Vec<(u16, u16)>> {
+        let words = self.codec.encode_no_data(why)?;
+        Some(self.addresses.iter().flat_map(|address| (*address..).zip(words.clone())).collect())
+    }
 }
+
+/// The largest power of ten that is tried to show a power with.
+const MOST_TENS: i16 = 10;
 
 impl ScaleRegister {
     fn decode(&self, read: &Block, words: &[u16]) -> Result<i16, NoData> {
@@ -211,13 +254,17 @@ pub struct Outlets {
     pub all_at_once: bool,
 }
 
-/// Outlet states one after the other in a table.
+/// Outlet states in a table: a bit or a register for each, or a bit of a register for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct States {
     /// The table.
     pub table: Table,
     /// Wire address of outlet 1.
     pub address: u16,
+    /// From one outlet to the next; less than zero where they count downwards. Never zero.
+    pub step: i16,
+    /// The outlets are bits of registers: outlet 1 is the lowest bit of the first.
+    pub packed: bool,
     /// The word for on; 1 for bits.
     pub on: u16,
     /// The word for off; 0 for bits.
@@ -225,29 +272,70 @@ pub struct States {
 }
 
 impl States {
-    /// Which units these states say are on; a bit counts as the word 0 or 1.
+    /// What holds the states of this many outlets.
+    pub fn block(&self, outlets: u32) -> Block {
+        let outlets = u16::try_from(outlets.min(MAX_UNITS)).unwrap_or(1).max(1);
+        if self.packed {
+            return Block { table: self.table, address: self.address, count: outlets.div_ceil(16) };
+        }
+        let apart = self.step.unsigned_abs().saturating_mul(outlets - 1);
+        let address = if self.step < 0 { self.address.saturating_sub(apart) } else { self.address };
+        Block { table: self.table, address, count: apart.saturating_add(1) }
+    }
+
+    /// Which of so many units these words of [`States::block`] say are on; a bit counts as the word 0 or 1.
     ///
     /// # Errors
-    /// [`NoData::NotUnderstood`] where a state is neither on nor off, or there are more than fit one set.
-    pub fn decode(&self, states: &[u16]) -> Result<u64, NoData> {
-        if states.len() > MAX_UNITS as usize {
+    /// [`NoData::NotUnderstood`] where a state is neither on nor off, or there are more or fewer than that.
+    pub fn decode(&self, words: &[u16], outlets: u32) -> Result<u64, NoData> {
+        if outlets > MAX_UNITS || words.len() != usize::from(self.block(outlets).count) {
             return Err(NoData::NotUnderstood);
         }
-        states.iter().rev().try_fold(0, |on, state| match *state {
-            state if state == self.on => Ok((on << 1) | 1),
-            state if state == self.off => Ok(on << 1),
-            _ => Err(NoData::NotUnderstood),
+        (0..outlets).try_fold(0, |set, unit| {
+            let (at, bit) = self.place(unit, outlets);
+            let word = words.get(at).copied().ok_or(NoData::NotUnderstood)?;
+            let state = if self.packed { word >> bit & 1 } else { word };
+            match state {
+                state if state == self.on => Ok(set | 1 << unit),
+                state if state == self.off => Ok(set),
+                _ => Err(NoData::NotUnderstood),
+            }
         })
     }
 
-    /// The states of this many outlets, outlet 1 first.
+    /// The words of [`States::block`] for so many outlets; what lies between them is off.
     pub fn encode(&self, on: u64, outlets: u32) -> Vec<u16> {
-        (0..outlets.min(MAX_UNITS)).map(|unit| self.state(on >> unit & 1 == 1)).collect()
+        let block = self.block(outlets);
+        let mut words = vec![if self.packed { 0 } else { self.off }; usize::from(block.count)];
+        for unit in 0..outlets.min(MAX_UNITS) {
+            let (at, bit) = self.place(unit, outlets);
+            let is_on = on >> unit & 1 == 1;
+            if let Some(word) = words.get_mut(at) {
+                *word = if self.packed { *word | u16::from(is_on) << bit } else { self.state(is_on) };
+            }
+        }
+        words
     }
 
     /// The word for one outlet.
     pub fn state(&self, on: bool) -> u16 {
         if on { self.on } else { self.off }
+    }
+
+    /// Wire address of the register or bit with this outlet in it.
+    pub fn address_of(&self, unit: u32) -> u16 {
+        let (at, _) = self.place(unit, unit + 1);
+        self.block(unit + 1).address.saturating_add(u16::try_from(at).unwrap_or(u16::MAX))
+    }
+
+    /// Which word of the block holds this outlet, and which bit of it where they are packed.
+    fn place(&self, unit: u32, outlets: u32) -> (usize, u32) {
+        if self.packed {
+            return (usize::try_from(unit / 16).unwrap_or(usize::MAX), unit % 16);
+        }
+        let number = if self.step < 0 { outlets.saturating_sub(unit + 1) } else { unit };
+        let at = number.saturating_mul(self.step.unsigned_abs().into());
+        (usize::try_from(at).unwrap_or(usize::MAX), 0)
     }
 }
 
@@ -263,7 +351,10 @@ impl Profile {
     /// What a site is judged by.
     pub fn known(&self) -> KnownProfile<'_> {
         let refresh = self.power.as_ref().map(|power| power.refresh);
-        KnownProfile { name: &self.name, says: Some(KnownDevice { refresh, timeout: self.connection.timeout }) }
+        let Connection { timeout, gap, .. } = self.connection;
+        let at_once = self.outlets.as_ref().is_some_and(|outlets| outlets.all_at_once);
+        let says = KnownDevice { refresh, timeout, login: self.login.is_some(), gap, at_once };
+        KnownProfile { name: &self.name, says: Some(says) }
     }
 
     /// The text of a file that ships with Ballast.

@@ -101,9 +101,12 @@ impl Profile {
         };
         let of_outlets = || {
             let outlets = self.outlets.as_ref()?;
-            let of = |states: States| Some((states, states.unit(table, address, shown.outlets)?));
-            let (states, unit) = of(outlets.read).or_else(|| of(outlets.write))?;
-            Some(states.state(shown.on >> unit & 1 == 1))
+            let of = |states: States| {
+                let block = states.block(shown.outlets);
+                let at = usize::from(address.checked_sub(block.address)?);
+                states.encode(shown.on, shown.outlets).get(at).copied().filter(|_| block.table == table)
+            };
+            of(outlets.read).or_else(|| of(outlets.write))
         };
         let in_block = || self.power.as_ref().filter(|point| point.block.covers(table, address, 1)).map(|_| 0);
         of_power().or_else(of_identity).or_else(of_outlets).or_else(in_block)
@@ -120,24 +123,18 @@ impl Profile {
     ) -> Result<(u64, bool, u16), ExceptionCode> {
         let outlets = self.outlets.as_ref().ok_or(ExceptionCode::IllegalDataAddress)?;
         let write = outlets.write;
-        let first = write.unit(table, at, shown.outlets).ok_or(ExceptionCode::IllegalDataAddress)?;
+        let block = write.block(shown.outlets);
         let count = u16::try_from(states.len()).unwrap_or(u16::MAX);
-        if u32::from(count) > shown.outlets - first {
+        if !block.covers(table, at, count) {
             return Err(ExceptionCode::IllegalDataAddress);
         }
-        if many && outlets.all_at_once && u32::from(count) != shown.outlets {
+        if many && outlets.all_at_once && count != block.count {
             return Err(ExceptionCode::IllegalDataValue);
         }
-        let given = write.decode(states).map_err(|_| ExceptionCode::IllegalDataValue)?;
-        let touched = if count >= 64 { u64::MAX } else { (1_u64 << count) - 1 };
-        Ok(((shown.on & !(touched << first)) | (given << first), given & 1 == 1, count))
-    }
-}
-
-impl States {
-    /// Which unit this address stands for.
-    fn unit(&self, table: Table, address: u16, outlets: u32) -> Option<u32> {
-        let unit = u32::from(address.checked_sub(self.address)?);
-        (self.table == table && unit < outlets.min(crate::site::MAX_UNITS)).then_some(unit)
+        let mut all = write.encode(shown.on, shown.outlets);
+        let from = usize::from(at - block.address);
+        all.iter_mut().skip(from).zip(states).for_each(|(word, given)| *word = *given);
+        let on = write.decode(&all, shown.outlets).map_err(|_| ExceptionCode::IllegalDataValue)?;
+        Ok((on, states.first().is_some_and(|state| *state != 0), count))
     }
 }

@@ -220,7 +220,7 @@ impl Board {
         let counts = &mut self.seen.counts;
         match fault {
             Fault::NoAnswer => counts.timeouts += 1,
-            Fault::Refused(_) => counts.refused += 1,
+            Fault::Refused(_) | Fault::NotLetIn => counts.refused += 1,
             Fault::NotUnderstood => counts.not_understood += 1,
             Fault::NoConnection => counts.no_connection += 1,
         }

@@ -40,7 +40,10 @@ impl Dialect {
             Ask::Switch(..) => Answer::Switched,
             Ask::Outlets => {
                 let outlets = self.profile.outlets.as_ref();
-                let on = |outlets: &Outlets| outlets.read.decode(&words(response, self.states(outlets).count)).ok();
+                let on = |outlets: &Outlets| {
+                    let words = words(response, self.states(outlets).count);
+                    outlets.read.decode(&words, self.outlets).ok()
+                };
                 Answer::Outlets(outlets.and_then(on))
             }
             Ask::Power => {
@@ -66,23 +69,25 @@ impl Dialect {
     }
 
     fn states(&self, outlets: &Outlets) -> Block {
-        let count = u16::try_from(self.outlets).unwrap_or(u16::MAX);
-        Block { table: outlets.read.table, address: outlets.read.address, count }
+        outlets.read.block(self.outlets)
     }
 }
 
 fn switch_all(outlets: &Outlets, on: u64, count: u32) -> Request<'static> {
     let states = &outlets.write;
-    let all = states.encode(on, count);
+    let (all, address) = (states.encode(on, count), states.block(count).address);
     match states.table {
-        Table::Coils => Request::WriteMultipleCoils(states.address, all.iter().map(|state| *state != 0).collect()),
-        _ => Request::WriteMultipleRegisters(states.address, all.into()),
+        Table::Coils => Request::WriteMultipleCoils(address, all.iter().map(|state| *state != 0).collect()),
+        _ if states.packed && all.len() == 1 => {
+            Request::WriteSingleRegister(address, all.first().copied().unwrap_or(0))
+        }
+        _ => Request::WriteMultipleRegisters(address, all.into()),
     }
 }
 
 fn switch_one(outlets: &Outlets, on: u64, unit: u32) -> Request<'static> {
     let states = &outlets.write;
-    let address = states.address.saturating_add(u16::try_from(unit).unwrap_or(u16::MAX));
+    let address = states.address_of(unit);
     let shall = on >> unit & 1 == 1;
     match states.table {
         Table::Coils => Request::WriteSingleCoil(address, shall),
@@ -90,7 +95,7 @@ fn switch_one(outlets: &Outlets, on: u64, unit: u32) -> Request<'static> {
     }
 }
 
-fn reads(block: Block) -> Request<'static> {
+pub(super) fn reads(block: Block) -> Request<'static> {
     match block.table {
         Table::Coils => Request::ReadCoils(block.address, block.count),
         Table::Discrete => Request::ReadDiscreteInputs(block.address, block.count),
@@ -100,7 +105,7 @@ fn reads(block: Block) -> Request<'static> {
 }
 
 /// The words of a checked answer; bits as 0 and 1, without the rest of their last byte.
-fn words(response: Response, count: u16) -> Vec<u16> {
+pub(super) fn words(response: Response, count: u16) -> Vec<u16> {
     match response {
         Response::ReadCoils(bits) | Response::ReadDiscreteInputs(bits) => {
             bits.into_iter().take(usize::from(count)).map(u16::from).collect()

@@ -30,6 +30,9 @@ pub enum Fault {
     /// The device answered with this Modbus exception.
     #[error("refused with exception {0}")]
     Refused(u8),
+    /// The device did not let us in.
+    #[error("the login was not accepted")]
+    NotLetIn,
     /// No answer in time. A write without an answer may have happened or not.
     #[error("no answer in time")]
     NoAnswer,
@@ -46,6 +49,9 @@ impl Fault {
             Self::Refused(1..=3) => "check its register-map file against the manual, and its firmware",
             Self::Refused(10 | 11) => "check the bus behind the gateway and the unit id",
             Self::Refused(_) => "look at the device itself: it says that it is busy or failed",
+            Self::NotLetIn => {
+                "check user and password of its login in the site file, and whether it takes another session"
+            }
             Self::NoAnswer => "check the network, the unit id, and the timeout in its register-map file",
             Self::NotUnderstood => "check that the device at this address is what its register-map file says",
         }
@@ -66,7 +72,6 @@ impl Line {
     /// Connects.
     pub(super) async fn connect(
         address: SocketAddr,
-        unit_id: u8,
         (timeout_after, gap): (Duration, Duration),
         clock: Clock,
     ) -> Result<Self, Fault> {
@@ -77,15 +82,15 @@ impl Line {
         };
         // A request is one small segment: held back by Nagle's algorithm it would wait for the last acknowledgement.
         stream.set_nodelay(true).map_err(|_| Fault::NoConnection)?;
-        Ok(Self::over(Stream(stream), unit_id, (timeout_after, gap), clock))
+        Ok(Self::over(Stream(stream), (timeout_after, gap), clock))
     }
 
     /// Over a stream that is there.
-    pub(super) fn over<S>(stream: S, unit_id: u8, (timeout, gap): (Duration, Duration), clock: Clock) -> Self
+    pub(super) fn over<S>(stream: S, (timeout, gap): (Duration, Duration), clock: Clock) -> Self
     where
         S: AsyncRead + AsyncWrite + fmt::Debug + Unpin + Send + 'static,
     {
-        let client = Some(tcp::attach_slave(stream, Slave(unit_id)).into());
+        let client = Some(tcp::attach(stream).into());
         let deadline = Deadline::new(clock.instant(clock.mono()).into());
         Self { client, timeout, deadline, gap, last: None, clock }
     }
@@ -97,9 +102,20 @@ impl Line {
         }
     }
 
-    /// One request, started now, and its answer. After any fault but [`Fault::Refused`] the connection is gone.
-    pub(super) async fn ask(&mut self, request: &Request<'static>, started: Mono) -> Result<Response, Fault> {
+    /// Whether it may be used any further.
+    pub(super) fn is_whole(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// One request to this unit, started now, and its answer. After any fault but [`Fault::Refused`] the connection is gone.
+    pub(super) async fn ask(
+        &mut self,
+        unit_id: u8,
+        request: &Request<'static>,
+        started: Mono,
+    ) -> Result<Response, Fault> {
         let mut client = self.client.take().ok_or(Fault::NoConnection)?;
+        client.set_slave(Slave(unit_id));
         let latest = self.clock.instant(started.after(self.timeout)).into();
         let outcome = tokio::select! {
             biased;
@@ -226,11 +242,11 @@ mod tests {
             }
         });
         let times = (Duration::from_secs(20), Duration::ZERO);
-        let mut line = Line::connect(address, 1, times, Clock::start()).await.unwrap();
+        let mut line = Line::connect(address, times, Clock::start()).await.unwrap();
         let request = Request::ReadHoldingRegisters(0, 1);
         let now = Mono::START;
-        assert_eq!(line.ask(&request, now).await, Err(Fault::NotUnderstood));
-        assert_eq!(line.ask(&request, now).await, Err(Fault::NoConnection));
+        assert_eq!(line.ask(1, &request, now).await, Err(Fault::NotUnderstood));
+        assert_eq!(line.ask(1, &request, now).await, Err(Fault::NoConnection));
     }
     #[tokio::test]
     async fn a_deadline_is_its_own_though_the_timer_goes_off_for_an_earlier_one() {

@@ -1,19 +1,22 @@
-//! One connection to one device, as one task: what it has seen, and what it shall switch.
+//! One connection to one device, or to all behind one gateway, as one task: what it has seen, and what it shall switch.
 //!
-//! A [`Wire`] is the handle. It takes a command and hands out what was seen, without ever waiting for the network. The
+//! A [`Wire`] is the handle of a device. It takes a command and hands out what was seen, without ever waiting for the network. The
 //! task behind it has one request in flight, believes no answer it did not check, drops the connection at any doubt, and
 //! holds one command, the newest. A command lapses: unless it is renewed the task switches the outlets off by itself.
 //! Before the first command it writes nothing. It never decides, never retries a read late, and never queues.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use self::board::{Board, Silence};
 use self::slot::Slot;
-use self::task::Task;
+use self::task::{Member, Task};
 use crate::devices::Profile;
 use crate::site::{self, MAX_UNITS};
 use crate::snapshot::{GroupSeen, Link, Reading};
@@ -22,15 +25,19 @@ use crate::time::{Clock, Mono};
 mod backoff;
 pub(crate) mod board;
 mod dialect;
+mod inquiry;
 mod line;
+mod login;
 mod slot;
 pub(crate) mod step;
 mod stream;
 pub(crate) mod talk;
 mod task;
 
+pub use inquiry::inquire;
 pub(crate) use line::CONNECT_WITHIN;
 pub use line::Fault;
+pub use login::Credentials;
 
 /// One request over a stream of any kind, with every check a [`Wire`] makes of the answer. For fuzzing: the program itself
 /// has its connections in tasks.
@@ -48,13 +55,30 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + fmt::Debug + Unpin + Send + 'static,
 {
     let (times, clock) = ((timeout, Duration::ZERO), Clock::start());
-    line::Line::over(stream, unit_id, times, clock).ask(request, clock.mono()).await
+    line::Line::over(stream, times, clock).ask(unit_id, request, clock.mono()).await
 }
 
 /// Called from the device's task after every new reading of its power. Must not block.
 pub type OnFresh = Arc<dyn Fn() + Send + Sync>;
 
-/// The connection to one device. Dropping it is like not renewing its command any more: the task lets the command lapse,
+/// A device to connect to.
+pub struct Station<'a> {
+    /// Its register map.
+    pub profile: Arc<Profile>,
+    /// Where it is, and how often it is read.
+    pub device: &'a site::Device,
+    /// Not heard for this long, once it was reached, it is silent: what goes on without an answer for that long less its poll is
+    /// not waited for any longer.
+    pub silent_after: Duration,
+    /// How many of its outlets are switched; 0 for a meter.
+    pub outlets: u32,
+    /// Called after every new reading.
+    pub on_fresh: Option<OnFresh>,
+    /// Who logs in, where the device asks for that.
+    pub credentials: Option<Credentials>,
+}
+
+/// The connection to one device, which others may stand behind too. Dropping it is like not renewing its command any more: the task lets the command lapse,
 /// switches the outlets off and ends.
 pub struct Wire {
     slot: Arc<Slot>,
@@ -134,24 +158,37 @@ impl Seen {
 }
 
 impl Wire {
-    /// Starts the task for a device. `outlets` is how many of its outlets are switched; 0 for a meter. A device that was reached
-    /// is silent when it is not heard for `silent_after`, at the latest: what goes on without an answer for that long less its
-    /// poll is not waited for any longer.
-    pub fn spawn(
-        runtime: &Handle,
-        profile: Arc<Profile>,
-        device: &site::Device,
-        silent_after: Duration,
-        outlets: u32,
-        clock: Clock,
-        on_fresh: Option<OnFresh>,
-    ) -> Self {
+    /// Connects to one device.
+    pub fn spawn(runtime: &Handle, station: Station<'_>, clock: Clock) -> Self {
+        let (wire, member, woken) = Self::member(station, clock, &Arc::default());
+        runtime.spawn(Task::new(vec![member], woken, clock).run());
+        wire
+    }
+
+    /// Connects to many. Those at one address stand behind one gateway: they share a connection, one request at a time, and are told
+    /// apart by their unit ids.
+    pub fn spawn_all<'a>(runtime: &Handle, stations: impl IntoIterator<Item = Station<'a>>, clock: Clock) -> Vec<Self> {
+        let mut lines: BTreeMap<SocketAddr, (Vec<Member>, Arc<Notify>)> = BTreeMap::new();
+        let connect = |station: Station<'_>| {
+            let (members, woken) = lines.entry(station.device.address).or_default();
+            let (wire, member, _) = Self::member(station, clock, woken);
+            members.push(member);
+            wire
+        };
+        let wires = stations.into_iter().map(connect).collect();
+        for (members, woken) in lines.into_values() {
+            runtime.spawn(Task::new(members, woken, clock).run());
+        }
+        wires
+    }
+
+    fn member(station: Station<'_>, clock: Clock, woken: &Arc<Notify>) -> (Self, Member, Arc<Notify>) {
+        let Station { profile, device, silent_after, outlets, on_fresh, credentials } = station;
         let outlets = if profile.outlets.is_some() { outlets.min(MAX_UNITS) } else { 0 };
         let board = Board::new(Silence::after(silent_after, device.poll), profile.power.is_some());
-        let slot = Arc::new(Slot::new(clock, board));
-        let task = Task::new(Arc::clone(&slot), Arc::clone(&profile), device, outlets, clock, on_fresh);
-        runtime.spawn(task.run());
-        Self { slot, name: device.name.clone(), profile, outlets, clock }
+        let slot = Arc::new(Slot::new(clock, board, Arc::clone(woken)));
+        let member = Member::new(Arc::clone(&slot), Arc::clone(&profile), device, outlets, (on_fresh, credentials));
+        (Self { slot, name: device.name.clone(), profile, outlets, clock }, member, Arc::clone(woken))
     }
 
     /// What was seen so far. Never waits for the device.

@@ -1,12 +1,11 @@
-//! The board of a connection where its handle and its task both reach it.
+//! The board of a device where its handle and the task of its connection both reach it.
 //!
 //! One lock over a few hundred bytes that nobody holds while waiting, so the loop may look at a thousand devices in a
 //! tick. Renewing a command does not wake the task.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use tokio::time::timeout_at;
 
 use super::Seen;
 use super::board::Board;
@@ -15,13 +14,14 @@ use crate::time::{Clock, Mono};
 /// Shared by handle and task.
 pub(super) struct Slot {
     board: Mutex<Board>,
-    woken: Notify,
+    /// Wakes the task; shared by all devices behind one connection.
+    woken: Arc<Notify>,
     clock: Clock,
 }
 
 impl Slot {
-    pub(super) fn new(clock: Clock, board: Board) -> Self {
-        Self { board: Mutex::new(board), woken: Notify::new(), clock }
+    pub(super) fn new(clock: Clock, board: Board, woken: Arc<Notify>) -> Self {
+        Self { board: Mutex::new(board), woken, clock }
     }
 
     /// The board. Not to be held while waiting.
@@ -53,12 +53,5 @@ impl Slot {
     pub(super) fn close(&self) {
         self.board().close();
         self.woken.notify_one();
-    }
-
-    // For the task.
-
-    /// Waits until then, or until the handle changes something.
-    pub(super) async fn woken_or(&self, until: Mono) {
-        let _ = timeout_at(self.clock.instant(until).into(), self.woken.notified()).await;
     }
 }

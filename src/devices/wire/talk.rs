@@ -135,6 +135,11 @@ impl Talk {
         !matches!(self.stage, Stage::Apart { .. })
     }
 
+    /// Whether a command is to be written: before anything that is only read, on this device or another behind the same connection.
+    pub(crate) fn is_pressing(&self, board: &mut Board, now: Mono) -> bool {
+        self.writing.is_some() || board.in_force(now).due.is_some_and(|due| self.may_write(&due))
+    }
+
     fn apart(board: &mut Board, (least, until): (Mono, Mono), now: Mono) -> Step {
         if now < least {
             Step::Rest(least)
@@ -238,6 +243,14 @@ impl Talk {
         (self.known, self.read_back, self.fruitful) = (None, None, false);
         self.returning = board.while_silent(now).map(|serial| (serial, RETURNING));
         self.found(0, now);
+    }
+
+    /// The connection was given up for another device behind it: it may be made again at once.
+    pub(crate) fn dropped(&mut self, now: Mono) {
+        if self.is_connected() {
+            (self.writing, self.to_read) = (None, ToRead::default());
+            self.stage = Stage::Apart { least: now, until: now };
+        }
     }
 
     /// There is none: the attempt that started then failed.

@@ -1,12 +1,13 @@
 //! What the site asks of its devices: register maps that exist, readings young enough, budgets that can be met.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Finding, Findings, KnownDevice, KnownProfile, spoken};
 use crate::document::nearest;
 use crate::site::file::Places;
-use crate::site::{Device, DeviceIx, Site};
+use crate::site::{Device, DeviceIx, Group, Site};
 use crate::units::span;
 
 /// How old a healthy reading of this device gets before the next one is read: the value was measured up to a refresh before
@@ -51,6 +52,61 @@ pub(super) fn unmeasured(site: &Site, known: &[KnownProfile<'_>], found: &mut Fi
         let message = format!("{} can never be proved off: device file `{profile}` measures no power", spoken(&names));
         let help = format!("add [power] to devices/{profile}.toml, or put a PDU there that measures");
         found.errors.push(Finding::new(format!("{}.profile", Places::device(first)), message, help));
+    }
+}
+
+/// A device that asks for a login is never read without one; one that does not ask gets none.
+pub(super) fn logins(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
+    for device in &site.devices {
+        let Some(asks) = says(device, known).map(|says| says.login) else { continue };
+        let at = format!("{}.login", Places::device(&device.name));
+        let (name, profile) = (&device.name, &device.profile);
+        if asks && device.login.is_none() {
+            let message = format!("`{name}` lets nobody in without a login: device file `{profile}` says so");
+            let help = "add login = { user = \"…\", password = \"env:NAME\" } to it";
+            found.errors.push(Finding::new(at, message, help));
+        } else if !asks && device.login.is_some() {
+            let message = format!("`{name}` is given a login, and device file `{profile}` knows of none");
+            found.warnings.push(Finding::new(at, message, "remove it, or add [login] to the device file"));
+        }
+    }
+}
+
+/// A request and its answer on a quiet network, with what the device needs itself: an assumption, as no manual says it.
+const TURN: Duration = Duration::from_millis(10);
+
+/// Outlets that are written one after the other, over one connection for all behind an address, take their time together: it is
+/// part of the response of each.
+pub(super) fn gateways(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
+    let mut lines: BTreeMap<SocketAddr, (u32, Duration, Vec<&Group>)> = BTreeMap::new();
+    for group in &site.groups {
+        let Some(device) = group.paths.first().and_then(|path| site.devices.get(path.device)) else { continue };
+        let Some(says) = says(device, known) else { continue };
+        let (writes, gap, groups) = lines.entry(device.address).or_default();
+        *writes = writes.saturating_add(if says.at_once { 1 } else { group.units });
+        *gap = says.gap.max(*gap);
+        groups.push(group);
+    }
+    for (address, (writes, gap, groups)) in lines {
+        let takes = (gap + TURN).saturating_mul(writes);
+        let Some(fastest) = groups.iter().filter(|group| group.response() < takes).min_by_key(|group| group.response())
+        else {
+            continue;
+        };
+        let message = format!(
+            "behind {address} {writes} writes one after the other take about {}, and `{}` is to be gone within {}",
+            span(takes),
+            fastest.name,
+            span(fastest.response())
+        );
+        let help = "raise its response, or hang fewer outlets on one address: they share one connection";
+        let finding = Finding::new(format!("{}.response", Places::device(&fastest.name)), message, help);
+        // What the gap alone forbids cannot be; the rest is an estimate.
+        if gap.saturating_mul(writes) > fastest.response() {
+            found.errors.push(finding);
+        } else {
+            found.warnings.push(finding);
+        }
     }
 }
 

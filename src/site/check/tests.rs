@@ -9,7 +9,9 @@ use crate::units::Slew;
 
 const fn measures(name: &str, every_ms: u64, timeout_ms: u64) -> KnownProfile<'_> {
     let refresh = Some(Duration::from_millis(every_ms));
-    KnownProfile { name, says: Some(KnownDevice { refresh, timeout: Duration::from_millis(timeout_ms) }) }
+    let (timeout, gap) = (Duration::from_millis(timeout_ms), Duration::ZERO);
+    let says = KnownDevice { refresh, timeout, login: false, gap, at_once: true };
+    KnownProfile { name, says: Some(says) }
 }
 
 const PROFILES: &[KnownProfile<'_>] = &[
@@ -203,6 +205,43 @@ fn a_group_whose_pdu_measures_no_power_is_refused() {
     // Of a file that cannot be read nothing is known, and that is told where it is read.
     let broken: Vec<_> = PROFILES.iter().map(|file| KnownProfile { says: None, ..*file }).collect();
     assert_eq!(check(&demo(), &broken, None).errors, []);
+}
+
+/// The demo where the device files of its PDUs say this.
+fn of_pdus(change: impl Fn(KnownDevice) -> KnownDevice, site: &Site) -> Report {
+    let changed = |file: &KnownProfile<'static>| KnownProfile {
+        says: file.says.map(|says| if file.name.ends_with("pdu") { change(says) } else { says }),
+        ..*file
+    };
+    check(site, &PROFILES.iter().map(changed).collect::<Vec<_>>(), None)
+}
+
+#[test]
+fn outlets_that_are_written_one_after_the_other_behind_one_address_take_their_time_together() {
+    let mut site = demo();
+    let shared = site.devices[3].address;
+    site.groups[..12].iter().for_each(|group| site.devices[group.paths[0].device].address = shared);
+    // Twelve PDUs of eight outlets; 10 ms between them, and 10 ms a request.
+    let one_by_one = |gap_ms: u64| move |says| KnownDevice { at_once: false, gap: ms(gap_ms), ..says };
+    let report = of_pdus(one_by_one(0), &site);
+    let warned = |text: &str| report.warnings.iter().any(|warning| warning.message.contains(text));
+    assert!(report.errors.is_empty() && warned("96 writes one after the other take about 960 ms"), "{report:?}");
+    let report = of_pdus(one_by_one(10), &site);
+    assert!(only_error(&report).contains("take about 1.92 s, and `north-01` is to be gone within"), "{report:?}");
+    assert!(of_pdus(|says| says, &site).errors.is_empty(), "one write for each");
+}
+
+#[test]
+fn a_device_that_asks_for_a_login_is_given_one_and_others_are_not() {
+    let asks = |says| KnownDevice { login: true, ..says };
+    let report = of_pdus(asks, &demo());
+    assert_eq!(report.errors.len(), 64);
+    assert_eq!(report.errors[0].at, "device `north-01`.login");
+    let mut site = demo();
+    let login = crate::site::Login { user: "a".into(), password: crate::site::SecretRef::Env("B".into()) };
+    site.devices[0].login = Some(login);
+    let report = check(&site, PROFILES, None);
+    assert!(only_warning(&report).contains("is given a login"), "{report:?}");
 }
 
 #[test]

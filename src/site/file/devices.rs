@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Places, Reader};
-use crate::document::Form;
-use crate::site::{Device, Feeder};
+use crate::document::{Code, Form};
+use crate::site::{Device, Feeder, Login, SecretRef};
 
 /// Devices as they are read: the meters first, then what the groups are switched by.
 #[derive(Debug, Default)]
@@ -52,15 +52,16 @@ impl<'d> Reader<'d> {
             let address = form.required("address");
             let unit_id = form.or("unit_id", 1);
             let poll = form.positive("poll");
+            let login = login(&form);
             if let Some(name) = &name {
                 self.take("device", name, form.span_of("name"));
-                self.places.note(&Places::device(name), &form, &["profile", "poll"]);
+                self.places.note(&Places::device(name), &form, &["profile", "poll", "login"]);
             }
             if let (Some(address), Some(unit_id)) = (address, unit_id) {
                 self.take_address(address, unit_id, &form);
             }
             devices.meters.push(name.clone().unwrap_or_default());
-            devices.add(meter(name, profile, address, unit_id, poll));
+            devices.add(meter((name, profile), address, unit_id, poll, login));
         }
     }
 
@@ -71,11 +72,29 @@ impl<'d> Reader<'d> {
 }
 
 fn meter(
-    name: Option<String>,
-    profile: Option<String>,
+    (name, profile): (Option<String>, Option<String>),
     address: Option<SocketAddr>,
     unit_id: Option<u8>,
     poll: Option<Duration>,
+    login: Result<Option<Login>, NotRead>,
 ) -> Option<Device> {
-    Some(Device { name: name?, profile: profile?, address: address?, unit_id: unit_id?, poll: poll? })
+    let (name, profile, login) = (name?, profile?, login.ok()?);
+    Some(Device { name, profile, address: address?, unit_id: unit_id?, poll: poll?, login })
+}
+
+/// A key whose problem is told.
+#[derive(Debug)]
+pub(super) struct NotRead;
+
+/// Who logs in, where the file says so.
+pub(super) fn login(form: &Form<'_>) -> Result<Option<Login>, NotRead> {
+    let Some(form) = form.optional_table("login") else { return Ok(None) };
+    let (user, password) = (form.required("user"), form.required::<String>("password"));
+    let found = password.as_deref().and_then(SecretRef::parse);
+    if password.is_some() && found.is_none() {
+        let help = "write password = \"env:NAME\", \"file:PATH\" or \"credential:NAME\"";
+        form.problem("password", Code::Range, "a secret does not stand in a site file", Some(help.into()));
+    }
+    let (user, password) = user.zip(found).ok_or(NotRead)?;
+    Ok(Some(Login { user, password }))
 }

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::devices::Devices;
+use super::devices::{Devices, login};
 use super::repeat::{Template, range};
 use super::{MAX_GROUPS, Places, Reader, flip};
 use crate::document::{Code, Field, Form, Problem, Value};
-use crate::site::{CommsLoss, Device, FeederIx, Group, MAX_UNITS, Path};
+use crate::site::{CommsLoss, Device, FeederIx, Group, Login, MAX_UNITS, Path};
 use crate::units::{Efficiency, Power, span};
 
 /// Time a unit stays on, and off, where the file does not say: enough for boards to warm and fans to settle.
@@ -33,6 +33,7 @@ struct Way<'d> {
     address: Template,
     unit_id: Template,
     poll: Duration,
+    login: Option<Login>,
     response: Duration,
     proof: Duration,
     loss: Loss,
@@ -105,14 +106,14 @@ impl<'d> Reader<'d> {
 
     fn path(&mut self, n: u32, nth: u32, name: &str, way: &Way<'d>, devices: &mut Devices) -> Option<Path> {
         let form = &way.form;
-        let keys = ["profile", "poll", "response", "proof", "comms_loss", "comms_loss_after"];
+        let keys = ["profile", "poll", "login", "response", "proof", "comms_loss", "comms_loss_after"];
         self.places.note(&Places::device(name), form, &keys);
         let address = filled::<SocketAddr>(form, "address", &way.address.fill(n), "an IP address with a port");
         let unit_id = filled::<u8>(form, "unit_id", &way.unit_id.fill(n), "a unit id from 0 to 255");
         let (address, unit_id) = (address?, unit_id?);
         self.take_address(address, unit_id, form);
-        let (name, profile) = (name.to_owned(), way.profile.clone());
-        let ix = devices.add(Some(Device { name, profile, address, unit_id, poll: way.poll }));
+        let (name, profile, login) = (name.to_owned(), way.profile.clone(), way.login.clone());
+        let ix = devices.add(Some(Device { name, profile, address, unit_id, poll: way.poll, login }));
         Some(Path { device: ix, response: way.response, proof: way.proof, comms_loss: way.loss.of(nth) })
     }
 }
@@ -194,6 +195,7 @@ fn way(form: Form<'_>) -> Option<Way<'_>> {
     let address = form.required::<String>("address").and_then(|text| template(&form, "address", &text));
     let unit_id = form.or("unit_id", UnitId("1".into())).and_then(|UnitId(text)| template(&form, "unit_id", &text));
     let poll = form.positive_or("poll", POLL);
+    let login = login(&form);
     let (response, proof) = (form.positive("response"), form.positive("proof"));
     let loss = loss(&form);
     if let (Some(response), Some(proof)) = (response, proof)
@@ -206,7 +208,8 @@ fn way(form: Form<'_>) -> Option<Way<'_>> {
     kind?;
     let (response, proof) = (response?, proof?);
     let (profile, address, unit_id) = (profile?, address?, unit_id?);
-    Some(Way { profile, address, unit_id, poll: poll?, response, proof, loss: loss?, form })
+    let login = login.ok()?;
+    Some(Way { profile, address, unit_id, poll: poll?, login, response, proof, loss: loss?, form })
 }
 
 fn loss(form: &Form<'_>) -> Option<Loss> {

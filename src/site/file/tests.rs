@@ -94,3 +94,16 @@ fn values_that_do_not_go_together_are_told_at_their_line() {
     assert_eq!(told("127.66.1.{n}", "127.66.{n}"), "address: `127.66.1:5020` is not an IP address with a port");
     assert_eq!(told("profile = \"netio-powerpdu\"\n", ""), "[[group.path]] has no `profile`");
 }
+
+#[test]
+fn a_secret_does_not_stand_in_a_site_file() {
+    let with = |login: &str| DEMO.replacen("profile = \"acuvim-ii\"", &format!("profile = \"acuvim-ii\"\n{login}"), 1);
+    let site = load("site.toml", &with("login = { user = \"admin\", password = \"file:/run/pdu\" }")).unwrap();
+    let login = site.devices[0].login.as_ref().unwrap();
+    assert_eq!((login.user.as_str(), &login.password), ("admin", &crate::site::SecretRef::File("/run/pdu".into())));
+    for password in ["hunter2", "env:", "vault:x"] {
+        let told =
+            load("site.toml", &with(&format!("login = {{ user = \"a\", password = \"{password}\" }}"))).unwrap_err();
+        assert!(told.to_string().contains("a secret does not stand in a site file"), "{told}");
+    }
+}

@@ -1,0 +1,175 @@
+//! What a probe found, for people and as JSON.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Probed, Role};
+use crate::devices::probe::{Explained, Suspicion, Why};
+use crate::site::Site;
+use crate::snapshot::NoData;
+use crate::units::Power;
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Poi => "POI",
+            Self::Hall => "hall",
+            Self::House => "house",
+            Self::Group(_) => "group",
+            Self::Other => "not used",
+        }
+    }
+}
+
+impl Probed {
+    fn power(&self) -> Option<Result<Power, NoData>> {
+        self.profile.power.as_ref()?;
+        Some(self.told.as_ref().ok()?.power(&self.profile))
+    }
+
+    fn shows(&self) -> String {
+        match (&self.told, self.power()) {
+            (Err(_), _) | (_, None) => "-".into(),
+            (_, Some(Ok(power))) => power.to_string(),
+            (_, Some(Err(_))) => "no data".into(),
+        }
+    }
+
+    fn outlets(&self) -> String {
+        match self.told.as_ref().ok().and_then(|told| told.on) {
+            None => "-".into(),
+            Some(Ok(on)) => format!("{} on", on.count_ones()),
+            Some(Err(_)) => "no data".into(),
+        }
+    }
+
+    /// What is wrong with it, one sentence each.
+    fn findings(&self) -> Vec<String> {
+        let told = match &self.told {
+            Ok(told) => told,
+            Err(fault) => return vec![format!("{fault}; {}", fault.next_step())],
+        };
+        let mut findings = Vec::new();
+        match told.is_it {
+            Some(Ok(false)) => findings.push(format!(
+                "this is no {}: the words that its file expects are not there; check address, unit id and profile",
+                self.profile.title
+            )),
+            Some(Err(fault)) => findings.push(format!("who it is cannot be read: {fault}; {}", fault.next_step())),
+            _ => {}
+        }
+        if let Some(Err(fault)) = told.on {
+            findings.push(format!("its outlets cannot be read: {fault}; {}", fault.next_step()));
+        }
+        if let Some(Err(fault)) = told.window {
+            findings.push(format!("its power cannot be read: {fault}; {}", fault.next_step()));
+        }
+        findings.extend(self.suspicion.as_ref().map(|suspicion| sentence(&self.shows(), suspicion)));
+        findings
+    }
+}
+
+fn sentence(shows: &str, Suspicion { why, explained }: &Suspicion) -> String {
+    let why = match why {
+        Why::Impossible if shows == "no data" => "its words are no power".to_owned(),
+        Why::Impossible => format!("it shows {shows}, which cannot be here"),
+        Why::Unlike(wanted) => format!("it shows {shows}, and by its outlets about {wanted} are to be expected"),
+        Why::Unbalanced(share) => format!("it shows {shows}, and the other meters leave {share} for it"),
+    };
+    let would = |Explained { slip, power }: &Explained| format!("{power} {slip}");
+    match explained.as_slice() {
+        [] => format!("{why}; none of the common mistakes explains it: compare its file with the manual"),
+        [first, others @ ..] => {
+            let others: Vec<String> = others.iter().take(2).map(would).collect();
+            let others = if others.is_empty() { String::new() } else { format!(" (or {})", others.join(", or ")) };
+            format!("{why}; it would be {}{others}", would(first))
+        }
+    }
+}
+
+/// A line for each device, what is wrong with it below, and how the meters add up.
+pub(super) fn table(site: &Site, all: &[Probed]) -> String {
+    let width = |least: usize, text: fn(&Probed) -> &str| all.iter().map(|it| text(it).len()).fold(least, usize::max);
+    let (names, profiles) = (width(6, |it| &it.device.name), width(7, |it| &it.profile.name));
+    let mut out = String::new();
+    let head = format!(
+        "{:<names$}  {:<8}  {:<profiles$}  {:>21} {:>4}  {:>10}  {:>7}  {:>8}",
+        "device", "is", "profile", "address", "unit", "shows", "outlets", "answers"
+    );
+    let _ = writeln!(out, "{head}");
+    for it in all {
+        let latency = it.told.as_ref().ok().and_then(|told| told.latency).map_or_else(|| "-".into(), tenths);
+        let device = &it.device;
+        let _ = writeln!(
+            out,
+            "{:<names$}  {:<8}  {:<profiles$}  {:>21} {:>4}  {:>10}  {:>7}  {:>8}{}",
+            device.name,
+            it.role.name(),
+            it.profile.name,
+            device.address.to_string(),
+            device.unit_id,
+            it.shows(),
+            it.outlets(),
+            latency,
+            if it.is_fine() { "" } else { "  SUSPECT" }
+        );
+    }
+    let suspects: Vec<&Probed> = all.iter().filter(|it| !it.is_fine()).collect();
+    for it in &suspects {
+        for finding in it.findings() {
+            let _ = writeln!(out, "\n{}: {finding}", it.device.name);
+        }
+    }
+    let _ = writeln!(out, "\n{}", balance(site, all));
+    let verdict = match suspects.len() {
+        0 => format!("{} devices asked, nothing commanded: all is as the files say", all.len()),
+        count => format!(
+            "{} devices asked, nothing commanded: {count} not as the files say. Mend a device file as devices/NAME.toml beside the \
+             site's own, then `ballast check`, and probe again.",
+            all.len()
+        ),
+    };
+    let _ = writeln!(out, "{verdict}");
+    out
+}
+
+/// A time in milliseconds, to the tenth.
+fn tenths(time: Duration) -> String {
+    let tenths = time.as_micros() / 100;
+    format!("{}.{} ms", tenths / 10, tenths % 10)
+}
+
+/// How the meters add up.
+fn balance(site: &Site, all: &[Probed]) -> String {
+    let of = |it: &Probed| it.power().and_then(Result::ok);
+    let poi = all.iter().find(|it| it.role == Role::Poi).and_then(of);
+    let loads = all.iter().filter(|it| !matches!(it.role, Role::Poi | Role::Other));
+    let known: Option<Power> = loads.map(of).sum();
+    match (poi, known) {
+        (Some(poi), Some(loads)) if site.hall.meter.is_some() => {
+            let house = if site.house.meter.is_none() { ", without the house, which has no meter" } else { "" };
+            format!("{poi} at the POI; {loads} at all other meters{house}")
+        }
+        _ => "not every meter could be read, so nothing can be said of how they add up".into(),
+    }
+}
+
+/// The same as JSON.
+pub(super) fn json(site: &Site, all: &[Probed]) -> Value {
+    let device = |it: &Probed| {
+        let explained = it.suspicion.iter().flat_map(|suspicion| &suspicion.explained);
+        let explained: Vec<Value> = explained
+            .map(|Explained { slip, power }| json!({"mistake": slip.to_string(), "power_w": power.watts()}))
+            .collect();
+        json!({
+            "name": it.device.name, "is": it.role.name(), "profile": it.profile.name,
+            "address": it.device.address.to_string(), "unit_id": it.device.unit_id,
+            "power_w": it.power().and_then(Result::ok).map(|power| power.watts()),
+            "outlets_on": it.told.as_ref().ok().and_then(|told| told.on?.ok()),
+            "fine": it.is_fine(), "findings": it.findings(), "explained": explained,
+        })
+    };
+    json!({"site": site.name, "devices": all.iter().map(device).collect::<Vec<_>>()})
+}
