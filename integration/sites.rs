@@ -11,19 +11,20 @@ use ballast::site::file::load;
 use expect_test::expect_file;
 use proptest::prelude::*;
 
-const fn measures(name: &str, every_ms: u64, timeout_ms: u64) -> KnownProfile<'_> {
+/// A device that measures so often, answers within so long, and takes all its outlets at once or does not.
+const fn measures(name: &str, every_ms: u64, timeout_ms: u64, at_once: bool) -> KnownProfile<'_> {
     let refresh = Some(Duration::from_millis(every_ms));
     let (timeout, gap) = (Duration::from_millis(timeout_ms), Duration::ZERO);
-    let says = KnownDevice { refresh, timeout, login: false, gap, at_once: true };
+    let says = KnownDevice { refresh, timeout, login: false, gap, at_once };
     KnownProfile { name, says: Some(says) }
 }
 
 const PROFILES: &[KnownProfile<'_>] = &[
-    measures("acuvim-ii", 100, 200),
-    measures("gude-expert-pdu", 500, 500),
-    measures("netio-powerpdu", 500, 500),
-    measures("schneider-pm5xxx", 1_000, 500),
-    measures("sunspec-203", 1_000, 500),
+    measures("acuvim-ii", 100, 200, false),
+    measures("gude-expert-pdu", 500, 500, false),
+    measures("netio-powerpdu", 500, 500, true),
+    measures("schneider-pm5xxx", 1_000, 500, false),
+    measures("sunspec-203", 1_000, 500, false),
 ];
 const DEMO: &str = include_str!("../sites/demo.toml");
 

@@ -7,5 +7,5 @@ pub mod probe;
 pub mod profile;
 pub mod wire;
 
-pub use profile::Profile;
-pub use wire::{Credentials, Seen, Station, Wire};
+pub use profile::{Credentials, Profile};
+pub use wire::{Seen, Station, Wire};

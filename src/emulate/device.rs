@@ -14,9 +14,8 @@ use tokio_modbus::server::tcp::Server;
 use tokio_modbus::{ExceptionCode, Request, Response, SlaveRequest};
 
 use super::{PlantTime, Sound, locked};
-use crate::devices::Credentials;
 use crate::devices::profile::serve::Shown;
-use crate::devices::profile::{Login, Profile};
+use crate::devices::profile::{Credentials, Login, Profile};
 use crate::plant::Plant;
 use crate::site::{DeviceIx, GroupIx, Site};
 

@@ -15,8 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::devices::Credentials;
-use crate::devices::profile::Profile;
+use crate::devices::profile::{Credentials, Profile};
 use crate::plant::Plant;
 use crate::site::{DeviceIx, Site};
 use crate::time::{Clock, Mono};

@@ -16,9 +16,11 @@ use crate::units::Power;
 pub mod codec;
 mod file;
 mod golden;
+mod login;
 pub mod serve;
 mod shipped;
 
+pub use login::{Credentials, Login};
 pub use shipped::SHIPPED;
 
 /// Most registers one read may ask for, by the protocol.
@@ -71,17 +73,6 @@ pub struct Connection {
     pub max_registers: u16,
     /// What it does when it hears nothing.
     pub comms_loss: CommsLoss,
-}
-
-/// A login by challenge: SHA-256 over the challenge, the MD5 of the user and the MD5 of the password, once on each connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Login {
-    /// The unit that asks, for all behind the same address.
-    pub unit_id: u8,
-    /// Where the challenge is read.
-    pub challenge: Block,
-    /// Wire address of the first holding register that the answer is written to: 16 in all.
-    pub answer: u16,
 }
 
 /// The four tables of Modbus; each has its own function code for reads.

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio_modbus::{Request, Response};
 
+use super::Station;
 use super::dialect::{Dialect, reads, words};
 use super::line::{Fault, Line};
 use super::login::login;
 use super::step::{Answer, Ask};
-use super::{Credentials, Station};
 use crate::devices::probe::Told;
-use crate::devices::profile::{Block, Login, Window};
+use crate::devices::profile::{Block, Credentials, Login, Window};
 use crate::site;
 use crate::time::{Clock, Mono};
 

@@ -1,50 +1,17 @@
 //! Being let in by a device that asks: once on each connection, before anything else is said on it.
-//!
-//! The password never goes over the wire, and never into a log: the device gives random bytes and gets their digest.
 
-use std::fmt;
-
-use md5::Md5;
-use sha2::{Digest, Sha256};
-use tokio_modbus::Request;
+use tokio_modbus::{Request, Response};
 
 use super::line::{Fault, Line};
-use crate::devices::profile::Login;
+use crate::devices::profile::{Credentials, Login};
 use crate::time::Clock;
-
-/// Who logs in.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// The user.
-    pub user: String,
-    /// The password.
-    pub password: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
-    }
-}
-
-impl Credentials {
-    /// The registers that answer this challenge: SHA-256 over its bytes, the MD5 of the user and the MD5 of the password.
-    pub fn answer(&self, challenge: &[u16]) -> Vec<u16> {
-        let mut digest = Sha256::new();
-        challenge.iter().for_each(|word| digest.update(word.to_be_bytes()));
-        digest.update(Md5::digest(self.user.as_bytes()));
-        digest.update(Md5::digest(self.password.as_bytes()));
-        let bytes = digest.finalize();
-        bytes.chunks(2).map(|pair| pair.iter().fold(0, |word, byte| (word << 8) | u16::from(*byte))).collect()
-    }
-}
 
 /// Logs in on a connection that was just made.
 pub(super) async fn login(line: &mut Line, how: Login, who: &Credentials, clock: Clock) -> Result<(), Fault> {
     let block = how.challenge;
     let ask = Request::ReadHoldingRegisters(block.address, block.count);
     let challenge = line.ask(how.unit_id, &ask, clock.mono()).await.map_err(not_let_in)?;
-    let tokio_modbus::Response::ReadHoldingRegisters(challenge) = challenge else { return Err(Fault::NotUnderstood) };
+    let Response::ReadHoldingRegisters(challenge) = challenge else { return Err(Fault::NotUnderstood) };
     line.ready().await;
     let answer = Request::WriteMultipleRegisters(how.answer, who.answer(&challenge).into());
     line.ask(how.unit_id, &answer, clock.mono()).await.map(drop).map_err(not_let_in)
@@ -53,19 +20,4 @@ pub(super) async fn login(line: &mut Line, how: Login, who: &Credentials, clock:
 /// Whatever the device says instead of yes is a no.
 fn not_let_in(fault: Fault) -> Fault {
     if matches!(fault, Fault::Refused(_)) { Fault::NotLetIn } else { fault }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_answer_is_the_digest_that_others_compute() {
-        // hashlib: sha256(bytes(1..=8) + md5("admin") + md5("secret"))
-        let who = Credentials { user: "admin".into(), password: "secret".into() };
-        let answer = who.answer(&[0x0102, 0x0304, 0x0506, 0x0708]);
-        let hex: String = answer.iter().map(|word| format!("{word:04x}")).collect();
-        assert_eq!(hex, "56677fc817383736a8d043fd7af5e95f56adc55cb248eb4d4cd8acbf868293af");
-        assert!(!format!("{who:?}").contains("secret"));
-    }
 }

@@ -18,6 +18,7 @@ use self::board::{Board, Silence};
 use self::slot::Slot;
 use self::task::{Member, Task};
 use crate::devices::Profile;
+use crate::devices::profile::Credentials;
 use crate::site::{self, MAX_UNITS};
 use crate::snapshot::{GroupSeen, Link, Reading};
 use crate::time::{Clock, Mono};
@@ -37,7 +38,6 @@ mod task;
 pub use inquiry::inquire;
 pub(crate) use line::CONNECT_WITHIN;
 pub use line::Fault;
-pub use login::Credentials;
 
 /// One request over a stream of any kind, with every check a [`Wire`] makes of the answer. For fuzzing: the program itself
 /// has its connections in tasks.

@@ -14,11 +14,12 @@ use tokio::time::timeout_at;
 use super::OnFresh;
 use super::dialect::Dialect;
 use super::line::{Fault, Line};
-use super::login::{Credentials, login};
+use super::login::login;
 use super::slot::Slot;
 use super::step::{Ask, Asked, Step};
 use super::talk::{Manners, Talk};
 use crate::devices::Profile;
+use crate::devices::profile::Credentials;
 use crate::site;
 use crate::time::{Clock, Mono};
 
