@@ -7,6 +7,7 @@ mod lapses;
 mod misbehaving;
 mod peer;
 mod profiles;
+mod sunspec;
 mod unanswered;
 
 use std::net::SocketAddr;

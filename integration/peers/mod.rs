@@ -1,6 +1,6 @@
 //! Real third-party clients and servers on the other end of the wire: nobody here wrote them, so they share none of our mistakes.
 //!
-//! `client.py`, `container.py` and `server.py` use pymodbus with register addresses of their own; `mbpoll` is the command line client of Debian.
+//! `client.py`, `container.py` and `server.py` use pymodbus with register addresses of their own; `sunspec.py` is pysunspec2, which needs none; `mbpoll` is the command line client of Debian.
 //! A peer that is missing is a failure, never a skip: `integration/test` brings them.
 
 pub(crate) mod process;
@@ -53,6 +53,25 @@ fn pymodbus_logs_in_to_an_emulated_container_and_switches_its_sockets() {
     drop(emulator);
     let seen: Value = serde_json::from_str(seen.trim()).unwrap();
     assert_eq!(seen["switched"], serde_json::json!([[9, 3], [10, 8]]), "{seen}");
+}
+
+#[test]
+fn pysunspec2_scans_an_emulated_meter_and_understands_its_watts() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Small::new(10);
+    let file = small.write(folder.path());
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("schneider-pm5xxx", "sunspec-meter")).unwrap();
+    let mut emulator = ballast(&["emulate", &file, "--seed", "7"]).start();
+    emulator.listens_on(&small.address("house"));
+    let view = serde_json::json!({"meter": small.address("house")});
+    let seen = python("sunspec.py", &view.to_string()).start().ends_well();
+    drop(emulator);
+    let seen: Value = serde_json::from_str(seen.trim()).unwrap();
+    assert_eq!((&seen["models"], &seen["maker"]), (&serde_json::json!([1, 201]), &"Ballast".into()), "{seen}");
+    let watts = seen["watts"].as_f64().unwrap();
+    assert!(watts > 1_000.0 && watts < 7_000.0, "{seen}");
+    assert_eq!(seen["amperes"], Value::Null, "what is not measured is no number: {seen}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl Small {
     /// A site that no other test of this run and no other run has: the process and the number of the test choose its addresses.
     pub(crate) fn new(test: u32) -> Self {
         let process = std::process::id();
-        Self { net: format!("127.{}.{}", 100 + process % 100, (process / 100 * 10 + test) % 250) }
+        Self { net: format!("127.{}.{}", 100 + process % 100, (process / 100 * 11 + test) % 250) }
     }
 
     pub(crate) fn address(&self, device: &str) -> String {

@@ -110,6 +110,9 @@ fn our_device_files_read_and_switch_pymodbus_devices() {
     wires.shows(&hall, 20_000);
     wires.shows(&house, 5_000);
     wires.shows(&sun, 5_000);
+    drop(sun);
+    // The same device, found from model to model.
+    wires.shows(&wires.to("sun", "sunspec-meter"), 5_000);
 
     netio.command(0b0000_0111, wires.later());
     gude.command(0b1000_0001, wires.later());

@@ -51,7 +51,7 @@ impl Probed {
         let told = self.told.as_ref().ok();
         let answered = told.is_some_and(|told| {
             let is_it = !matches!(told.is_it, Some(Ok(false) | Err(_)));
-            let shows = self.profile.power.is_none() || told.power(&self.profile).is_ok();
+            let shows = self.profile.power.is_none() || told.power().is_ok();
             is_it && shows && !matches!(told.on, Some(Err(_)))
         });
         answered && self.suspicion.is_none()
@@ -181,7 +181,7 @@ fn suspect(site: &Site, all: &mut [Probed]) {
     let mut whole = true;
     for (ix, probed) in all.iter().enumerate().filter(|(_, probed)| probed.role != Role::Other) {
         let told = probed.told.as_ref().ok();
-        let point = probed.profile.power.as_ref();
+        let point = told.and_then(|told| told.point.as_ref());
         match (point, told.and_then(|told| told.window.as_ref()?.as_ref().ok())) {
             (Some(point), Some(window)) => {
                 let range = range(site, probed.role);

@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::profile::codec::{Factor, Type, WordOrder};
-use super::profile::{Point, Profile, Window};
+use super::profile::{Point, Window};
 use super::wire::Fault;
 use crate::snapshot::NoData;
 use crate::units::Power;
@@ -18,6 +18,8 @@ use crate::units::Power;
 pub struct Told {
     /// Whether the words its file expects were there; nothing where the file expects none.
     pub is_it: Option<Result<bool, Fault>>,
+    /// Its power, where it stands on this very device; nothing where it measures none.
+    pub point: Option<Point>,
     /// The words about its power; nothing where it measures none.
     pub window: Option<Result<Window, Fault>>,
     /// Which outlets it says are on; nothing where it has none.
@@ -28,8 +30,11 @@ pub struct Told {
 
 impl Told {
     /// The power, as its file understands it.
-    pub fn power(&self, profile: &Profile) -> Result<Power, NoData> {
-        let point = profile.power.as_ref().ok_or(NoData::NoMeter)?;
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn power(&self) -> Result<Power, NoData> {
+        let point = self.point.as_ref().ok_or(NoData::NoMeter)?;
         match &self.window {
             Some(Ok(window)) => Slip::None.read(point, window),
             Some(Err(Fault::Refused(_))) => Err(NoData::Refused),

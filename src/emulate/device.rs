@@ -44,7 +44,7 @@ impl Device {
             let group = plant.group_of(ix);
             (group, group.and_then(|group| site.groups.get(group)).map_or(0, |group| group.units))
         };
-        Self { ix, profile, group, outlets, plant, time }
+        Self { ix, profile: profile.built(), group, outlets, plant, time }
     }
 
     /// The answer to a request, from the plant as it is now; a write switches the plant.

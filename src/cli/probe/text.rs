@@ -26,7 +26,7 @@ impl Role {
 impl Probed {
     fn power(&self) -> Option<Result<Power, NoData>> {
         self.profile.power.as_ref()?;
-        Some(self.told.as_ref().ok()?.power(&self.profile))
+        Some(self.told.as_ref().ok()?.power())
     }
 
     fn shows(&self) -> String {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::golden::{self, Check};
+use super::sunspec::SunSpec;
 use super::{Block, Connection, Expect, Kind, Login, MAX_REGISTERS, Outlets, Point, Profile, States, Table};
 use crate::document::{Code, Document, Form, Problem, Problems};
 use crate::site::{CommsLoss, MAX_UNITS};
@@ -39,6 +40,7 @@ fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<
     let base = Base(root.within("base", root.required("base"), 0..=1));
     let connection = root.table("connection").and_then(|form| connection(&form));
     let login = root.optional_table("login").map(|form| login(base, &form));
+    let sunspec = root.optional_table("sunspec").map(|form| sunspec(&form));
     let expect: Vec<_> = root.optional_tables("expect").iter().map(|form| expected(base, form)).collect();
     let blocks: Vec<_> = root.optional_tables("block").iter().map(|form| block(base, form)).collect();
     let blocks: Option<Vec<_>> = blocks.into_iter().collect();
@@ -61,6 +63,7 @@ fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<
         unproved: unproved?,
         connection: connection?,
         login: if let Some(login) = login { Some(login?) } else { None },
+        sunspec: if let Some(sunspec) = sunspec { Some(sunspec?) } else { None },
         expect: expect.into_iter().collect::<Option<_>>()?,
         power: if measures { Some(power?) } else { None },
         outlets: if switches { Some(outlets?) } else { None },
@@ -127,6 +130,21 @@ fn connection(form: &Form<'_>) -> Option<Connection> {
         max_registers: max_registers?,
         comms_loss: comms_loss?,
     })
+}
+
+/// Where SunSpec's marker may stand.
+const MARKED: [u16; 3] = [40_000, 50_000, 0];
+
+fn sunspec(form: &Form<'_>) -> Option<SunSpec> {
+    let at = form.or("at", MARKED.to_vec());
+    let models: Option<Vec<u16>> = form.required("models");
+    for (key, list) in [("at", &at), ("models", &models)] {
+        if list.as_ref().is_some_and(Vec::is_empty) {
+            form.problem(key, Code::Range, "this list is empty", None);
+            return None;
+        }
+    }
+    Some(SunSpec { at: at?, models: models? })
 }
 
 /// How many registers the answer to a challenge has: 32 bytes.

@@ -19,6 +19,7 @@ mod golden;
 mod login;
 pub mod serve;
 mod shipped;
+pub mod sunspec;
 
 pub use login::{Credentials, Login};
 pub use shipped::SHIPPED;
@@ -43,6 +44,9 @@ pub struct Profile {
     pub connection: Connection,
     /// How a connection is let in, where the device asks.
     pub login: Option<Login>,
+    /// Where its points are to be looked for, where they stand at no fixed place. Their addresses are then counted from the first register
+    /// of the model.
+    pub sunspec: Option<sunspec::SunSpec>,
     /// Words that must be found before anything else is believed.
     pub expect: Vec<Expect>,
     /// Total active power, import positive.

@@ -18,6 +18,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("schneider-pm5xxx", include_str!("../../../sites/devices/schneider-pm5xxx.toml")),
     ("siemens-pac3200", include_str!("../../../sites/devices/siemens-pac3200.toml")),
     ("sunspec-203", include_str!("../../../sites/devices/sunspec-203.toml")),
+    ("sunspec-meter", include_str!("../../../sites/devices/sunspec-meter.toml")),
     ("xerus-inlet", include_str!("../../../sites/devices/xerus-inlet.toml")),
 ];
 

@@ -8,16 +8,32 @@ use tokio_modbus::{Request, Response};
 
 use super::step::{Answer, Ask};
 use crate::devices::Profile;
-use crate::devices::profile::{Block, Outlets, Table};
+use crate::devices::profile::{Block, Outlets, Point, Table};
 use crate::snapshot::NoData;
 
 /// The register map of a device of which so many outlets are switched.
 pub(super) struct Dialect {
     pub(super) profile: Arc<Profile>,
     pub(super) outlets: u32,
+    /// The power where it was found on this connection, where the file leaves that to the device.
+    found: Option<Point>,
 }
 
 impl Dialect {
+    pub(super) fn new(profile: Arc<Profile>, outlets: u32) -> Self {
+        Self { profile, outlets, found: None }
+    }
+
+    /// The model that has its points begins here.
+    pub(super) fn found(&mut self, model: u16) {
+        self.found = self.profile.power.as_ref().and_then(|point| point.placed(model));
+    }
+
+    /// Its power, as far as it is known where that stands.
+    pub(super) fn power(&self) -> Option<&Point> {
+        if self.profile.sunspec.is_some() { self.found.as_ref() } else { self.profile.power.as_ref() }
+    }
+
     /// The request on the wire; nothing where the file says nothing of what is asked.
     pub(super) fn request(&self, ask: Ask) -> Option<Request<'static>> {
         let outlets = self.profile.outlets.as_ref();
@@ -26,7 +42,7 @@ impl Dialect {
             Ask::Switch(due, None) => switch_all(outlets?, due.on, self.outlets),
             Ask::Switch(due, Some(unit)) => switch_one(outlets?, due.on, unit),
             Ask::Outlets => reads(self.states(outlets?)),
-            Ask::Power => reads(self.profile.power.as_ref()?.block),
+            Ask::Power => reads(self.power()?.block),
         })
     }
 
@@ -47,7 +63,7 @@ impl Dialect {
                 Answer::Outlets(outlets.and_then(on))
             }
             Ask::Power => {
-                let point = self.profile.power.as_ref().ok_or(NoData::NoMeter);
+                let point = self.power().ok_or(NoData::NoMeter);
                 Answer::Power(point.and_then(|point| point.decode(&words(response, point.block.count))))
             }
         }

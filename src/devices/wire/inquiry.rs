@@ -8,6 +8,7 @@ use super::Station;
 use super::dialect::{Dialect, reads, words};
 use super::line::{Fault, Line};
 use super::login::login;
+use super::scan::scan;
 use super::step::{Answer, Ask};
 use crate::devices::probe::Told;
 use crate::devices::profile::{Block, Credentials, Login, Window};
@@ -35,7 +36,7 @@ pub async fn inquire(station: Station<'_>, clock: Clock) -> Result<Told, Fault> 
     let Station { profile, device, outlets, credentials, .. } = station;
     let login = profile.login.zip(credentials);
     let outlets = if profile.outlets.is_some() { outlets } else { 0 };
-    let dialect = Dialect { profile, outlets };
+    let dialect = Dialect::new(profile, outlets);
     let mut inquiry = Inquiry { dialect, device, login, line: None, took: Vec::new(), clock };
     inquiry.connect().await?;
     let is_it = inquiry.is_it().await;
@@ -49,7 +50,8 @@ pub async fn inquire(station: Station<'_>, clock: Clock) -> Result<Told, Fault> 
     };
     inquiry.took.sort_unstable();
     let latency = inquiry.took.get(inquiry.took.len() / 2).copied();
-    Ok(Told { is_it, window, on, latency })
+    let point = inquiry.dialect.power().cloned();
+    Ok(Told { is_it, point, window, on, latency })
 }
 
 impl Inquiry<'_> {
@@ -58,6 +60,10 @@ impl Inquiry<'_> {
         let mut line = Line::connect(self.device.address, (connection.timeout, connection.gap), self.clock).await?;
         if let Some((how, who)) = &self.login {
             login(&mut line, *how, who, self.clock).await?;
+        }
+        if let Some(sunspec) = self.dialect.profile.sunspec.clone() {
+            let model = scan(&mut line, self.device.unit_id, &sunspec, self.clock).await?;
+            self.dialect.found(model);
         }
         self.line = Some(line);
         Ok(())
@@ -77,7 +83,7 @@ impl Inquiry<'_> {
 
     /// The words about the power: a little more than it takes, or what it takes, or as much from a register or two beside it.
     async fn window(&mut self) -> Option<Result<Window, Fault>> {
-        let block = self.dialect.profile.power.as_ref()?.block;
+        let block = self.dialect.power()?.block;
         let first = block.address.saturating_sub(AROUND);
         let count = (block.address - first).saturating_add(block.count).saturating_add(AROUND);
         let count = count.min(u16::MAX - first).min(self.dialect.profile.connection.max_registers.max(block.count));

@@ -29,6 +29,7 @@ mod dialect;
 mod inquiry;
 mod line;
 mod login;
+mod scan;
 mod slot;
 pub(crate) mod step;
 mod stream;

@@ -19,6 +19,8 @@ use crate::units::Power;
 /// For so many polls a device that was silent keeps what it has off. It may have lost power: then its units are to be restored
 /// as the loop says, on a ramp, and not all at once by a command from before. The loop speaks long before.
 const RETURNING: u8 = 2;
+/// Who was not let in tries again after this long at the least: devices lock out whoever goes on guessing.
+const LET_IN_AGAIN: Duration = Duration::from_secs(15);
 /// So often a write is read back, each time after one refresh of the device's meter.
 const READ_BACKS: u32 = 2;
 
@@ -258,6 +260,9 @@ impl Talk {
         board.fault(fault, None, started);
         self.fruitful = false;
         self.part(now);
+        if let (Fault::NotLetIn, Stage::Apart { least, until }) = (fault, &mut self.stage) {
+            (*least, *until) = (now.after(LET_IN_AGAIN), now.after(LET_IN_AGAIN));
+        }
     }
 
     /// What came of a request. Whether there is news of its power.

@@ -219,6 +219,18 @@ fn a_changed_command_brings_the_next_attempt_forward_and_a_renewed_one_does_not(
 }
 
 #[test]
+fn who_was_not_let_in_does_not_go_on_guessing() {
+    let mut pdu = Pdu::new(true);
+    assert_eq!(pdu.next(), Step::Connect);
+    pdu.talk.not_connected(&mut pdu.board, Fault::NotLetIn, pdu.now, pdu.now);
+    pdu.command(0b0001);
+    pdu.later(14_900);
+    assert!(matches!(pdu.next(), Step::Rest(_)), "not for a new command either");
+    pdu.later(100);
+    assert_eq!(pdu.next(), Step::Connect);
+}
+
+#[test]
 fn a_conversation_whose_owner_is_gone_is_over_when_all_is_off() {
     let mut pdu = Pdu::met(true);
     pdu.board.command(0b1111, pdu.now.after(POLL), pdu.now);

@@ -15,6 +15,7 @@ use super::OnFresh;
 use super::dialect::Dialect;
 use super::line::{Fault, Line};
 use super::login::login;
+use super::scan::scan;
 use super::slot::Slot;
 use super::step::{Ask, Asked, Step};
 use super::talk::{Manners, Talk};
@@ -44,7 +45,7 @@ impl Member {
     ) -> Self {
         let talk = Talk::new(&device.name, Manners::of(&profile, device.poll, outlets));
         let (address, unit_id) = (device.address, device.unit_id);
-        Self { slot, talk, dialect: Dialect { profile, outlets }, address, unit_id, on_fresh, credentials }
+        Self { slot, talk, dialect: Dialect::new(profile, outlets), address, unit_id, on_fresh, credentials }
     }
 
     fn next(&mut self, now: Mono) -> Step {
@@ -140,7 +141,22 @@ impl Task {
         for (how, who) in &logins {
             login(&mut line, *how, who, self.clock).await?;
         }
+        self.find(&mut line).await?;
         Ok(line)
+    }
+
+    /// Where the models of those stand who say that themselves. One of several that says nothing is not asked for its power.
+    async fn find(&mut self, line: &mut Line) -> Result<(), Fault> {
+        let alone = self.members.len() == 1;
+        for member in &mut self.members {
+            let Some(sunspec) = &member.dialect.profile.sunspec else { continue };
+            match scan(line, member.unit_id, sunspec, self.clock).await {
+                Ok(model) => member.dialect.found(model),
+                Err(fault) if alone || !line.is_whole() => return Err(fault),
+                Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Nobody behind the address was reached: nobody knocks there again for the other.
@@ -162,7 +178,8 @@ impl Task {
         let request = member.dialect.request(ask);
         let came = match (&mut self.line, &request) {
             (Some(line), Some(request)) => line.ask(member.unit_id, request, started).await,
-            _ => Err(Fault::NoConnection),
+            (Some(_), None) => Err(Fault::NotUnderstood),
+            (None, _) => Err(Fault::NoConnection),
         };
         let came = came.map(|response| member.dialect.answer(ask, response));
         let asked = Asked { ask, address: request.as_ref().map_or(0, Dialect::address_of), started };
