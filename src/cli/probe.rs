@@ -108,8 +108,7 @@ fn ask_all(
 ) -> Vec<Result<Told, Fault>> {
     let mut addresses: BTreeMap<SocketAddr, Vec<Question>> = BTreeMap::new();
     for (ix, ((device, profile), credentials)) in site.devices.iter().zip(profiles).zip(credentials).enumerate() {
-        let outlets = site.groups.iter().find(|group| group.paths.iter().any(|path| path.device == ix));
-        let outlets = outlets.map_or(0, |group| group.units);
+        let outlets = site.outlets_of(ix);
         let (device, profile) = (device.clone(), Arc::clone(profile));
         let asked = Question { ix, device, profile, outlets, credentials };
         addresses.entry(asked.device.address).or_default().push(asked);
@@ -144,12 +143,11 @@ fn ask_all(
 }
 
 fn role(site: &Site, device: DeviceIx) -> Role {
-    let group = || site.groups.iter().position(|group| group.paths.iter().any(|path| path.device == device));
     match device {
         poi if poi == site.poi.meter => Role::Poi,
         hall if site.hall.meter == Some(hall) => Role::Hall,
         house if site.house.meter == Some(house) => Role::House,
-        _ => group().map_or(Role::Other, Role::Group),
+        _ => site.group_of(device).map_or(Role::Other, Role::Group),
     }
 }
 

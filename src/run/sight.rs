@@ -180,10 +180,6 @@ impl Sight {
 pub(super) fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire> {
     let site = &setup.site;
     let wakes = site.hall.meter.unwrap_or(site.poi.meter);
-    let outlets = |device: usize| {
-        let owner = site.groups.iter().find(|group| group.paths.iter().any(|path| path.device == device));
-        owner.map_or(0, |group| group.units)
-    };
     let waker = || {
         let waker = Arc::clone(waker);
         Arc::new(move || waker.wake(clock.mono())) as OnFresh
@@ -192,7 +188,7 @@ pub(super) fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire
         profile: Arc::clone(profile),
         device,
         silent_after: site.ages.device,
-        outlets: outlets(ix),
+        outlets: site.outlets_of(ix),
         on_fresh: (ix == wakes).then(waker),
         credentials: setup.credentials.get(ix).cloned().flatten(),
     });

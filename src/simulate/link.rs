@@ -65,8 +65,8 @@ impl SimulatedLink {
     pub(super) fn new(site: &Site, device: DeviceIx, profile: Option<&Profile>, refresh: Duration) -> Self {
         let (name, poll) =
             site.devices.get(device).map_or(("", site.ages.device), |device| (device.name.as_str(), device.poll));
-        let group = site.groups.iter().position(|group| group.paths.iter().any(|path| path.device == device));
-        let outlets = group.and_then(|ix| site.groups.get(ix)).map_or(0, |group| group.units);
+        let group = site.group_of(device);
+        let outlets = site.outlets_of(device);
         let plain = Manners { poll, refresh: Some(refresh), outlets, at_once: true, expects: 0 };
         let manners = profile.map_or(plain, |profile| Manners::of(profile, poll, outlets));
         Self {

@@ -100,6 +100,18 @@ pub struct FirmLoad {
     pub feeder: Option<FeederIx>,
 }
 
+impl Site {
+    /// The group that this device switches.
+    pub fn group_of(&self, device: DeviceIx) -> Option<GroupIx> {
+        self.groups.iter().position(|group| group.paths.iter().any(|path| path.device == device))
+    }
+
+    /// How many of a device's outlets are switched; none of a meter's.
+    pub fn outlets_of(&self, device: DeviceIx) -> u32 {
+        self.group_of(device).and_then(|ix| self.groups.get(ix)).map_or(0, |group| group.units)
+    }
+}
+
 impl FirmLoad {
     /// What a reading of this age can have become `horizon` from now: the declared step and slew on top, at most the
     /// nameplate, or what was read where that is more. `period` is the time until the next decision. No reading counts as

@@ -25,13 +25,6 @@ pub struct SunSpec {
     pub models: Vec<u16>,
 }
 
-impl SunSpec {
-    /// The holding registers that may have the marker, one read each.
-    pub fn markers(&self) -> impl Iterator<Item = Block> {
-        self.at.iter().map(|address| Block { table: Table::Holding, address: *address, count: 2 })
-    }
-}
-
 impl Point {
     /// This point of a model that begins at this address; nothing where that is past the last address.
     pub fn placed(&self, model: u16) -> Option<Self> {

@@ -24,9 +24,9 @@ impl Dialect {
         Self { profile, outlets, found: None }
     }
 
-    /// The model that has its points begins here.
-    pub(super) fn found(&mut self, model: u16) {
-        self.found = self.profile.power.as_ref().and_then(|point| point.placed(model));
+    /// The model that has its points begins here; nothing where it was not found on this connection.
+    pub(super) fn found(&mut self, model: Option<u16>) {
+        self.found = model.and_then(|model| self.profile.power.as_ref()?.placed(model));
     }
 
     /// Its power, as far as it is known where that stands.

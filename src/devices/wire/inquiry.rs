@@ -13,7 +13,7 @@ use super::step::{Answer, Ask};
 use crate::devices::probe::Told;
 use crate::devices::profile::{Block, Credentials, Login, Window};
 use crate::site;
-use crate::time::{Clock, Mono};
+use crate::time::Clock;
 
 /// How many words before and behind the power are looked at: as far as a miscounted register is off.
 const AROUND: u16 = 2;
@@ -63,7 +63,7 @@ impl Inquiry<'_> {
         }
         if let Some(sunspec) = self.dialect.profile.sunspec.clone() {
             let model = scan(&mut line, self.device.unit_id, &sunspec, self.clock).await?;
-            self.dialect.found(model);
+            self.dialect.found(Some(model));
         }
         self.line = Some(line);
         Ok(())
@@ -96,8 +96,11 @@ impl Inquiry<'_> {
         for wanted in blocks {
             let read = self.read(wanted).await.map(|words| Window { block: wanted, words });
             match read {
+                Ok(_) => return Some(read),
+                // Some say nothing at all to a read that is too wide: what the file asks for is asked all the same.
                 Err(Fault::Refused(_)) => {}
-                read => return Some(read),
+                Err(_) if wanted != block => {}
+                Err(_) => return Some(read),
             }
             if wanted == block {
                 as_the_file_says = Some(read);
@@ -121,10 +124,10 @@ impl Inquiry<'_> {
         if !self.line.as_ref().is_some_and(Line::is_whole) {
             self.connect().await?;
         }
-        let started: Mono = self.clock.mono();
         let line = self.line.as_mut().ok_or(Fault::NoConnection)?;
         line.ready().await;
-        let response = line.ask(self.device.unit_id, request, self.clock.mono()).await;
+        let started = self.clock.mono();
+        let response = line.ask(self.device.unit_id, request, started).await;
         self.took.push(self.clock.mono().since(started));
         response
     }

@@ -14,11 +14,11 @@ const MOST: usize = 64;
 /// # Errors
 /// [`Fault::NotUnderstood`] where there is no chain, or no such model in it; else what went wrong.
 pub(super) async fn scan(line: &mut Line, unit_id: u8, sunspec: &SunSpec, clock: Clock) -> Result<u16, Fault> {
-    for marker in sunspec.markers() {
-        if two(line, unit_id, marker.address, clock).await? != Some(MARKER) {
+    for marker in &sunspec.at {
+        if two(line, unit_id, *marker, clock).await? != Some(MARKER) {
             continue;
         }
-        let mut at = marker.address.checked_add(2).ok_or(Fault::NotUnderstood)?;
+        let mut at = marker.checked_add(2).ok_or(Fault::NotUnderstood)?;
         for _ in 0..MOST {
             match two(line, unit_id, at, clock).await?.ok_or(Fault::NotUnderstood)? {
                 [number, _] if sunspec.models.contains(&number) => return Ok(at),

@@ -150,10 +150,13 @@ impl Task {
         let alone = self.members.len() == 1;
         for member in &mut self.members {
             let Some(sunspec) = &member.dialect.profile.sunspec else { continue };
-            match scan(line, member.unit_id, sunspec, self.clock).await {
-                Ok(model) => member.dialect.found(model),
-                Err(fault) if alone || !line.is_whole() => return Err(fault),
-                Err(_) => {}
+            let model = scan(line, member.unit_id, sunspec, self.clock).await;
+            // Where it stood on the last connection is not where it stands: another device may have taken its place.
+            member.dialect.found(model.ok());
+            if let Err(fault) = model
+                && (alone || !line.is_whole())
+            {
+                return Err(fault);
             }
         }
         Ok(())
