@@ -40,8 +40,17 @@ pub struct Plan {
 pub struct Command {
     /// The units that may be on.
     pub on: u64,
+    /// The units that are to be without power, of a group whose miners are told to sleep by their own firmware: all its other outlets
+    /// are on, also those of units that may not be. Of a group without such a path nothing: its outlets are its units.
+    #[serde(default, skip_serializing_if = "nothing")]
+    pub cut: u64,
     /// When the permit ends unless renewed.
     pub lapses: Mono,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn nothing(units: &u64) -> bool {
+    *units == 0
 }
 
 /// A limit and the rule it comes from.

@@ -137,6 +137,7 @@ impl World<'_> {
             power: Reading::Known(power, now.before(age)),
             on: Some((self.plant.outlets(ix), now)),
             written: self.written.get(ix).copied().flatten(),
+            miners: None,
         }
     }
 

@@ -108,6 +108,22 @@ pub struct GroupSeen {
     pub on: Option<(u64, Mono)>,
     /// The newest command the device answered for: its units, and when the answer came.
     pub written: Option<(u64, Mono)>,
+    /// What the miners' own firmware says, where it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub miners: Option<MinersSeen>,
+}
+
+/// What the firmware of a group's miners says of them. Evidence of what they do, and no proof.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MinersSeen {
+    /// The units that were asked at least once since the start, or could not be reached when they were.
+    pub asked: u64,
+    /// The units that answer.
+    pub reached: u64,
+    /// The units that say, by their watts or their hashrate, that they mine; of those that are not reached, as they said last.
+    pub mining: u64,
+    /// The newest command that every miner reached answered for: the units that may mine, and when the last answer came.
+    pub written: Option<(u64, Mono)>,
 }
 
 /// Whether a device answers.

@@ -113,6 +113,7 @@ impl Site {
             power: Reading::Known(*power, now),
             on: Some((*on, now)),
             written: None,
+            miners: None,
         };
         Snapshot {
             tick: self.tick,

@@ -46,7 +46,13 @@ fn units() -> impl Strategy<Value = Option<(u64, Mono)>> {
 
 fn group() -> impl Strategy<Value = GroupSeen> {
     let link = prop_oneof![Just(Link::New), Just(Link::Up), Just(Link::Silent)];
-    (link, reading(), units(), units()).prop_map(|(link, power, on, written)| GroupSeen { link, power, on, written })
+    (link, reading(), units(), units()).prop_map(|(link, power, on, written)| GroupSeen {
+        link,
+        power,
+        on,
+        written,
+        miners: None,
+    })
 }
 
 /// Any moment of the years that RFC 3339 can write.
@@ -105,7 +111,8 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let command = (prop_oneof![Just(255_u64), any::<u64>()], mono()).prop_map(|(on, lapses)| Command { on, lapses });
+    let command =
+        (prop_oneof![Just(255_u64), any::<u64>()], mono()).prop_map(|(on, lapses)| Command { on, cut: 0, lapses });
     let intends = vec((0..4_usize, any::<u64>()), 0..3);
     let powers = (power(), power(), power(), power());
     (powers, (cause(), stand()), vec(bound(), 0..4), vec(command, 0..4), vec(event(), 0..3), intends).prop_map(
@@ -194,12 +201,13 @@ fn a_thousand_groups_that_change_at_once_are_split_into_lines_that_fit() {
     assert_eq!(fold.memory(), memory);
     let at = Mono::from_micros(u64::MAX / 2);
     let far = Some((u64::MAX, at));
-    let group = GroupSeen { link: Link::Silent, power: Reading::Known(Power::MAX, at), on: far, written: far };
+    let group =
+        GroupSeen { link: Link::Silent, power: Reading::Known(Power::MAX, at), on: far, written: far, miners: None };
     let bound = Bound { scope: Scope::Group(1_999), at_most: Power::MAX, cause: Cause::AiHallUnknown };
     let snapshot = Snapshot { tick: 1, now: moment(5), groups: vec![group; 2_000], ..Snapshot::default() };
     let plan = Plan {
         limits: vec![bound; 2_000],
-        commands: vec![Command { on: u64::MAX, lapses: at }; 2_000],
+        commands: vec![Command { on: u64::MAX, cut: 0, lapses: at }; 2_000],
         events: vec![Event::DeviceBack { group: 1_999 }],
         ..Plan::default()
     };

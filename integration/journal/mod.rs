@@ -77,8 +77,13 @@ impl Story {
         let due = usize::try_from(tick % 10).unwrap();
         for index in (0..groups).filter(|index| index % 10 == due) {
             let power = Reading::Known(self.watts(27_900, 120), at);
-            next.groups[index] =
-                GroupSeen { link: Link::Up, power, on: Some((255, at)), written: next.groups[index].written };
+            next.groups[index] = GroupSeen {
+                link: Link::Up,
+                power,
+                on: Some((255, at)),
+                written: next.groups[index].written,
+                miners: None,
+            };
         }
         self.snapshot = next.clone();
         next
@@ -110,7 +115,7 @@ impl Filler {
         }
         let lapses = snapshot.now.mono.after(Duration::from_secs(2));
         let may_run = usize::try_from(ceiling.watts() / 28_000).unwrap();
-        let command = |index| Command { on: if index < may_run { 255 } else { 0 }, lapses };
+        let command = |index| Command { on: if index < may_run { 255 } else { 0 }, cut: 0, lapses };
         let mut events = Vec::new();
         if cause != self.cause {
             events.push(Event::ModeChange { from: self.cause, to: cause, ceiling_w: ceiling });

@@ -75,6 +75,7 @@ pub fn group(name: &str, feeder: usize, units: u32, unit: Power, mj_per_th: i64,
         units,
         unit,
         efficiency: Efficiency::from_millijoules_per_th(mj_per_th),
+        firmware: None,
         paths: vec![Path {
             device: 0,
             response: ms(response_ms),
@@ -201,6 +202,7 @@ impl Bench {
             power: Reading::Known(self.draws(ix), self.now.before(self.watts_age)),
             on: (!self.mute[ix]).then_some((self.miners[ix].on | self.local[ix], self.now)),
             written: self.miners[ix].written,
+            miners: None,
         };
         Snapshot {
             tick: self.tick,

@@ -71,7 +71,7 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
     let mut counted = Power::ZERO;
     let command = |(group, fixed): (&GroupMemory, &Fixed)| {
         counted += group.counted;
-        Command { on: group.told.unwrap_or(0), lapses: now.after(fixed.lapse) }
+        Command { on: group.told.unwrap_or(0), cut: 0, lapses: now.after(fixed.lapse) }
     };
     let commands = memory.groups.iter().zip(&standing.groups).map(command).collect();
     let plan = Plan {

@@ -274,7 +274,7 @@ impl State {
             let last = *command;
             let foreseen = (last.on, pace.foresee(last.lapses, passed));
             if let Some((on, lapses)) = units(rows.take(index), Some(foreseen), mono) {
-                *command = Command { on, lapses };
+                *command = Command { on, cut: 0, lapses };
                 pace.learn(last.lapses, lapses, passed);
             }
         }

@@ -13,6 +13,7 @@ use crate::document::{Code, Document, Form, Problem, Problems, Span};
 use crate::units::{Power, Quantity};
 
 mod devices;
+mod firmware;
 mod group;
 mod repeat;
 mod tables;
@@ -63,6 +64,11 @@ impl Places {
     /// The name of a meter or PDU here.
     pub fn device(name: &str) -> String {
         format!("device `{name}`")
+    }
+
+    /// The name of the miners of a group here.
+    pub fn firmware(group: &str) -> String {
+        format!("miners of `{group}`")
     }
 
     /// The name of a group here.

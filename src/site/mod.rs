@@ -4,7 +4,7 @@
 //! in force. Everything that refers to something else does so by index into the vectors here, so that the tick looks
 //! nothing up by name.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::sabotage::{self, Sabotage};
@@ -150,8 +150,10 @@ pub struct Group {
     pub unit: Power,
     /// Energy per terahash: the merit order, best first.
     pub efficiency: Efficiency,
-    /// Ways to lower it, fastest acceptable first. At least one.
+    /// Ways to lower it by its outlets, fastest acceptable first. At least one.
     pub paths: Vec<Path>,
+    /// The way to lower it by the miners' own firmware, where they are reached.
+    pub firmware: Option<FirmwarePath>,
     /// Shortest time a unit stays on, unless safety needs it off.
     pub dwell_on: Duration,
     /// Shortest time a unit stays off.
@@ -174,9 +176,16 @@ impl Group {
         self.unit * i64::from((on & self.all_on()).count_ones())
     }
 
-    /// From a written command to the power being gone, on the path in use; the longest time there is, where there is no path.
+    /// From a written command to the power being gone, on the path that a limit uses first; the longest time there is, where there is
+    /// no path.
     pub fn response(&self) -> Duration {
-        self.paths.first().map_or(Duration::MAX, |path| path.response)
+        self.first_times().map_or(Duration::MAX, |(response, _)| response)
+    }
+
+    /// Response and proof of the path that a limit uses first.
+    pub fn first_times(&self) -> Option<(Duration, Duration)> {
+        let firmware = self.firmware.as_ref().filter(|path| path.first).map(|path| (path.response, path.proof));
+        firmware.or_else(|| self.paths.first().map(|path| (path.response, path.proof)))
     }
 }
 
@@ -191,6 +200,56 @@ pub struct Path {
     pub proof: Duration,
     /// What the device does when it hears nothing.
     pub comms_loss: CommsLoss,
+}
+
+/// The way to lower a group by the firmware of its miners: they are told to sleep, one unit a miner. Outlets that stand beside it take the
+/// power of those that were told and draw on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirmwarePath {
+    /// What runs on them.
+    pub firmware: Firmware,
+    /// Where each miner is; unit n is at place n. The ports are those of the firmware.
+    pub addresses: Vec<IpAddr>,
+    /// How often each is asked what it does.
+    pub poll: Duration,
+    /// Who logs in to all of them; the maker's own where nothing is said.
+    pub login: Option<Login>,
+    /// From the decision to the power being gone, worst case.
+    pub response: Duration,
+    /// By when the lower power must be measured, or the outlets are used.
+    pub proof: Duration,
+    /// Most one miner draws asleep.
+    pub asleep: Power,
+    /// A limit uses it before the outlets. What is lowered for a price always does.
+    pub first: bool,
+}
+
+/// What runs on a miner, as far as it matters how it is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Firmware {
+    /// Bitmain's own, on Antminers.
+    Antminer,
+    /// Luxor's LuxOS.
+    Luxos,
+    /// Braiins OS, from 25.07 on by its REST interface.
+    Braiins,
+    /// MicroBT's own, on WhatsMiners: version 2 of its interface or 3, as the miner says.
+    Whatsminer,
+}
+
+impl Firmware {
+    /// Every one, with its name in a site file.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("antminer", Self::Antminer),
+        ("luxos", Self::Luxos),
+        ("braiins", Self::Braiins),
+        ("whatsminer", Self::Whatsminer),
+    ];
+
+    /// Its name in a site file.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, firmware)| *firmware == self).map_or("", |(name, _)| name)
+    }
 }
 
 /// What a device does when it hears nothing from us. All but `Reverts` and `SafeValue` count as uncontrollable when silent.

@@ -31,7 +31,13 @@ pub(super) fn fresh(site: &Site, tick: u64, told: &[u64], orders: Orders) -> Sna
     let group = |ix: usize| {
         let on = told.get(ix).copied().unwrap_or(0);
         let power = site.groups[ix].unit * i64::from(on.count_ones());
-        GroupSeen { link: Link::Up, power: Reading::Known(power, at), on: Some((on, at)), written: Some((on, at)) }
+        GroupSeen {
+            link: Link::Up,
+            power: Reading::Known(power, at),
+            on: Some((on, at)),
+            written: Some((on, at)),
+            miners: None,
+        }
     };
     let groups: Vec<GroupSeen> = (0..site.groups.len()).map(group).collect();
     let miners: Power = groups.iter().filter_map(|group| group.power.known()).map(|(power, _)| power).sum();

@@ -154,7 +154,7 @@ pub struct Counts {
 impl Seen {
     /// The part that enters the snapshot of a group.
     pub fn group(&self) -> GroupSeen {
-        GroupSeen { link: self.link, power: self.power, on: self.on, written: self.written }
+        GroupSeen { link: self.link, power: self.power, on: self.on, written: self.written, miners: None }
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::devices::{Devices, login};
+use super::firmware::{self, FirmwareWay};
 use super::repeat::{Template, range};
 use super::{MAX_GROUPS, Places, Reader, flip};
 use crate::document::{Code, Field, Form, Problem, Value};
@@ -17,17 +18,23 @@ const DWELL: (Duration, Duration) = (Duration::from_secs(60), Duration::from_sec
 const POLL: Duration = Duration::from_secs(1);
 
 /// What all groups of one table have in common.
-struct Row {
+pub(super) struct Row {
     feeder: Option<FeederIx>,
-    miners: u32,
-    units: u32,
+    pub(super) miners: u32,
+    pub(super) units: u32,
     unit: Power,
     efficiency: Efficiency,
     dwell: (Duration, Duration),
 }
 
 /// One `[[group.path]]`, before its placeholders are filled.
-struct Way<'d> {
+pub(super) enum Way<'d> {
+    Outlets(OutletsWay<'d>),
+    Firmware(FirmwareWay<'d>),
+}
+
+/// By the outlets of a PDU.
+pub(super) struct OutletsWay<'d> {
     form: Form<'d>,
     profile: String,
     address: Template,
@@ -72,6 +79,7 @@ impl<'d> Reader<'d> {
         let ways: Option<Vec<Way<'_>>> =
             form.tables("path").into_iter().map(way).collect::<Vec<_>>().into_iter().collect();
         let (repeat, name, row, ways) = (repeat?, name?, row?, ways?);
+        firmware::stands_beside_outlets(form, &row, &ways)?;
         let first = *repeat.start();
         repeat.map(|n| self.group(form, (n, n - first), &name.fill(n), &row, &ways, devices)).collect()
     }
@@ -89,8 +97,12 @@ impl<'d> Reader<'d> {
             self.take("device", name, form.span_of("name"));
         }
         self.places.note(&Places::group(name), form, &["watts", "feeder"]);
+        let outlets = ways.iter().filter_map(Way::outlets).enumerate();
         let paths: Option<Vec<Path>> =
-            ways.iter().enumerate().map(|(at, way)| self.path(n, nth, &device_name(name, at), way, devices)).collect();
+            outlets.map(|(at, way)| self.path(n, nth, &device_name(name, at), way, devices)).collect();
+        let firmware = ways.iter().find_map(Way::firmware);
+        let first = matches!(ways.first(), Some(Way::Firmware(_)));
+        let firmware = flip(firmware.map(|way| self.firmware(n, name, row.units, way, first)));
         Some(Group {
             name: name.into(),
             feeder: row.feeder,
@@ -99,12 +111,13 @@ impl<'d> Reader<'d> {
             unit: row.unit,
             efficiency: row.efficiency,
             paths: paths?,
+            firmware: firmware?,
             dwell_on: row.dwell.0,
             dwell_off: row.dwell.1,
         })
     }
 
-    fn path(&mut self, n: u32, nth: u32, name: &str, way: &Way<'d>, devices: &mut Devices) -> Option<Path> {
+    fn path(&mut self, n: u32, nth: u32, name: &str, way: &OutletsWay<'d>, devices: &mut Devices) -> Option<Path> {
         let form = &way.form;
         let keys = ["profile", "poll", "login", "response", "proof", "comms_loss", "comms_loss_after"];
         self.places.note(&Places::device(name), form, &keys);
@@ -115,6 +128,16 @@ impl<'d> Reader<'d> {
         let (name, profile, login) = (name.to_owned(), way.profile.clone(), way.login.clone());
         let ix = devices.add(Some(Device { name, profile, address, unit_id, poll: way.poll, login }));
         Some(Path { device: ix, response: way.response, proof: way.proof, comms_loss: way.loss.of(nth) })
+    }
+}
+
+impl<'d> Way<'d> {
+    fn outlets(&self) -> Option<&OutletsWay<'d>> {
+        if let Self::Outlets(way) = self { Some(way) } else { None }
+    }
+
+    pub(super) fn firmware(&self) -> Option<&FirmwareWay<'d>> {
+        if let Self::Firmware(way) = self { Some(way) } else { None }
     }
 }
 
@@ -159,7 +182,7 @@ fn name(form: &Form<'_>) -> Option<Template> {
     }
 }
 
-fn template(form: &Form<'_>, key: &str, text: &str) -> Option<Template> {
+pub(super) fn template(form: &Form<'_>, key: &str, text: &str) -> Option<Template> {
     let help = "placeholders are {n}, {n:02}, {n+8}";
     Template::parse(text).map_err(|message| form.problem(key, Code::Range, message, Some(help.into()))).ok()
 }
@@ -190,26 +213,36 @@ fn row(form: &Form<'_>, feeders: &[String]) -> Option<Row> {
 }
 
 fn way(form: Form<'_>) -> Option<Way<'_>> {
-    let kind = form.choice("kind", &[("outlets", ())]);
+    match form.choice("kind", &[("outlets", false), ("firmware", true)])? {
+        true => firmware::way(form).map(Way::Firmware),
+        false => outlets_way(form).map(Way::Outlets),
+    }
+}
+
+fn outlets_way(form: Form<'_>) -> Option<OutletsWay<'_>> {
     let profile = form.required("profile");
     let address = form.required::<String>("address").and_then(|text| template(&form, "address", &text));
     let unit_id = form.or("unit_id", UnitId("1".into())).and_then(|UnitId(text)| template(&form, "unit_id", &text));
     let poll = form.positive_or("poll", POLL);
     let login = login(&form);
-    let (response, proof) = (form.positive("response"), form.positive("proof"));
+    let times = times(&form);
     let loss = loss(&form);
-    if let (Some(response), Some(proof)) = (response, proof)
-        && proof < response
-    {
+    let (response, proof) = times?;
+    let (profile, address, unit_id) = (profile?, address?, unit_id?);
+    let login = login.ok()?;
+    Some(OutletsWay { profile, address, unit_id, poll: poll?, login, response, proof, loss: loss?, form })
+}
+
+/// Response and proof of a path.
+pub(super) fn times(form: &Form<'_>) -> Option<(Duration, Duration)> {
+    let (response, proof) = (form.positive("response"), form.positive("proof"));
+    let (response, proof) = (response?, proof?);
+    if proof < response {
         let message = format!("{} is before the response of {} is over", span(proof), span(response));
         let help = "the proof is when the lower power must be measured: response plus what the meter needs";
         form.problem("proof", Code::Conflict, message, Some(help.into()));
     }
-    kind?;
-    let (response, proof) = (response?, proof?);
-    let (profile, address, unit_id) = (profile?, address?, unit_id?);
-    let login = login.ok()?;
-    Some(Way { profile, address, unit_id, poll: poll?, login, response, proof, loss: loss?, form })
+    Some((response, proof))
 }
 
 fn loss(form: &Form<'_>) -> Option<Loss> {
@@ -235,7 +268,7 @@ fn loss(form: &Form<'_>) -> Option<Loss> {
 }
 
 /// A filled-in text, read; told once for the whole row, at the key.
-fn filled<T: std::str::FromStr>(form: &Form<'_>, key: &str, text: &str, wanted: &str) -> Option<T> {
+pub(super) fn filled<T: std::str::FromStr>(form: &Form<'_>, key: &str, text: &str, wanted: &str) -> Option<T> {
     let read = text.parse().ok();
     if read.is_none() {
         form.problem(key, Code::Range, format!("`{text}` is not {wanted}"), None);

@@ -1,4 +1,5 @@
-//! One table for many: `repeat = "1..24"` and the placeholders `{n}`, `{n:02}`, `{n+8}` in names, addresses and unit ids.
+//! One table for many: `repeat = "1..24"` and the placeholders `{n}`, `{n:02}`, `{n+8}` in names, addresses and unit ids; in the addresses of
+//! miners `{unit}` as well.
 
 use std::ops::RangeInclusive;
 
@@ -29,7 +30,16 @@ pub(super) struct Template {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Number { plus: u32, width: usize },
+    Number { of: Counter, plus: u32, width: usize },
+}
+
+/// What a placeholder counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counter {
+    /// The groups of a row.
+    Group,
+    /// The units of a group.
+    Unit,
 }
 
 impl Template {
@@ -55,23 +65,35 @@ impl Template {
         self.parts.iter().all(|part| matches!(part, Part::Text(_)))
     }
 
+    /// Whether each unit of a group has a text of its own.
+    pub(super) fn is_by_unit(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Number { of: Counter::Unit, .. }))
+    }
+
     /// The text for this number.
     pub(super) fn fill(&self, n: u32) -> String {
+        self.fill_unit(n, 1)
+    }
+
+    /// The text for this number and this unit, both counted from 1.
+    pub(super) fn fill_unit(&self, n: u32, unit: u32) -> String {
         let one = |part: &Part| match part {
             Part::Text(text) => text.clone(),
-            Part::Number { plus, width } => format!("{:0width$}", n.saturating_add(*plus)),
+            Part::Number { of: Counter::Group, plus, width } => format!("{:0width$}", n.saturating_add(*plus)),
+            Part::Number { of: Counter::Unit, plus, width } => format!("{:0width$}", unit.saturating_add(*plus)),
         };
         self.parts.iter().map(one).collect()
     }
 }
 
-/// Reads the inside of `{n}`, `{n:02}`, `{n+8}`, `{n+8:02}`.
+/// Reads the inside of `{n}`, `{n:02}`, `{n+8}`, `{n+8:02}`, `{unit}`, `{unit+100}`.
 fn number(inner: &str) -> Option<Part> {
     let (sum, width) = inner.split_once(':').unwrap_or((inner, "0"));
-    let rest = sum.trim().strip_prefix('n')?.trim();
+    let of = if sum.trim().starts_with("unit") { Counter::Unit } else { Counter::Group };
+    let rest = sum.trim().strip_prefix(if of == Counter::Unit { "unit" } else { "n" })?.trim();
     let plus = if rest.is_empty() { 0 } else { rest.strip_prefix('+')?.trim().parse().ok()? };
     let width = width.trim().parse().ok().filter(|width| *width <= 9)?;
-    Some(Part::Number { plus, width })
+    Some(Part::Number { of, plus, width })
 }
 
 #[cfg(test)]
@@ -93,6 +115,8 @@ mod tests {
         assert_eq!(fill("north-{n:02}", 3).as_deref(), Ok("north-03"));
         assert_eq!(fill("10.0.{n}.5:502", 12).as_deref(), Ok("10.0.12.5:502"));
         assert_eq!(fill("{n+8}", 1).as_deref(), Ok("9"));
+        let miner = Template::parse("10.0.{n}.{unit+100}").unwrap();
+        assert_eq!((miner.fill_unit(3, 8), miner.is_by_unit()), ("10.0.3.108".into(), true));
         assert_eq!(fill("{n", 1), Err("`{n` has no closing brace".into()));
         assert_eq!(fill("{m}", 1), Err("`{m}` is not a placeholder".into()));
         assert_eq!(fill("n}", 1), Err("`n}` has no opening brace".into()));

@@ -107,3 +107,46 @@ fn a_secret_does_not_stand_in_a_site_file() {
         assert!(told.to_string().contains("a secret does not stand in a site file"), "{told}");
     }
 }
+
+const FIRMWARE: &str = "
+[[group.path]]
+kind = \"firmware\"
+firmware = \"luxos\"
+address = \"127.70.{n}.{unit+10}\"
+poll = \"2 s\"
+response = \"1500 ms\"
+proof = \"6 s\"
+asleep = \"40 W\"
+";
+
+/// The demo with the firmware of north's miners in front of their outlets.
+fn with_firmware(from: &str, to: &str) -> Result<Site, Problems> {
+    let path = FIRMWARE.replace(from, to);
+    load("demo.toml", &DEMO.replacen("\n[[group.path]]", &format!("{path}\n[[group.path]]"), 1))
+}
+
+#[test]
+fn miners_are_reached_one_a_unit_and_the_path_that_stands_first_is_the_one_a_limit_uses() {
+    let site = with_firmware("", "").unwrap_or_else(|problems| panic!("{problems}"));
+    let path = site.groups[2].firmware.as_ref().unwrap();
+    assert_eq!((path.addresses.len(), path.addresses[7].to_string().as_str()), (8, "127.70.3.18"));
+    assert!(path.first && site.groups[40].firmware.is_none());
+    assert_eq!(site.groups[2].response(), Duration::from_millis(1_500));
+    assert_eq!(site.devices.len(), 67, "miners are no devices of their own");
+}
+
+#[test]
+fn a_firmware_path_that_cannot_be_proved_or_told_one_by_one_is_refused() {
+    let told = |from: &str, to: &str| with_firmware(from, to).unwrap_err().all()[0].message.clone();
+    assert_eq!(told("{unit+10}", "1"), "address: all miners of the group would have this address");
+    assert_eq!(told("{unit+10}", "{unit+300}"), "address: `127.70.1.301` is not an IP address without a port");
+    assert_eq!(told("\"6 s\"", "\"1 s\""), "proof: 1 s is before the response of 1.5 s is over");
+    assert_eq!(told("asleep = \"40 W\"", ""), "[[group.path]] has no `asleep`");
+    assert!(told("luxos", "luxor").contains("luxor"));
+    let alone = DEMO.replacen("kind = \"outlets\"\nprofile = \"netio-powerpdu\"\naddress = \"127.66.1.{n}:5020\"\npoll = \"1 s\"\nresponse = \"100 ms\"", "REST", 1);
+    let start = alone.find("[[group.path]]\nREST").unwrap();
+    let end = start + alone[start..].find("[[group]]").unwrap();
+    let alone = format!("{}{}\n{}", &alone[..start], FIRMWARE, &alone[end..]);
+    let problems = load("demo.toml", &alone).unwrap_err();
+    assert!(problems.all()[0].message.contains("not measured by anything but themselves"), "{problems}");
+}
