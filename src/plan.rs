@@ -42,15 +42,10 @@ pub struct Command {
     pub on: u64,
     /// The units that are to be without power, of a group whose miners are told to sleep by their own firmware: all its other outlets
     /// are on, also those of units that may not be. Of a group without such a path nothing: its outlets are its units.
-    #[serde(default, skip_serializing_if = "nothing")]
+    #[serde(default)]
     pub cut: u64,
     /// When the permit ends unless renewed.
     pub lapses: Mono,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn nothing(units: &u64) -> bool {
-    *units == 0
 }
 
 /// A limit and the rule it comes from.
@@ -266,6 +261,28 @@ pub enum Event {
         expect_w: Power,
         /// What it still counts as.
         counted_w: Power,
+    },
+    /// Units that were told to sleep and draw on lost their outlets.
+    #[serde(rename = "act.cut")]
+    Cut {
+        /// The group.
+        group: GroupIx,
+        /// The units.
+        units: u64,
+        /// What the group should have drawn.
+        expect_w: Power,
+        /// What it counted.
+        counted_w: Power,
+    },
+    /// Units that drew on too often when they were to sleep: they stay cut until a person lets them back.
+    #[serde(rename = "act.quarantine")]
+    Quarantine {
+        /// The group.
+        group: GroupIx,
+        /// The units.
+        units: u64,
+        /// How often.
+        strikes: u8,
     },
     /// A lower command was confirmed by measured watts after it had been reported as not following.
     #[serde(rename = "act.verified")]

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::devices::wire::Wire;
 use crate::devices::{Credentials, Profile};
 use crate::journal::{Journal, Summary};
 use crate::plan::{Cause, Plan};
@@ -27,6 +26,7 @@ use crate::web::{Action, Actor, Hub};
 
 mod again;
 mod asked;
+mod connected;
 pub(crate) mod cycle;
 mod kept;
 mod panel;
@@ -40,6 +40,7 @@ pub use kept::{Begun, begin, last_good_site};
 pub use stages::{Measured, Missed, Stage};
 
 use asked::{Acted, Ordered};
+use connected::Connected;
 use cycle::Cycle;
 use panel::Panel;
 use stages::Stages;
@@ -128,7 +129,7 @@ const WALL_JITTER_US: i64 = 20_000;
 
 struct Loop {
     cycle: Cycle,
-    wires: Vec<Wire>,
+    connected: Connected,
     stages: Stages,
     panel: Panel,
     waker: Arc<Waker>,
@@ -153,13 +154,13 @@ impl Loop {
     fn new(setup: Setup) -> Self {
         let clock = setup.begun.clock;
         let waker = Arc::new(Waker::default());
-        let wires = sight::wires(&setup, &waker, clock);
+        let connected = Connected::to(&setup, &waker, clock);
         let now = clock.now();
         Self {
             stages: Stages::new(setup.site.budgets.clone()),
             panel: Panel::new(&setup.site, sight::house_lasts(&setup), setup.note, setup.emulated.is_some()),
             cycle: Cycle::new(setup.site, setup.begun.memory, setup.begun.orders, now.mono, setup.shadow),
-            wires,
+            connected,
             waker,
             journal: setup.begun.journal,
             kept: setup.begun.keeping,
@@ -185,7 +186,7 @@ impl Loop {
         let (mut last, mut viewed, mut kept) = (self.clock.mono(), Mono::START, Mono::START);
         loop {
             let woken = self.waker.wait(&self.clock, last.after(rest), last.after(period));
-            if woken.is_some() && !self.cycle.sight.is_news(&self.wires) && self.clock.mono().since(last) < period {
+            if woken.is_some() && !self.cycle.sight.is_news(&self.connected) && self.clock.mono().since(last) < period {
                 continue;
             }
             let now = self.now();
@@ -258,11 +259,11 @@ impl Loop {
         let price = (self.prices)(now.mono).map(|price| PriceSeen { price, at: now.mono });
         let lowering = self.cycle.lowering();
         let known = Snapshot { now, price, durable: self.journal.durable(), ..Snapshot::default() };
-        let snapshot = self.cycle.look(&self.wires, known);
+        let snapshot = self.cycle.look(&self.connected, known);
         let before = self.clock.mono();
         let plan = self.cycle.decide(&snapshot);
         let decided = self.clock.mono();
-        let changed = self.cycle.command(&plan, &mut self.wires);
+        let changed = self.cycle.command(&plan, &mut self.connected);
         if plan.stand.presses_e_stop() {
             self.order(now, Orders { e_stop: true, ..self.cycle.orders }, Actor::Failsafe);
         }

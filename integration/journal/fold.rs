@@ -2,7 +2,7 @@
 
 use ballast::journal::{Boot, Fold, Folded, MAX_LINE, Recorder};
 use ballast::plan::{Bound, Cause, Command, Condition, Event, Plan, Retreat, Scope, Stand};
-use ballast::snapshot::{GroupSeen, Link, NoData, Orders, PriceSeen, Reading, Snapshot};
+use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, Snapshot};
 use ballast::time::{Mono, Now, Wall};
 use ballast::units::{Power, Price};
 use proptest::collection::vec;
@@ -46,12 +46,21 @@ fn units() -> impl Strategy<Value = Option<(u64, Mono)>> {
 
 fn group() -> impl Strategy<Value = GroupSeen> {
     let link = prop_oneof![Just(Link::New), Just(Link::Up), Just(Link::Silent)];
-    (link, reading(), units(), units()).prop_map(|(link, power, on, written)| GroupSeen {
+    (link, reading(), units(), units(), option::of(miners())).prop_map(|(link, power, on, written, miners)| GroupSeen {
         link,
         power,
         on,
         written,
-        miners: None,
+        miners,
+    })
+}
+
+fn miners() -> impl Strategy<Value = MinersSeen> {
+    (any::<u64>(), any::<u64>(), any::<u64>(), units()).prop_map(|(asked, reached, mining, written)| MinersSeen {
+        asked,
+        reached,
+        mining,
+        written,
     })
 }
 
@@ -111,8 +120,8 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let command =
-        (prop_oneof![Just(255_u64), any::<u64>()], mono()).prop_map(|(on, lapses)| Command { on, cut: 0, lapses });
+    let command = (prop_oneof![Just(255_u64), any::<u64>()], prop_oneof![Just(0_u64), any::<u64>()], mono())
+        .prop_map(|(on, cut, lapses)| Command { on, cut, lapses });
     let intends = vec((0..4_usize, any::<u64>()), 0..3);
     let powers = (power(), power(), power(), power());
     (powers, (cause(), stand()), vec(bound(), 0..4), vec(command, 0..4), vec(event(), 0..3), intends).prop_map(
@@ -201,13 +210,18 @@ fn a_thousand_groups_that_change_at_once_are_split_into_lines_that_fit() {
     assert_eq!(fold.memory(), memory);
     let at = Mono::from_micros(u64::MAX / 2);
     let far = Some((u64::MAX, at));
-    let group =
-        GroupSeen { link: Link::Silent, power: Reading::Known(Power::MAX, at), on: far, written: far, miners: None };
+    let group = GroupSeen {
+        link: Link::Silent,
+        power: Reading::Known(Power::MAX, at),
+        on: far,
+        written: far,
+        miners: Some(MinersSeen { asked: u64::MAX, reached: u64::MAX, mining: u64::MAX, written: far }),
+    };
     let bound = Bound { scope: Scope::Group(1_999), at_most: Power::MAX, cause: Cause::AiHallUnknown };
     let snapshot = Snapshot { tick: 1, now: moment(5), groups: vec![group; 2_000], ..Snapshot::default() };
     let plan = Plan {
         limits: vec![bound; 2_000],
-        commands: vec![Command { on: u64::MAX, cut: 0, lapses: at }; 2_000],
+        commands: vec![Command { on: u64::MAX, cut: u64::MAX, lapses: at }; 2_000],
         events: vec![Event::DeviceBack { group: 1_999 }],
         ..Plan::default()
     };

@@ -6,10 +6,10 @@ use std::time::Duration;
 use ballast::decide::{Memory, Standing, decide};
 use ballast::plan::Plan;
 use ballast::site::{
-    Ages, Budgets, CommsLoss, Economics, Feeder, Fill, FirmLoad, Group, Guard, Path, Poi, PriceLost, Restore, Site,
-    Tick,
+    Ages, Budgets, CommsLoss, Economics, Feeder, Fill, FirmLoad, Firmware, FirmwarePath, Group, Guard, Path, Poi,
+    PriceLost, Restore, Site, Tick,
 };
-use ballast::snapshot::{GroupSeen, Link, NoData, Orders, PriceSeen, Reading, Snapshot};
+use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, Snapshot};
 use ballast::time::{Mono, Now, Wall};
 use ballast::units::{Efficiency, Hashprice, Power, Price, Share, Slew};
 
@@ -87,6 +87,22 @@ pub fn group(name: &str, feeder: usize, units: u32, unit: Power, mj_per_th: i64,
     }
 }
 
+/// The same with miners that are told to sleep: gone 1.5 s later, 40 W each asleep, proved within 6 s.
+pub fn sleeper(name: &str, feeder: usize, units: u32, unit: Power, first: bool) -> Group {
+    let mut group = group(name, feeder, units, unit, 17_500, 100);
+    group.firmware = Some(FirmwarePath {
+        firmware: Firmware::Luxos,
+        addresses: vec![],
+        poll: ms(2_000),
+        login: None,
+        response: ms(1_500),
+        proof: ms(6_000),
+        asleep: Power::from_watts(40),
+        first,
+    });
+    group
+}
+
 /// One group of the obedient site.
 #[derive(Clone, Debug, Default)]
 struct Miners {
@@ -95,6 +111,10 @@ struct Miners {
     /// Units on their way off, and when their power is gone.
     going: Vec<(u64, Mono)>,
     written: Option<(u64, Mono)>,
+    /// Units without power, where there is firmware; `on` are then those that mine.
+    cut: u64,
+    /// What the firmware answered for.
+    answered: Option<(u64, Mono)>,
 }
 
 /// A site, its controller and the world as both see it.
@@ -123,6 +143,12 @@ pub struct Bench {
     pub mute: Vec<bool>,
     /// What a unit of the group draws, in parts per million of its nameplate.
     pub draw: Vec<Share>,
+    /// Units that answer when they are told to sleep, and mine on: these say so in what they report.
+    pub sleepless: Vec<u64>,
+    /// These report that they sleep.
+    pub two_faced: Vec<u64>,
+    /// Units whose firmware does not answer at all.
+    pub deaf: Vec<u64>,
     /// How much older a device's watts are than its word on what it has on.
     pub watts_age: Duration,
     /// Ticks by which the journal lags.
@@ -151,6 +177,9 @@ impl Bench {
             local: vec![0; count],
             mute: vec![false; count],
             draw: vec![Share::from_ppm(1_000_000); count],
+            sleepless: vec![0; count],
+            two_faced: vec![0; count],
+            deaf: vec![0; count],
             watts_age: ms(0),
             journal_lag: 0,
             miners: vec![Miners::default(); count],
@@ -174,7 +203,48 @@ impl Bench {
     pub fn draws(&self, ix: usize) -> Power {
         let miners = &self.miners[ix];
         let going = miners.going.iter().filter(|(_, gone)| *gone > self.now).fold(0, |set, (units, _)| set | units);
-        self.standing.site.groups[ix].power_of(miners.on | going | self.local[ix]).part(self.draw[ix])
+        let group = &self.standing.site.groups[ix];
+        let on = (miners.on | going | self.local[ix]) & !miners.cut;
+        let idle = group
+            .firmware
+            .as_ref()
+            .map_or(Power::ZERO, |path| path.asleep * i64::from((group.all_on() & !on & !miners.cut).count_ones()));
+        group.power_of(on).part(self.draw[ix]) + idle
+    }
+
+    /// The units without power.
+    pub fn cut(&self, ix: usize) -> u64 {
+        self.miners[ix].cut
+    }
+
+    /// What the firmware of a group's miners says.
+    fn firmware(&self, ix: usize) -> Option<MinersSeen> {
+        let (group, miners) = (&self.standing.site.groups[ix], &self.miners[ix]);
+        group.firmware.as_ref()?;
+        let reached = group.all_on() & !miners.cut & !self.deaf[ix];
+        let mining = miners.on & reached & !self.two_faced[ix];
+        Some(MinersSeen { asked: group.all_on(), reached, mining, written: miners.answered })
+    }
+
+    /// Carries out what a group is told whose miners have firmware.
+    fn obey(&mut self, ix: usize, on: u64, cut: u64) {
+        let group = &self.standing.site.groups[ix];
+        let Some(path) = &group.firmware else { return };
+        let stays = self.sleepless[ix] | self.two_faced[ix] | self.deaf[ix];
+        let miners = &mut self.miners[ix];
+        if miners.cut != cut {
+            // What comes back has power first, and runs again by itself unless it was told to sleep.
+            (miners.written, miners.cut) = (Some((group.all_on() & !cut, self.now)), cut);
+        }
+        if miners.answered.map(|(told, _)| told) != Some(on) && self.deaf[ix] == 0 {
+            miners.answered = Some((on, self.now));
+        }
+        let off = miners.on & !on & !stays;
+        miners.going.retain(|(_, gone)| *gone > self.now);
+        if off & !cut != 0 {
+            miners.going.push((off & !cut, self.now.after(path.response)));
+        }
+        miners.on = (miners.on & stays & !cut) | on;
     }
 
     pub fn miners(&self) -> Power {
@@ -200,9 +270,9 @@ impl Bench {
         let seen = |ix: usize| GroupSeen {
             link: self.links[ix],
             power: Reading::Known(self.draws(ix), self.now.before(self.watts_age)),
-            on: (!self.mute[ix]).then_some((self.miners[ix].on | self.local[ix], self.now)),
+            on: (!self.mute[ix]).then_some((self.outlets(ix) | self.local[ix], self.now)),
             written: self.miners[ix].written,
-            miners: None,
+            miners: self.firmware(ix),
         };
         Snapshot {
             tick: self.tick,
@@ -217,6 +287,12 @@ impl Bench {
         }
     }
 
+    /// The outlets as the device reports them.
+    fn outlets(&self, ix: usize) -> u64 {
+        let (group, miners) = (&self.standing.site.groups[ix], &self.miners[ix]);
+        if group.firmware.is_some() { group.all_on() & !miners.cut } else { miners.on }
+    }
+
     /// One tick: decide, and carry out what was decided.
     pub fn step(&mut self) {
         self.tick += 1;
@@ -226,6 +302,10 @@ impl Bench {
         for ix in 0..self.miners.len() {
             let (command, response) = (plan.commands[ix], self.standing.site.groups[ix].response());
             if self.links[ix] != Link::Up || self.memory.groups[ix].told.is_none() {
+                continue;
+            }
+            if self.standing.groups[ix].sleep.is_some() {
+                self.obey(ix, command.on, command.cut);
                 continue;
             }
             let miners = &mut self.miners[ix];

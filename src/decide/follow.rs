@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::memory::GroupMemory;
+use super::sleep;
 use super::standing::Fixed;
 use super::switch;
 use crate::plan::Event;
@@ -64,8 +65,14 @@ impl Following<'_> {
         }
         if let Some(told) = memory.told.filter(|told| memory.silent && told & !on != 0) {
             memory.told = Some(told & on);
+            memory.asleep.cut |= self.dark(on);
             switch::touch(memory, told & !on, self.now);
         }
+    }
+
+    /// Outlets that are off, of a group whose outlets are not its units.
+    fn dark(&self, on: u64) -> u64 {
+        if self.fixed.sleep.is_some() { self.fixed.all_on & !on } else { 0 }
     }
 
     fn heard(&self, memory: &mut GroupMemory, events: &mut Vec<Event>) {
@@ -95,11 +102,10 @@ impl Following<'_> {
     /// A device heard for the first time: what it has on was told by somebody, and is ours to lower.
     fn adopt(&self, memory: &mut GroupMemory) {
         memory.counted = self.fixed.power_of(u64::MAX);
-        if let Some((on, _)) = self.seen.on {
-            let told = on & self.fixed.all_on;
+        if let Some(told) = self.seen.on.and_then(|(on, _)| sleep::found(self.fixed, self.seen, memory, on)) {
             memory.told = Some(told);
             // What draws more than it has on may still be on its way off, or, where it boots, up before that.
-            if self.measured() > self.fixed.power_of(told) + self.tolerance() {
+            if self.measured() > self.fixed.power_of(told) + self.idle(memory, told) + self.tolerance() {
                 memory.unsettled_until = self.now.after(self.fixed.proof);
             }
             self.settled(memory, told);
@@ -118,19 +124,22 @@ impl Following<'_> {
         let off = told & !on;
         switch::touch(memory, off, self.now);
         memory.told = Some(told & !off);
+        memory.asleep.cut |= self.dark(on) & off;
         told & !off
     }
 
     /// Nothing is pending: the group draws what it was told, or more where the device or the meter says so. What is beyond
     /// follows a meter up at once, and down only when it falls by more than the meter errs.
     fn settled(&self, memory: &mut GroupMemory, told: u64) {
-        let more = self.seen.on.filter(|(on, at)| on & !told != 0 && *at >= memory.touched);
+        let outlets = self.fixed.outlets_of(told, memory.asleep.cut);
+        let unasked = |on: u64| on & self.fixed.all_on & !outlets;
+        let more = self.seen.on.filter(|(on, at)| on & !outlets != 0 && *at >= memory.touched);
         if let Some((on, at)) = more {
             // Units that run unasked (a write that came late, a hand at the device) rest from when they were last seen on.
-            switch::touch(memory, on & self.fixed.all_on & !told, at);
+            switch::touch(memory, unasked(on), at);
         }
         let target = self.fixed.power_of(told);
-        let shown = more.map_or(target, |(on, _)| self.fixed.power_of(on | told));
+        let shown = more.map_or(target, |(on, _)| self.fixed.power_of(unasked(on) | told)) + self.idle(memory, told);
         let measured = self.measured();
         let draws = if self.now < memory.unsettled_until {
             measured.max(self.fixed.power_of(u64::MAX))
@@ -151,27 +160,30 @@ impl Following<'_> {
     /// having fallen by all that it was told to. What it drew beyond what it was told before, it may draw still.
     fn lowering(&self, memory: &mut GroupMemory, told: u64, since: Mono, events: &mut Vec<Event>) {
         let target = self.fixed.power_of(told);
+        let outlets = self.fixed.outlets_of(told, memory.asleep.cut);
         let obeyed = self.obeyed(memory, told, since);
         if let Some((on, at)) =
-            self.seen.on.filter(|(on, at)| on & !told != 0 && obeyed.is_some_and(|obeyed| *at > obeyed))
+            self.seen.on.filter(|(on, at)| on & !outlets != 0 && obeyed.is_some_and(|obeyed| *at > obeyed))
         {
             // It answered, and has them on still: they rest from when they were last seen on.
-            switch::touch(memory, on & self.fixed.all_on & !told, at);
+            switch::touch(memory, on & self.fixed.all_on & !outlets, at);
         }
         if let Some(obeyed) = obeyed {
             Self::went_off(memory, told, obeyed);
         }
         // What did not draw yet all it was told (it boots, it comes back from the dark) draws little, and more soon: that is no
         // fall, and it is given its whole time.
-        let time = if memory.at_full { Duration::ZERO } else { self.fixed.response };
+        let (response, proof) = self.times(memory);
+        let time = if memory.at_full { Duration::ZERO } else { response };
         let is_proof = |at: Mono| obeyed.is_some_and(|obeyed| at >= obeyed.after(time));
         let measured = self.seen.power.known().filter(|(_, at)| is_proof(*at));
         if let Some((measured, _)) = measured {
             let shown = target.max(measured);
             // Of what boots, a reading is lower than what it draws by now.
             memory.counted = if memory.at_full { shown } else { memory.counted.max(shown) };
-            if measured <= target + memory.beyond + self.tolerance() {
+            if measured <= target + memory.beyond.max(self.idle(memory, told)) + self.tolerance() {
                 memory.lowering = None;
+                sleep::proved(memory);
                 self.settled(memory, told);
                 if std::mem::take(&mut memory.not_following) {
                     events.push(Event::Following { group: self.ix });
@@ -179,7 +191,11 @@ impl Following<'_> {
                 return;
             }
         }
-        if !memory.not_following && self.now.since(since) > self.fixed.proof {
+        let late = self.now.since(since) > proof;
+        if late && sleep::escalate(self.ix, self.fixed, self.seen, memory, self.now, events) {
+            return;
+        }
+        if !memory.not_following && late {
             memory.not_following = true;
             events.push(Event::NotFollowing { group: self.ix, expect_w: target, counted_w: memory.counted });
         }
@@ -197,10 +213,34 @@ impl Following<'_> {
     /// When the device answered for these units, or was first seen to have just them on. A later look that shows the same is
     /// no later moment: the watts it reports are of before it, and would never prove anything.
     fn obeyed(&self, memory: &mut GroupMemory, told: u64, since: Mono) -> Option<Mono> {
+        let outlets = self.fixed.outlets_of(told, memory.asleep.cut);
+        if memory.asleep.pending == 0 {
+            return self.switched(memory, outlets, since);
+        }
+        let slept = sleep::answered(self.seen, memory, told, since, self.now);
+        if !memory.asleep.cutting {
+            return slept;
+        }
+        slept.zip(self.switched(memory, outlets, since)).map(|(slept, switched)| slept.max(switched))
+    }
+
+    /// The same of its outlets.
+    fn switched(&self, memory: &mut GroupMemory, told: u64, since: Mono) -> Option<Mono> {
         let written = self.seen.written.filter(|(on, at)| *on == told && *at >= since).map(|(_, at)| at);
         let read = self.seen.on.filter(|(on, at)| *on == told && *at >= since).map(|(_, at)| at);
         memory.shown = read.map(|at| memory.shown.filter(|first| *first >= since).map_or(at, |first| first.min(at)));
         [written, memory.shown].into_iter().flatten().min()
+    }
+
+    /// Response and proof of the path that is under way.
+    fn times(&self, memory: &GroupMemory) -> (Duration, Duration) {
+        let sleep = self.fixed.sleep.filter(|_| memory.asleep.pending != 0);
+        sleep.map_or(self.fixed.outlets, |sleep| (sleep.response, sleep.proof))
+    }
+
+    /// What it draws with units asleep.
+    fn idle(&self, memory: &GroupMemory, told: u64) -> Power {
+        self.fixed.asleep(told, memory.asleep.cut)
     }
 
     fn measured(&self) -> Power {

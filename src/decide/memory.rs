@@ -106,6 +106,36 @@ pub struct GroupMemory {
     pub changed: Vec<Mono>,
     /// When any of them did.
     pub touched: Mono,
+    /// What is asleep by its firmware, and what is cut because it would not.
+    #[serde(default, skip_serializing_if = "Asleep::is_nothing")]
+    pub asleep: Asleep,
+}
+
+/// What is remembered of a group whose miners are told to sleep by their own firmware.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asleep {
+    /// Units whose outlets are told off.
+    pub cut: u64,
+    /// Units that were told to sleep, until it is proved.
+    pub pending: u64,
+    /// Since when all that is pending says that it sleeps, or has answered.
+    pub said: Option<Mono>,
+    /// Outlets were told off, and it is not proved yet.
+    pub cutting: bool,
+    /// What is pending was told for a limit, or by a person: what does not sleep in time is cut.
+    pub urgent: bool,
+    /// One of these drew on, and their own words do not tell which.
+    pub suspects: u64,
+    /// How often each unit was found drawing when it was to sleep.
+    pub strikes: Vec<u8>,
+    /// Units in quarantine: they stay cut until a person lets them back.
+    pub barred: u64,
+}
+
+impl Asleep {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl GroupMemory {
@@ -147,6 +177,9 @@ pub struct Remembered {
     pub margin: Margin,
     /// Per group by name: milliseconds since each unit last changed.
     pub dwell_ms: Vec<(String, Vec<u64>)>,
+    /// Per group by name, where there are any: how often each unit was found drawing when it was to sleep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strikes: Vec<(String, Vec<u8>)>,
 }
 
 impl Memory {
@@ -164,9 +197,11 @@ impl Memory {
     pub fn remember(&self, site: &Site, now: Mono) -> Remembered {
         let ages = |group: &GroupMemory| group.changed.iter().map(|at| millis(now.since(*at))).collect();
         let named = site.groups.iter().zip(&self.groups);
+        let struck = named.clone().filter(|(_, memory)| !memory.asleep.strikes.is_empty());
         Remembered {
             margin: self.margin.clone(),
             dwell_ms: named.map(|(group, memory)| (group.name.clone(), ages(memory))).collect(),
+            strikes: struck.map(|(group, memory)| (group.name.clone(), memory.asleep.strikes.clone())).collect(),
         }
     }
 
@@ -179,6 +214,9 @@ impl Memory {
         // Ages reach back before this clock's start: the caller starts ticking at this moment instead of at zero.
         let start = now.after(Duration::from_millis(oldest)).after(down);
         for (group, memory) in site.groups.iter().zip(&mut memory.groups) {
+            if let Some((_, strikes)) = kept.strikes.iter().find(|(name, _)| *name == group.name) {
+                memory.asleep.recall(strikes, group.units);
+            }
             let Some((_, ages)) = kept.dwell_ms.iter().find(|(name, _)| *name == group.name) else { continue };
             for (changed, age) in memory.changed.iter_mut().zip(ages) {
                 *changed = start.before(Duration::from_millis((*age).min(WEEK_MS)).saturating_add(down));

@@ -18,14 +18,15 @@ mod room;
 mod rules;
 mod shed;
 mod signs;
+mod sleep;
 mod standing;
 mod switch;
 mod tell;
 
 pub use envelope::{Envelope, Margin};
-pub use memory::{GroupMemory, Lasting, Memory, Metered, Remembered};
+pub use memory::{Asleep, GroupMemory, Lasting, Memory, Metered, Remembered};
 pub use room::{Rooms, Taken};
-pub use standing::{ClassIx, Fixed, Standing};
+pub use standing::{ClassIx, Fixed, Sleep, Standing};
 
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
     let mut counted = Power::ZERO;
     let command = |(group, fixed): (&GroupMemory, &Fixed)| {
         counted += group.counted;
-        Command { on: group.told.unwrap_or(0), cut: 0, lapses: now.after(fixed.lapse) }
+        Command { on: group.told.unwrap_or(0), cut: group.asleep.cut, lapses: now.after(fixed.lapse) }
     };
     let commands = memory.groups.iter().zip(&standing.groups).map(command).collect();
     let plan = Plan {
@@ -101,7 +102,7 @@ fn lapse(standing: &Standing, memory: &mut Memory, now: Mono) {
     }
     let all = standing.groups.iter().zip(&mut memory.groups);
     for (fixed, kept) in all.filter(|(fixed, _)| unrenewed >= fixed.lapse) {
-        switch::lower(fixed, kept, i64::MAX, now);
+        switch::lower(fixed, kept, i64::MAX, now, sleep::Haste::Ramp);
     }
 }
 
@@ -173,7 +174,9 @@ fn act(facts: &Facts<'_>, memory: &mut Memory, drawn: Drawn, events: &mut Vec<Ev
     if sabotage::is(Sabotage::ShedAwaitsRecord) && facts.snapshot.durable + 1 < facts.snapshot.tick {
         return;
     }
-    let (by_site, by_feeder) = shed::for_limits(standing, memory, now, shed::rooms(facts, &drawn.told));
+    let rooms = shed::rooms(facts, &drawn.told);
+    shed::press(facts, memory, &rooms, events);
+    let (by_site, by_feeder) = shed::for_limits(standing, memory, now, rooms);
     let shed = [by_site.event(limit_cause(facts)), by_feeder.event(Cause::FeederRating)];
     if shed.iter().any(Option::is_some) {
         memory.shed_at = Some(now);

@@ -3,6 +3,7 @@
 use super::memory::{GroupMemory, Memory};
 use super::room::{Chain, Rooms, Taken};
 use super::rules::{Facts, earns, feeder_bound, import_bound};
+use super::sleep::{self, Haste};
 use super::standing::{ClassIx, Standing};
 use super::switch;
 use crate::plan::{Cause, Event};
@@ -96,7 +97,7 @@ fn lower_by(standing: &Standing, memory: &mut Memory, ix: GroupIx, over: Power, 
         return Power::ZERO;
     };
     let units = (over + fixed.unit - Power::from_watts(1)).whole_units(fixed.unit);
-    fixed.power_of(switch::lower(fixed, kept, units, now))
+    fixed.power_of(switch::lower(fixed, kept, units, now, Haste::Limit))
 }
 
 /// Power lowered now is gone for its own class and the faster ones whose time is not over before it.
@@ -104,6 +105,22 @@ fn give_back(standing: &Standing, rooms: &mut Rooms, chains: &[Chain], class: Cl
     for chain in chains.iter().copied() {
         rooms.give_in(chain, class, -shed);
         standing.late(class, now, now).for_each(|class| rooms.give_late(chain, class, shed));
+    }
+}
+
+/// A limit is overdrawn: whoever was told to sleep, for whatever reason, and draws on, is cut before others are lowered in its place.
+pub(super) fn press(facts: &Facts<'_>, memory: &mut Memory, rooms: &Rooms, events: &mut Vec<Event>) {
+    let (standing, snapshot) = (facts.standing, facts.snapshot);
+    if !standing.sleeps {
+        return;
+    }
+    let site = rooms.is_overdrawn(Chain::Site);
+    let all = standing.groups.iter().zip(&snapshot.groups).zip(&mut memory.groups);
+    for (ix, ((fixed, seen), kept)) in all.enumerate() {
+        if sleep::draws_on(fixed, kept) && (site || rooms.is_overdrawn(Chain::Feeder(fixed.feeder))) {
+            kept.asleep.urgent = true;
+            sleep::escalate(ix, fixed, seen, kept, snapshot.now.mono, events);
+        }
     }
 }
 
@@ -117,9 +134,10 @@ pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) ->
         if kept.told.is_none() {
             // Whatever it has on goes off now.
             (kept.told, kept.lowering, kept.lowering_from) = (Some(0), Some(now), now);
+            sleep::lowered(fixed, kept, fixed.all_on, Haste::Stop);
             switch::touch(kept, fixed.all_on, now);
         }
-        shed.add(fixed.power_of(switch::lower(fixed, kept, i64::MAX, now)));
+        shed.add(fixed.power_of(switch::lower(fixed, kept, i64::MAX, now, Haste::Stop)));
     }
     shed
 }
@@ -144,7 +162,7 @@ pub(super) fn on_the_ramp(facts: &Facts<'_>, memory: &mut Memory) -> (Shed, Caus
         let Some(remembered) = memory.groups.get_mut(ix) else { continue };
         let dwell = if drain { std::time::Duration::ZERO } else { group.dwell_on };
         let ready = switch::longest(remembered.told.unwrap_or(0), remembered, allowed, now, dwell);
-        let lowered = fixed.power_of(switch::lower(fixed, remembered, i64::from(ready.count_ones()), now));
+        let lowered = fixed.power_of(switch::lower(fixed, remembered, i64::from(ready.count_ones()), now, Haste::Ramp));
         memory.descent -= lowered;
         shed.add(lowered);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::market::break_even;
 use crate::sabotage::{self, Sabotage};
-use crate::site::{CommsLoss, GroupIx, Site};
+use crate::site::{CommsLoss, FirmwarePath, Group, GroupIx, Site};
 use crate::time::Mono;
 use crate::units::{Power, Price};
 
@@ -34,6 +34,8 @@ pub struct Standing {
     pub largest_unit: Power,
     /// The lowest break-even of any group: below it every group earns.
     pub lowest_break_even: Price,
+    /// Any group has miners that can be told to sleep.
+    pub sleeps: bool,
 }
 
 /// What the tick needs of a group and the file already decides: little, and close together, because a tick goes through all
@@ -50,16 +52,40 @@ pub struct Fixed {
     pub class: ClassIx,
     /// When its device is silent it may switch on what it was not told.
     pub may_switch_on: bool,
-    /// From a written command to the power being gone, worst case.
+    /// From a written command to the power being gone, worst case, on the path that a limit uses first.
     pub response: Duration,
-    /// By when a lower command must be proved.
+    /// By when a lower command must be proved there.
     pub proof: Duration,
+    /// The same two of its outlets.
+    pub outlets: (Duration, Duration),
+    /// Its miners can be told to sleep.
+    pub sleep: Option<Sleep>,
     /// The price above which it earns nothing.
     pub break_even: Price,
     /// Shortest time a unit stays off.
     pub dwell_off: Duration,
     /// How long after the tick its permit lapses: staggered, so that a dead loop never steps the site.
     pub lapse: Duration,
+}
+
+/// How the miners of a group are told to sleep by their own firmware.
+#[derive(Clone, Copy, Debug)]
+pub struct Sleep {
+    /// A limit uses it before the outlets; what goes down the ramp always does.
+    pub first: bool,
+    /// Most one miner draws asleep.
+    pub asleep: Power,
+    /// From a written command to the power being gone, worst case.
+    pub response: Duration,
+    /// By when it must be proved.
+    pub proof: Duration,
+}
+
+impl Sleep {
+    fn of(path: &FirmwarePath) -> Self {
+        let FirmwarePath { first, asleep, response, proof, .. } = *path;
+        Self { first, asleep, response, proof: proof.max(response) }
+    }
 }
 
 impl Standing {
@@ -71,26 +97,8 @@ impl Standing {
         let mut merit: Vec<GroupIx> = (0..site.groups.len()).collect();
         merit.sort_by_key(|ix| (site.groups.get(*ix).map(|group| group.efficiency), *ix));
         let lapses = staggered_lapses(&site, &merit);
-        let groups: Vec<Fixed> = site
-            .groups
-            .iter()
-            .zip(lapses)
-            .map(|(group, lapse)| Fixed {
-                unit: group.unit,
-                all_on: group.all_on(),
-                feeder: group.feeder.unwrap_or(site.feeders.len()),
-                class: classes.binary_search(&group.response()).unwrap_or_else(|after| after),
-                may_switch_on: group
-                    .paths
-                    .first()
-                    .is_none_or(|path| matches!(path.comms_loss, CommsLoss::UnsafeOn | CommsLoss::Unknown)),
-                response: group.response(),
-                proof: group.paths.first().map_or(group.response(), |path| path.proof.max(path.response)),
-                break_even: break_even(&site.economics, group.efficiency),
-                dwell_off: group.dwell_off,
-                lapse,
-            })
-            .collect();
+        let fixed = |(group, lapse)| Fixed::of(&site, group, &classes, lapse);
+        let groups: Vec<Fixed> = site.groups.iter().zip(lapses).map(fixed).collect();
         let mut shed_order = vec![Vec::new(); classes.len()];
         for ix in merit.iter().rev() {
             if let Some(order) = groups.get(*ix).and_then(|fixed| shed_order.get_mut(fixed.class)) {
@@ -110,6 +118,7 @@ impl Standing {
         Self {
             smallest_unit: units().min().unwrap_or(Power::ZERO),
             largest_unit: units().max().unwrap_or(Power::ZERO),
+            sleeps: groups.iter().any(|fixed| fixed.sleep.is_some()),
             lowest_break_even: groups.iter().map(|fixed| fixed.break_even).min().unwrap_or(Price::MAX),
             site,
             classes,
@@ -131,9 +140,40 @@ impl Standing {
 }
 
 impl Fixed {
+    fn of(site: &Site, group: &Group, classes: &[Duration], lapse: Duration) -> Self {
+        let outlets = group.paths.first();
+        Self {
+            unit: group.unit,
+            all_on: group.all_on(),
+            feeder: group.feeder.unwrap_or(site.feeders.len()),
+            class: classes.binary_search(&group.response()).unwrap_or_else(|after| after),
+            may_switch_on: outlets
+                .is_none_or(|path| matches!(path.comms_loss, CommsLoss::UnsafeOn | CommsLoss::Unknown)),
+            response: group.response(),
+            proof: group.first_times().map_or(Duration::MAX, |(response, proof)| proof.max(response)),
+            outlets: outlets
+                .map_or((Duration::MAX, Duration::MAX), |path| (path.response, path.proof.max(path.response))),
+            sleep: group.firmware.as_ref().map(Sleep::of),
+            break_even: break_even(&site.economics, group.efficiency),
+            dwell_off: group.dwell_off,
+            lapse,
+        }
+    }
+
     /// Nameplate power of this set of units.
     pub fn power_of(&self, on: u64) -> Power {
         self.unit * i64::from((on & self.all_on).count_ones())
+    }
+
+    /// The outlets that are on while these units may run and those are cut.
+    pub fn outlets_of(&self, on: u64, cut: u64) -> u64 {
+        if self.sleep.is_some() { self.all_on & !cut } else { on & self.all_on }
+    }
+
+    /// Most that its units draw which may not run and are not cut.
+    pub fn asleep(&self, on: u64, cut: u64) -> Power {
+        let units = self.all_on & !on & !cut;
+        self.sleep.map_or(Power::ZERO, |sleep| sleep.asleep * i64::from(units.count_ones()))
     }
 }
 

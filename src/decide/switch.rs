@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::memory::GroupMemory;
+use super::sleep::{self, Haste};
 use super::standing::Fixed;
 use crate::sabotage::{self, Sabotage};
 use crate::time::Mono;
 
 /// Takes this many units off, the longest-on first, whatever their dwell; says which.
-pub(super) fn lower(fixed: &Fixed, memory: &mut GroupMemory, units: i64, now: Mono) -> u64 {
+pub(super) fn lower(fixed: &Fixed, memory: &mut GroupMemory, units: i64, now: Mono, haste: Haste) -> u64 {
     let told = memory.told.unwrap_or(0);
     let off = longest(told, memory, units, now, Duration::ZERO);
     let off = if sabotage::is(Sabotage::OneShort) { off & off.saturating_sub(1) } else { off };
@@ -18,6 +19,7 @@ pub(super) fn lower(fixed: &Fixed, memory: &mut GroupMemory, units: i64, now: Mo
         if memory.lowering.replace(now).is_none() {
             memory.lowering_from = now;
         }
+        sleep::lowered(fixed, memory, off, haste);
         touch(memory, off, now);
     }
     off
@@ -28,6 +30,7 @@ pub(super) fn raise(fixed: &Fixed, memory: &mut GroupMemory, on: u64, now: Mono)
     let told = memory.told.unwrap_or(0) | on;
     memory.told = Some(told);
     memory.counted = memory.counted.max(fixed.power_of(told));
+    sleep::raised(memory, on);
     touch(memory, on, now);
 }
 

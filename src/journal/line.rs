@@ -83,6 +83,16 @@ pub(super) enum UnitsRow {
     Nothing(usize),
 }
 
+/// What the firmware of a group's miners says: `[group, asked, reached, mining, bits, age]`, the last two the newest command that was
+/// answered for, and left out where there is none; `group` where it is not asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum MinersRow {
+    Answered(usize, u64, u64, u64, u64, i64),
+    Seen(usize, u64, u64, u64),
+    Nothing(usize),
+}
+
 /// A limit: `[index, watts]`, or `[index, watts, scope, cause]` where it is another limit than before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -112,6 +122,14 @@ impl Row for UnitsRow {
     }
 }
 
+impl Row for MinersRow {
+    fn index(&self) -> usize {
+        match self {
+            Self::Answered(index, ..) | Self::Seen(index, ..) | Self::Nothing(index) => *index,
+        }
+    }
+}
+
 impl Row for LimitRow {
     fn index(&self) -> usize {
         match self {
@@ -121,6 +139,12 @@ impl Row for LimitRow {
 }
 
 impl Row for (usize, Link) {
+    fn index(&self) -> usize {
+        self.0
+    }
+}
+
+impl Row for (usize, u64) {
     fn index(&self) -> usize {
         self.0
     }
@@ -164,6 +188,8 @@ pub(super) struct Body {
     pub(super) on: Vec<UnitsRow>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) written: Vec<UnitsRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) miners: Vec<MinersRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ceiling_w: Option<Power>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -190,6 +216,9 @@ pub(super) struct Body {
     /// Commands; the age is that of `lapses`, so it is negative.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) cmd: Vec<UnitsRow>,
+    /// Units whose outlets are off, of groups whose miners are told by their firmware.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) cut: Vec<(usize, u64)>,
     /// How many lines of the plan's events follow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ev: Option<u64>,
@@ -208,9 +237,11 @@ impl Body {
             w: std::mem::take(&mut self.w),
             on: std::mem::take(&mut self.on),
             written: std::mem::take(&mut self.written),
+            miners: std::mem::take(&mut self.miners),
             raise: std::mem::take(&mut self.raise),
             lim: std::mem::take(&mut self.lim),
             cmd: std::mem::take(&mut self.cmd),
+            cut: std::mem::take(&mut self.cut),
             names: std::mem::take(&mut self.names),
             memory: self.memory.take(),
             ..Body::default()
@@ -220,9 +251,11 @@ impl Body {
         rest.w.drain(..).for_each(|row| cut.room_for(ROW).w.push(row));
         rest.on.drain(..).for_each(|row| cut.room_for(ROW).on.push(row));
         rest.written.drain(..).for_each(|row| cut.room_for(ROW).written.push(row));
+        rest.miners.drain(..).for_each(|row| cut.room_for(2 * ROW).miners.push(row));
         rest.raise.drain(..).for_each(|row| cut.room_for(ROW).raise.push(row));
         rest.lim.drain(..).for_each(|row| cut.room_for(ROW).lim.push(row));
         rest.cmd.drain(..).for_each(|row| cut.room_for(ROW).cmd.push(row));
+        rest.cut.drain(..).for_each(|row| cut.room_for(ROW).cut.push(row));
         rest.names.drain(..).for_each(|name| cut.room_for(written_length(&name)).names.push(name));
         for letter in rest.memory.iter().flat_map(|memory| memory.chars()) {
             cut.room_for(letter_length(letter)).memory.get_or_insert_default().push(letter);
@@ -236,9 +269,11 @@ impl Body {
         self.w.append(&mut next.w);
         self.on.append(&mut next.on);
         self.written.append(&mut next.written);
+        self.miners.append(&mut next.miners);
         self.raise.append(&mut next.raise);
         self.lim.append(&mut next.lim);
         self.cmd.append(&mut next.cmd);
+        self.cut.append(&mut next.cut);
         self.names.append(&mut next.names);
         if let Some(memory) = next.memory {
             self.memory.get_or_insert_default().push_str(&memory);

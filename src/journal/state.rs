@@ -7,10 +7,10 @@
 use std::iter::Peekable;
 use std::slice::Iter;
 
-use super::line::{Body, LimitRow, Meter, PowerRow, Row, UnitsRow};
+use super::line::{Body, LimitRow, Meter, MinersRow, PowerRow, Row, UnitsRow};
 use crate::plan::{Bound, Command, Plan, Scope};
 use crate::sabotage::{self, Sabotage};
-use crate::snapshot::{GroupSeen, PriceSeen, Reading, Snapshot};
+use crate::snapshot::{GroupSeen, MinersSeen, PriceSeen, Reading, Snapshot};
 use crate::time::{Mono, Now, Wall};
 use crate::units::Price;
 
@@ -131,6 +131,7 @@ impl State {
             let foreseen = last.on.map(|(units, at)| (units, pace.foresee(at, moved)));
             body.on.extend(units_row(index, foreseen, now.on, mono));
             body.written.extend(units_row(index, last.written, now.written, mono));
+            body.miners.extend((last.miners != now.miners).then(|| miners_row(index, now.miners, mono)));
         }
     }
 
@@ -165,6 +166,7 @@ impl State {
             let pace = self.lapse_paces.get(index).copied().unwrap_or_default();
             let foreseen = (last.on, pace.foresee(last.lapses, moved));
             body.cmd.extend(units_row(index, Some(foreseen), Some((now.on, now.lapses)), mono));
+            body.cut.extend((last.cut != now.cut).then_some((index, now.cut)));
         }
     }
 
@@ -213,6 +215,7 @@ impl State {
         self.on_paces.resize(count, Pace::default());
         let (mut links, mut powers) = (Rows::of(&body.link), Rows::of(&body.w));
         let (mut ons, mut writtens) = (Rows::of(&body.on), Rows::of(&body.written));
+        let mut miners = Rows::of(&body.miners);
         for (index, (group, pace)) in self.snapshot.groups.iter_mut().zip(&mut self.on_paces).enumerate() {
             let last = *group;
             if let Some((_, link)) = links.take(index) {
@@ -230,10 +233,12 @@ impl State {
                 pace.learn(before, after, moved);
             }
             group.written = units(writtens.take(index), last.written, mono);
+            group.miners = miners.take(index).map_or(last.miners, |row| miners_seen(row, mono));
         }
         links.end()?;
         powers.end()?;
         ons.end()?;
+        miners.end()?;
         writtens.end()
     }
 
@@ -269,15 +274,17 @@ impl State {
         let count = body.commands.unwrap_or(self.plan.commands.len());
         self.plan.commands.resize(count, Command::default());
         self.lapse_paces.resize(count, Pace::default());
-        let mut rows = Rows::of(&body.cmd);
+        let (mut rows, mut cuts) = (Rows::of(&body.cmd), Rows::of(&body.cut));
         for (index, (command, pace)) in self.plan.commands.iter_mut().zip(&mut self.lapse_paces).enumerate() {
             let last = *command;
             let foreseen = (last.on, pace.foresee(last.lapses, passed));
             if let Some((on, lapses)) = units(rows.take(index), Some(foreseen), mono) {
-                *command = Command { on, cut: 0, lapses };
+                (command.on, command.lapses) = (on, lapses);
                 pace.learn(last.lapses, lapses, passed);
             }
+            command.cut = cuts.take(index).map_or(last.cut, |(_, cut)| *cut);
         }
+        cuts.end()?;
         rows.end()
     }
 }
@@ -321,6 +328,24 @@ fn units(row: Option<&UnitsRow>, foreseen: Units, mono: Mono) -> Units {
         Some(UnitsRow::Nothing(_)) => None,
         Some(UnitsRow::Bits(_, bits)) => foreseen.map(|(_, at)| (*bits, at)),
         Some(UnitsRow::Full(_, bits, age)) => Some((*bits, later(mono, age.wrapping_neg()))),
+    }
+}
+
+fn miners_row(index: usize, seen: Option<MinersSeen>, mono: Mono) -> MinersRow {
+    let Some(MinersSeen { asked, reached, mining, written }) = seen else { return MinersRow::Nothing(index) };
+    match written {
+        Some((bits, at)) => MinersRow::Answered(index, asked, reached, mining, bits, between(at, mono)),
+        None => MinersRow::Seen(index, asked, reached, mining),
+    }
+}
+
+fn miners_seen(row: &MinersRow, mono: Mono) -> Option<MinersSeen> {
+    match *row {
+        MinersRow::Answered(_, asked, reached, mining, bits, age) => {
+            Some(MinersSeen { asked, reached, mining, written: Some((bits, later(mono, age.wrapping_neg()))) })
+        }
+        MinersRow::Seen(_, asked, reached, mining) => Some(MinersSeen { asked, reached, mining, written: None }),
+        MinersRow::Nothing(_) => None,
     }
 }
 

@@ -20,6 +20,8 @@ use super::disk;
 
 /// Key of the dwell timers.
 pub const DWELL: &str = "dwell";
+/// Key of how often units were found drawing when they were to sleep.
+pub const STRIKES: &str = "strikes";
 /// Key of the learnt margins.
 pub const MARGINS: &str = "margins";
 /// Key of whether the last controller ended in order.

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::sight::{Sight, Tell};
 use crate::decide::{Memory, Standing, decide};
-use crate::devices::wire::{Seen, Wire};
+use crate::devices::wire::Seen;
+#[cfg(doc)]
+use crate::devices::wire::Wire;
 use crate::plan::Plan;
 use crate::sabotage::{self, Sabotage};
-use crate::site::{DeviceIx, Site};
-use crate::snapshot::{Orders, Snapshot};
+use crate::site::{DeviceIx, GroupIx, Site};
+use crate::snapshot::{MinersSeen, Orders, Snapshot};
 use crate::time::Mono;
 use crate::units::Power;
 
@@ -24,24 +26,12 @@ pub(crate) trait Connections {
     fn command(&mut self, device: DeviceIx, on: u64, lapses: Mono);
     /// As [`Wire::adopt`].
     fn adopt(&mut self, device: DeviceIx, on: u64, lapses: Mono);
-}
-
-impl Connections for Vec<Wire> {
-    fn seen(&self, device: DeviceIx) -> Option<Seen> {
-        self.get(device).map(Wire::seen)
-    }
-
-    fn command(&mut self, device: DeviceIx, on: u64, lapses: Mono) {
-        if let Some(wire) = self.get(device) {
-            wire.command(on, lapses);
-        }
-    }
-
-    fn adopt(&mut self, device: DeviceIx, on: u64, lapses: Mono) {
-        if let Some(wire) = self.get(device) {
-            wire.adopt(on, lapses);
-        }
-    }
+    /// What the firmware of a group's miners says; nothing where it is not asked.
+    fn miners(&self, group: GroupIx) -> Option<MinersSeen>;
+    /// These miners of the group may run, all others sleep.
+    fn command_miners(&mut self, group: GroupIx, on: u64, lapses: Mono);
+    /// As that, of what was found running.
+    fn adopt_miners(&mut self, group: GroupIx, on: u64, lapses: Mono);
 }
 
 /// What one turn hands to the next.
@@ -92,20 +82,31 @@ impl Cycle {
         plan
     }
 
-    /// Hands each connection its command; says which groups were told something new.
+    /// Hands each connection its command; says which groups had outlets switched. Where miners are told by their firmware, the outlets'
+    /// permit lasts until it would be known that they sleep.
     pub(crate) fn command(&mut self, plan: &Plan, connections: &mut impl Connections) -> Vec<usize> {
         let mut changed = Vec::new();
         for (ix, command) in plan.commands.iter().enumerate() {
             let adopted = self.memory.groups.get(ix).is_some_and(|group| group.told.is_some());
             let path = self.standing.site.groups.get(ix).and_then(|group| group.paths.first());
-            let Some(path) = path.filter(|_| adopted && !self.shadow) else { continue };
-            match self.sight.tell(ix, command.on) {
-                Tell::Found => connections.adopt(path.device, command.on, command.lapses),
-                Tell::Same => connections.command(path.device, command.on, command.lapses),
-                Tell::New => {
-                    connections.command(path.device, command.on, command.lapses);
-                    changed.push(ix);
-                }
+            let (Some(path), Some(fixed)) = (path.filter(|_| adopted && !self.shadow), self.standing.groups.get(ix))
+            else {
+                continue;
+            };
+            let outlets = fixed.outlets_of(command.on, command.cut);
+            let (tell, switched) = self.sight.tell(ix, command.on, outlets);
+            let lapses = command.lapses.after(fixed.sleep.map_or(Duration::ZERO, |sleep| sleep.proof));
+            match tell {
+                Tell::Found => connections.adopt(path.device, outlets, lapses),
+                Tell::Same | Tell::New => connections.command(path.device, outlets, lapses),
+            }
+            match (tell, fixed.sleep) {
+                (_, None) => {}
+                (Tell::Found, _) => connections.adopt_miners(ix, command.on, command.lapses),
+                _ => connections.command_miners(ix, command.on, command.lapses),
+            }
+            if switched {
+                changed.push(ix);
             }
         }
         changed

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::Ordered;
 use super::past::{Past, stricter};
-use crate::decide::{Margin, Memory, Remembered};
+use crate::decide::{GroupMemory, Margin, Memory, Remembered};
 use crate::journal::{Beginning, Boot, Journal, Keeper, Opened, Store, last_orders, store};
 use crate::site::Site;
 use crate::snapshot::Orders;
@@ -75,6 +75,7 @@ pub struct Keeping {
     keeper: Option<Keeper>,
     changed: Vec<Vec<Mono>>,
     margin: Margin,
+    struck: usize,
 }
 
 /// Opens journal and store in this folder and recalls what was remembered.
@@ -167,7 +168,8 @@ fn past(store: Option<&Store>) -> Past {
     match store.get::<Dwell>(store::DWELL) {
         Ok(Some(dwell)) => {
             let down = Clock::start().now().wall.since(Wall::from_micros(dwell.wall_us));
-            Past::Known(Remembered { margin, dwell_ms: dwell.units }, down)
+            let strikes = store.get(store::STRIKES).ok().flatten().unwrap_or_default();
+            Past::Known(Remembered { margin, dwell_ms: dwell.units, strikes }, down)
         }
         Ok(None) => Past::None(margin),
         Err(_) => Past::Unknown,
@@ -185,7 +187,7 @@ impl Keeping {
         if let Some(keeper) = &keeper {
             keeper.put(store::ENDED, &false);
         }
-        Self { keeper, changed: vec![], margin: Margin::default() }
+        Self { keeper, changed: vec![], margin: Margin::default(), struck: 0 }
     }
 
     /// Leaves what changed since the last time to be stored.
@@ -197,6 +199,12 @@ impl Keeping {
             self.changed = memory.groups.iter().map(|group| group.changed.clone()).collect();
             let units = memory.remember(site, now.mono).dwell_ms;
             keeper.put(store::DWELL, &Dwell { wall_us: now.wall.micros(), units });
+        }
+        let strikes =
+            |group: &GroupMemory| group.asleep.strikes.iter().map(|strikes| usize::from(*strikes)).sum::<usize>();
+        let struck = memory.groups.iter().map(strikes).sum();
+        if std::mem::replace(&mut self.struck, struck) != struck {
+            keeper.put(store::STRIKES, &memory.remember(site, now.mono).strikes);
         }
         if self.margin.covers_otherwise(&memory.margin) {
             self.margin = memory.margin.clone();

@@ -279,9 +279,24 @@ fn told(event: &Event, site: &Site) -> Option<(Severity, String)> {
         Event::NotFollowing { group, expect_w, counted_w } => {
             (Severity::Alarm, format!("{} does not follow: told {expect_w}, counts as {counted_w}", name(group)))
         }
+        Event::Cut { group, units, expect_w, counted_w } => {
+            let text = format!("{} was told {expect_w} and counts as {counted_w}: cut {}", name(group), listed(units));
+            (Severity::Alarm, text)
+        }
+        Event::Quarantine { group, units, strikes } => {
+            let text = format!("{}: {} drew on {strikes} times and stay off", name(group), listed(units));
+            (Severity::Alarm, text)
+        }
         Event::Following { group } => (Severity::Info, format!("{} follows again, by its watts", name(group))),
     };
     Some(told)
+}
+
+/// Units by their numbers, as they are written on the PDU: from 1.
+fn listed(units: u64) -> String {
+    let each = (0..64_u32).filter(|unit| units >> unit & 1 == 1).map(|unit| (unit + 1).to_string());
+    let each: Vec<String> = each.collect();
+    format!("{} {}", if each.len() == 1 { "unit" } else { "units" }, each.join(", "))
 }
 
 /// What the fail-safe does now that its hold is over.

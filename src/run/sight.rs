@@ -4,17 +4,15 @@
 //! when the last entry is growing old. A quiet site of a thousand PDUs then costs the journal next to nothing, and what is
 //! pending is always as fresh as the wire has it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Setup;
 use super::cycle::Connections;
 use super::stages::Stage;
-use super::waker::Waker;
-use crate::devices::wire::{OnFresh, Seen, Station, Wire};
+use crate::devices::wire::Seen;
 use crate::site::{DeviceIx, Site};
-use crate::snapshot::{GroupSeen, NoData, Reading, Snapshot};
-use crate::time::{Clock, Mono};
+use crate::snapshot::{GroupSeen, MinersSeen, NoData, Reading, Snapshot};
+use crate::time::Mono;
 use crate::units::Power;
 
 /// How long a start waits for the meters and every PDU before it takes groups on without them: one that is not read yet counts in
@@ -53,7 +51,9 @@ pub(crate) struct Sight {
     /// The last value of the meter that wakes the loop.
     news: Option<Power>,
     seen: Vec<Seen>,
-    commanded: Vec<Option<u64>>,
+    miners: Vec<Option<MinersSeen>>,
+    /// The units and the outlets that each group was told last.
+    commanded: Vec<Option<(u64, u64)>>,
     told: Vec<Told>,
     /// Writes whose answer or proof is still to come: group, when sent, whether answered.
     sent: Vec<(usize, Mono, bool)>,
@@ -77,6 +77,7 @@ impl Sight {
             house: site.house.meter,
             entered: vec![GroupSeen::default(); groups.len()],
             seen: vec![Seen::default(); groups.len()],
+            miners: vec![None; groups.len()],
             commanded: vec![None; groups.len()],
             groups,
             news: None,
@@ -92,6 +93,9 @@ impl Sight {
             if let (Some(fresh), Some(seen)) = (wires.seen(*device), self.seen.get_mut(ix)) {
                 *seen = fresh;
             }
+        }
+        for (ix, miners) in self.miners.iter_mut().enumerate() {
+            *miners = wires.miners(ix);
         }
         let (poi, hall, house) = (meter(wires, Some(self.poi)), meter(wires, self.hall), meter(wires, self.house));
         let heard = || self.seen.iter().all(|seen| seen.on.is_some());
@@ -110,11 +114,12 @@ impl Sight {
 
     fn enter(&mut self, lowering: &[bool], now: Mono) {
         for (ix, (entered, seen)) in self.entered.iter_mut().zip(&self.seen).enumerate() {
-            let fresh = seen.group();
+            let fresh = GroupSeen { miners: self.miners.get(ix).copied().flatten(), ..seen.group() };
             let step = self.groups.get(ix).map_or(Power::ZERO, |(_, step)| *step);
             let pending = lowering.get(ix).copied().unwrap_or(false);
             let told = entered.link != fresh.link
                 || entered.written != fresh.written
+                || entered.miners != fresh.miners
                 || entered.on.map(|(on, _)| on) != fresh.on.map(|(on, _)| on);
             if pending || told || moved(entered.power, fresh.power, step, now) {
                 *entered = fresh;
@@ -122,13 +127,18 @@ impl Sight {
         }
     }
 
-    /// What this command is to the group.
-    pub(super) fn tell(&mut self, ix: usize, on: u64) -> Tell {
-        let found = self.entered.get(ix).and_then(|entered| entered.on).map(|(on, _)| on);
-        match self.commanded.get_mut(ix).and_then(|last| last.replace(on)) {
-            None if found == Some(on) => Tell::Found,
-            Some(last) if last == on => Tell::Same,
-            None | Some(_) => Tell::New,
+    /// What this command is to the group, and whether outlets change by it.
+    pub(super) fn tell(&mut self, ix: usize, on: u64, outlets: u64) -> (Tell, bool) {
+        let entered = self.entered.get(ix);
+        let found = entered.and_then(|entered| entered.on).map(|(on, _)| on);
+        let mining = entered.and_then(|entered| entered.miners).map(|miners| miners.mining & miners.reached);
+        match self.commanded.get_mut(ix).and_then(|last| last.replace((on, outlets))) {
+            None if found == Some(outlets) => {
+                (if mining.is_none_or(|mining| mining == on) { Tell::Found } else { Tell::New }, false)
+            }
+            Some(last) if last == (on, outlets) => (Tell::Same, false),
+            Some((_, before)) => (Tell::New, before != outlets),
+            None => (Tell::New, true),
         }
     }
 
@@ -176,25 +186,6 @@ impl Sight {
     }
 }
 
-/// One connection per address; the hall's meter wakes the loop, or the POI's where the hall has none.
-pub(super) fn wires(setup: &Setup, waker: &Arc<Waker>, clock: Clock) -> Vec<Wire> {
-    let site = &setup.site;
-    let wakes = site.hall.meter.unwrap_or(site.poi.meter);
-    let waker = || {
-        let waker = Arc::clone(waker);
-        Arc::new(move || waker.wake(clock.mono())) as OnFresh
-    };
-    let stations = site.devices.iter().zip(&setup.profiles).enumerate().map(|(ix, (device, profile))| Station {
-        profile: Arc::clone(profile),
-        device,
-        silent_after: site.ages.device,
-        outlets: site.outlets_of(ix),
-        on_fresh: (ix == wakes).then(waker),
-        credentials: setup.credentials.get(ix).cloned().flatten(),
-    });
-    Wire::spawn_all(&setup.runtime, stations, clock)
-}
-
 /// As long as its meter may be quiet, and as old as the value was that the meter showed last.
 pub(super) fn house_lasts(setup: &Setup) -> Duration {
     let profile = setup.site.house.meter.and_then(|meter| setup.profiles.get(meter));
@@ -235,15 +226,16 @@ mod tests {
             groups: vec![(0, Power::ZERO); 3],
             entered: vec![all, all, GroupSeen::default()],
             seen: vec![Seen::default(); 3],
+            miners: vec![None; 3],
             commanded: vec![None; 3],
             news: None,
             told: vec![],
             sent: vec![],
             meters_first: Mono::START,
         };
-        assert_eq!(sight.tell(0, 0b1111), Tell::Found);
-        assert_eq!(sight.tell(1, 0b0011), Tell::New, "shed in the tick that adopted it");
-        assert_eq!(sight.tell(2, 0), Tell::New, "e-stop: it never said what it has on");
+        assert_eq!(sight.tell(0, 0b1111, 0b1111), (Tell::Found, false));
+        assert_eq!(sight.tell(1, 0b0011, 0b0011), (Tell::New, true), "shed in the tick that adopted it");
+        assert_eq!(sight.tell(2, 0, 0), (Tell::New, true), "e-stop: it never said what it has on");
     }
 
     #[test]

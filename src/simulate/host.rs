@@ -15,8 +15,8 @@ use crate::journal::{Boot, FileSeen, Lines, Recorder, sha256};
 use crate::plan::Plan;
 use crate::run::cycle::{Connections, Cycle};
 use crate::run::past::{Past, stricter};
-use crate::site::DeviceIx;
-use crate::snapshot::{Orders, PriceSeen, Snapshot};
+use crate::site::{DeviceIx, GroupIx};
+use crate::snapshot::{MinersSeen, Orders, PriceSeen, Snapshot};
 use crate::time::{Mono, Now, Wall};
 use crate::units::Power;
 
@@ -155,6 +155,14 @@ impl Connections for Links {
             link.adopt(on, lapses, self.now);
         }
     }
+
+    fn miners(&self, _: GroupIx) -> Option<MinersSeen> {
+        None
+    }
+
+    fn command_miners(&mut self, _: GroupIx, _: u64, _: Mono) {}
+
+    fn adopt_miners(&mut self, _: GroupIx, _: u64, _: Mono) {}
 }
 
 impl Host {

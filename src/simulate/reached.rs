@@ -16,9 +16,11 @@ pub const STATES_FROM: Duration = Duration::from_secs(20 * 3_600);
 pub const PAIRS_FROM: Duration = Duration::from_secs(1_000 * 3_600);
 
 /// What is never asked for, and why.
-const NOT_ASKED: [(State, &str); 2] = [
+const NOT_ASKED: [(State, &str); 4] = [
     (State("rule", "drain"), "a run that ends in order: its own tests hold it"),
     (State("condition", "draining"), "the same"),
+    (State("event", "act.cut"), "miners' firmware is not simulated yet"),
+    (State("event", "act.quarantine"), "the same"),
 ];
 
 /// Something that can be reached: what sort of thing, and its name.
@@ -61,6 +63,8 @@ events! {
     Restore, "restore";
     NotFollowing, "act.unverified";
     Following, "act.verified";
+    Cut, "act.cut";
+    Quarantine, "act.quarantine";
 }
 
 /// Why the controller starts, or goes on.

@@ -1,0 +1,170 @@
+//! Groups whose miners are told to sleep by their own firmware, with outlets behind them: what is told by which of the two, what
+//! is cut because it was told to sleep and draws on, and which units are let down three times and not trusted again.
+//!
+//! What goes down the site's ramp (a price, the end of the program) sleeps, and is never cut for it. What a limit lowers takes the
+//! path that stands first in the site file; what has not slept by its proof loses its outlet. An e-stop takes the outlets at once.
+
+use super::memory::{Asleep, GroupMemory};
+use super::standing::Fixed;
+use crate::plan::Event;
+use crate::site::GroupIx;
+use crate::snapshot::GroupSeen;
+use crate::time::Mono;
+use crate::units::Power;
+
+/// A unit found drawing this often when it was to sleep is in quarantine.
+const STRIKES: u8 = 3;
+
+/// How soon units shall be off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// As the site's ramp lets; what does not follow is told, and others are lowered in its place.
+    Ramp,
+    /// Within the response of the group.
+    Limit,
+    /// A person stops everything.
+    Stop,
+}
+
+impl Asleep {
+    /// What an earlier run of the controller knew.
+    pub(super) fn recall(&mut self, strikes: &[u8], units: u32) {
+        self.strikes = strikes.iter().copied().take(units as usize).collect();
+        self.barred = barred(&self.strikes);
+    }
+}
+
+fn barred(strikes: &[u8]) -> u64 {
+    let out = strikes.iter().enumerate().filter(|(_, strikes)| **strikes >= STRIKES);
+    out.fold(0, |set, (unit, _)| set | 1_u64 << (unit & 63))
+}
+
+/// These units were told off: by which path.
+pub(super) fn lowered(fixed: &Fixed, memory: &mut GroupMemory, off: u64, haste: Haste) {
+    let Some(sleep) = fixed.sleep else { return };
+    let kept = &mut memory.asleep;
+    kept.urgent |= haste != Haste::Ramp;
+    match haste {
+        Haste::Ramp => kept.pending |= off,
+        Haste::Limit if sleep.first => kept.pending |= off,
+        Haste::Limit => cut(kept, off),
+        Haste::Stop => cut(kept, off | kept.pending),
+    }
+}
+
+fn cut(kept: &mut Asleep, units: u64) {
+    kept.cut |= units;
+    kept.pending &= !units;
+    kept.cutting |= units != 0;
+}
+
+/// These units may run again: with power.
+pub(super) fn raised(memory: &mut GroupMemory, on: u64) {
+    let kept = &mut memory.asleep;
+    kept.cut &= !on;
+    kept.pending &= !on;
+}
+
+/// Everything that was pending is proved.
+pub(super) fn proved(memory: &mut GroupMemory) {
+    let kept = &mut memory.asleep;
+    (kept.pending, kept.cutting, kept.urgent, kept.said) = (0, false, false, None);
+}
+
+/// What these units have on when their device is first heard: those that say that they mine. The rest is asleep or cut. Nothing
+/// while there are some that nobody has asked yet.
+pub(super) fn found(fixed: &Fixed, seen: &GroupSeen, memory: &mut GroupMemory, outlets: u64) -> Option<u64> {
+    if fixed.sleep.is_none() {
+        return Some(outlets & fixed.all_on);
+    }
+    let miners = seen.miners.filter(|miners| fixed.all_on & !miners.asked == 0)?;
+    memory.asleep.cut = fixed.all_on & !outlets;
+    Some(fixed.all_on & outlets & miners.mining & miners.reached & !memory.asleep.barred)
+}
+
+/// When all that was told to sleep was first known to have been told, as far as that matters: a group that drew all it was told
+/// and then draws less by just that has obeyed, whatever it says; what boots or wakes must say so itself.
+pub(super) fn answered(seen: &GroupSeen, memory: &mut GroupMemory, told: u64, since: Mono, now: Mono) -> Option<Mono> {
+    if memory.at_full {
+        return Some(since);
+    }
+    let miners = seen.miners?;
+    let written = miners.written.filter(|(on, at)| *on == told && *at >= since).map(|(_, at)| at);
+    let kept = &mut memory.asleep;
+    let sleeps = kept.pending & !(miners.reached & !miners.mining) == 0;
+    let first = kept.said.filter(|first| *first >= since).unwrap_or(now);
+    kept.said = written.or(sleeps.then_some(first));
+    kept.said
+}
+
+/// Takes the power of what was told to sleep for a limit and draws on: of those that say so themselves, or do not answer; else of
+/// all that were told. Nothing where nothing is left to cut, or where only a price asked.
+pub(super) fn escalate(
+    ix: GroupIx,
+    fixed: &Fixed,
+    seen: &GroupSeen,
+    memory: &mut GroupMemory,
+    now: Mono,
+    events: &mut Vec<Event>,
+) -> bool {
+    let told = memory.told.unwrap_or(0);
+    let awake = fixed.all_on & !told & !memory.asleep.cut;
+    if fixed.sleep.is_none() || awake == 0 || !memory.asleep.urgent {
+        return false;
+    }
+    let miners = seen.miners.unwrap_or_default();
+    let accused = awake & miners.reached & miners.mining;
+    let doubtful = awake & memory.asleep.pending & !(miners.reached & !miners.mining);
+    let sets = [accused | doubtful, awake & memory.asleep.pending, awake];
+    let units = sets.into_iter().find(|units| *units != 0).unwrap_or(awake);
+    let expect_w = fixed.power_of(told) + fixed.asleep(told, memory.asleep.cut);
+    let counted_w = memory.counted;
+    cut(&mut memory.asleep, units);
+    events.push(Event::Cut { group: ix, units, expect_w, counted_w });
+    let lied = liars(fixed, memory, (accused, units), counted_w - expect_w);
+    strike(ix, fixed, memory, lied, events);
+    // Its proof begins anew, on the other path.
+    (memory.lowering, memory.not_following, memory.shown) = (Some(now), false, None);
+    true
+}
+
+/// Which of the units that were cut drew on for sure: those that say so; all of them, where that much is drawn; or the only one
+/// that was among those cut each time.
+fn liars(fixed: &Fixed, memory: &mut GroupMemory, (accused, cut): (u64, u64), over: Power) -> u64 {
+    if accused != 0 {
+        return accused;
+    }
+    let quarter = Power::from_watts(fixed.unit.watts() / 4);
+    if over + quarter >= fixed.power_of(cut) {
+        return cut;
+    }
+    let kept = &mut memory.asleep;
+    let both = kept.suspects & cut;
+    kept.suspects = if both == 0 { cut } else { both };
+    if kept.suspects.count_ones() == 1 { kept.suspects } else { 0 }
+}
+
+fn strike(ix: GroupIx, fixed: &Fixed, memory: &mut GroupMemory, lied: u64, events: &mut Vec<Event>) {
+    if lied == 0 {
+        return;
+    }
+    let kept = &mut memory.asleep;
+    kept.strikes.resize(fixed.all_on.count_ones() as usize, 0);
+    let struck = kept.strikes.iter_mut().enumerate().filter(|(unit, _)| lied >> (unit & 63) & 1 == 1);
+    struck.for_each(|(_, strikes)| *strikes = strikes.saturating_add(1));
+    let barred = barred(&kept.strikes);
+    let new = barred & !kept.barred;
+    kept.barred = barred;
+    if new != 0 {
+        events.push(Event::Quarantine { group: ix, units: new, strikes: STRIKES });
+    }
+}
+
+/// Whether it draws what it was told not to, by more than meters err, with outlets left that can be cut.
+pub(super) fn draws_on(fixed: &Fixed, memory: &GroupMemory) -> bool {
+    let Some(told) = memory.told.filter(|_| fixed.sleep.is_some() && !memory.silent) else { return false };
+    let kept = &memory.asleep;
+    let idle = fixed.asleep(told, kept.cut);
+    let unasked = memory.beyond > idle + Power::from_watts(fixed.unit.watts() / 4);
+    fixed.all_on & !told & !kept.cut != 0 && (memory.not_following || (unasked && memory.lowering.is_none()))
+}
