@@ -12,6 +12,8 @@ use crate::units::{Power, span};
 mod dead;
 mod devices;
 mod reaction;
+#[cfg(test)]
+mod reaction_tests;
 mod reserve;
 #[cfg(test)]
 mod tests;

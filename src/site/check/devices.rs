@@ -89,20 +89,19 @@ pub(super) fn gateways(site: &Site, known: &[KnownProfile<'_>], found: &mut Find
     }
     for (address, (writes, gap, groups)) in lines {
         let takes = (gap + TURN).saturating_mul(writes);
-        let Some(fastest) = groups.iter().filter(|group| group.response() < takes).min_by_key(|group| group.response())
-        else {
-            continue;
-        };
+        let response = |group: &Group| group.paths.first().map_or(Duration::MAX, |path| path.response);
+        let late = groups.iter().filter(|group| response(group) < takes);
+        let Some(fastest) = late.min_by_key(|group| response(group)) else { continue };
         let message = format!(
             "behind {address} {writes} writes one after the other take about {}, and `{}` is to be gone within {}",
             span(takes),
             fastest.name,
-            span(fastest.response())
+            span(response(fastest))
         );
         let help = "raise its response, or hang fewer outlets on one address: they share one connection";
         let finding = Finding::new(format!("{}.response", Places::device(&fastest.name)), message, help);
         // What the gap alone forbids cannot be; the rest is an estimate.
-        if gap.saturating_mul(writes) > fastest.response() {
+        if gap.saturating_mul(writes) > response(fastest) {
             found.errors.push(finding);
         } else {
             found.warnings.push(finding);

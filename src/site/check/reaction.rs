@@ -25,7 +25,8 @@ pub struct ReactionLine {
     pub within: Duration,
     /// By when a device of theirs that answers and does not act is found out.
     pub proof: Duration,
-    /// The response of those who then act for it: the next slower class; their own, where there is none.
+    /// The response of what then acts for it: the outlets of those that were told to sleep; else the next slower class, and their own
+    /// where there is none.
     pub next: Duration,
     /// Reading, tick, proof and that response together.
     pub lying: Duration,
@@ -51,9 +52,10 @@ pub(super) fn reaction(site: &Site, found: &mut Findings) -> Vec<ReactionLine> {
         let groups = of(site, response);
         let decided = age.saturating_add(period);
         let total = decided.saturating_add(response);
-        let next = all.get(at + 1).copied().unwrap_or(response);
-        let proof =
-            groups.iter().filter_map(|group| group.paths.first()).map(|path| path.proof).max().unwrap_or_default();
+        let others = all.get(at + 1).copied().unwrap_or(response);
+        let next = groups.iter().map(|group| outlets_behind(group).unwrap_or(others)).max().unwrap_or(others);
+        let proof = groups.iter().filter_map(|group| group.first_times()).map(|(_, proof)| proof).max();
+        let proof = proof.unwrap_or_default();
         let lying = decided.saturating_add(proof).saturating_add(next);
         let line = ReactionLine { groups: groups.len(), age, period, response, total, within, proof, next, lying };
         if !line.holds() {
@@ -73,16 +75,34 @@ fn of(site: &Site, response: Duration) -> Vec<&Group> {
     site.groups.iter().filter(|group| group.response() == response).collect()
 }
 
+/// The response of the outlets that cut what was told to sleep and draws on.
+fn outlets_behind(group: &Group) -> Option<Duration> {
+    group.firmware.as_ref().filter(|path| path.first)?;
+    group.paths.first().map(|path| path.response)
+}
+
+/// Where the path of a group stands that a limit uses first.
+fn first_path(group: &Group) -> String {
+    match &group.firmware {
+        Some(path) if path.first => Places::firmware(&group.name),
+        _ => Places::device(&group.name),
+    }
+}
+
 /// No error: a device that lies is a fault, and a guard is there for faults. Whoever signs the file should know it.
 fn lied_to(site: &Site, lines: &[ReactionLine]) -> Option<Finding> {
     let worst = lines.iter().filter(|line| !line.holds_a_lie()).max_by_key(|line| line.lying)?;
     let as_bad = lines.iter().filter(|line| line.lying == worst.lying).flat_map(|line| of(site, line.response));
-    let names: Vec<&str> = as_bad.map(|group| group.name.as_str()).collect();
+    let as_bad: Vec<&Group> = as_bad.collect();
+    let names: Vec<&str> = as_bad.iter().map(|group| group.name.as_str()).collect();
     let (lying, within) = (span(worst.lying), span(worst.within));
     let lies = if names.len() > 1 { "lie" } else { "lies" };
-    let message = format!("if {} {lies}, others act within {lying}, and the limit allows {within}", spoken(&names));
+    let cut = as_bad.iter().all(|group| outlets_behind(group).is_some());
+    let act = if cut { "outlets are cut" } else { "others act" };
+    let message = format!("if {} {lies}, {act} within {lying}, and the limit allows {within}", spoken(&names));
     let ReactionLine { age, period, proof, next, .. } = *worst;
-    let sum = [(age, "old reading"), (period, "tick"), (proof, "proof"), (next, "response of the next")];
+    let then = if cut { "response of the outlets" } else { "response of the next" };
+    let sum = [(age, "old reading"), (period, "tick"), (proof, "proof"), (next, then)];
     let sum = sum.map(|(time, of)| format!("{} {of}", span(time))).join(" + ");
     let repair = match worst.within.saturating_sub(age).saturating_sub(period).saturating_sub(next) {
         Duration::ZERO => "no proof is short enough: a younger reading (ages.meter) or faster paths".to_owned(),
@@ -92,7 +112,7 @@ fn lied_to(site: &Site, lines: &[ReactionLine]) -> Option<Finding> {
         Guard::Relay { .. } => "the relay at the POI is what holds",
         Guard::Tolerance => "nothing holds but the limit's own tolerance",
     };
-    let at = names.first().map(|name| format!("{}.proof", Places::device(name)));
+    let at = as_bad.first().map(|group| format!("{}.proof", first_path(group)));
     Some(Finding::new(at.unwrap_or_default(), message, format!("{sum}: {repair}; until then {holds}")))
 }
 
@@ -106,7 +126,7 @@ fn too_slow(line: &ReactionLine, groups: &[&Group]) -> Finding {
         Duration::ZERO => format!("{sum}: no path can be fast enough, lower ages.meter or tick.period"),
         left => format!("{sum}: a response within {} would do, or a younger reading (ages.meter)", span(left)),
     };
-    let at = names.first().map(|name| format!("{}.response", Places::device(name)));
+    let at = groups.first().map(|group| format!("{}.response", first_path(group)));
     Finding::new(at.unwrap_or_default(), message, help)
 }
 

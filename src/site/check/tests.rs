@@ -26,7 +26,7 @@ fn demo() -> Site {
 }
 
 /// The demo with one thing changed, and what is said about it.
-fn changed(change: impl FnOnce(&mut Site)) -> Report {
+pub(super) fn changed(change: impl FnOnce(&mut Site)) -> Report {
     let mut site = demo();
     change(&mut site);
     check(&site, PROFILES, None)
