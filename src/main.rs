@@ -123,6 +123,9 @@ struct Run {
     /// Decide and journal, but command nothing
     #[arg(long)]
     shadow: bool,
+    /// Let miners back that stay off because they drew on when they were to sleep
+    #[arg(long)]
+    readmit: bool,
 }
 
 #[derive(Args)]
@@ -270,7 +273,10 @@ fn main() -> ExitCode {
         Verb::Demo(demo) => {
             cli::demo::run(demo.site.as_deref(), world(demo.hall, Some(demo.prices)), demo.watch.into())
         }
-        Verb::Run(run) => cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), run.shadow),
+        Verb::Run(run) => {
+            let manner = cli::run::Manner { shadow: run.shadow, readmit: run.readmit };
+            cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), manner)
+        }
         Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, world(emulate.hall, None), emulate.span),
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
         Verb::Probe(probe) => cli::probe::run(&probe.site, probe.json),

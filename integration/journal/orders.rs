@@ -69,7 +69,7 @@ fn site() -> Site {
 }
 
 fn start(folder: &Path) -> Begun {
-    begin(&site(), &[("site", "demo.toml", TEXT)], folder).unwrap()
+    begin(&site(), &[("site", "demo.toml", TEXT)], folder, false).unwrap()
 }
 
 /// A controller that is gone without a word, and the orders its last ticks saw: the store was never told of them.
@@ -139,4 +139,26 @@ fn where_neither_store_nor_journal_can_be_read_e_stop_holds() {
         "{:?}",
         begun.remarks
     );
+}
+
+#[test]
+fn what_is_in_quarantine_stays_there_until_a_person_starts_with_readmit() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(start(dir.path()));
+    let (mut store, _) = Store::open(&dir.path().join("state")).unwrap();
+    store.put(store::STRIKES, &[("south-02", vec![0_u8, 3, 1])]).unwrap();
+    store.put(store::DWELL, &serde_json::json!({ "wall_us": 0, "units": [] })).unwrap();
+    store.commit().unwrap();
+    drop(store);
+    let begun = start(dir.path());
+    let south = site().groups.iter().position(|group| group.name == "south-02").unwrap();
+    assert_eq!(begun.memory.groups[south].asleep.barred, 0b10);
+    let told = "miners stay off that drew on when they were to sleep, in south-02 (1); look at them, then start with --readmit";
+    assert!(begun.remarks.iter().any(|remark| remark == told), "{:?}", begun.remarks);
+    drop(begun);
+    let begun = begin(&site(), &[("site", "demo.toml", TEXT)], dir.path(), true).unwrap();
+    assert_eq!(begun.memory.groups[south].asleep, ballast::decide::Asleep::default());
+    drop(begun);
+    let all: String = segments(dir.path()).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    assert!(all.contains("\"kind\":\"quarantine.lifted\"") && all.contains("[\"south-02\",2]"), "{all}");
 }

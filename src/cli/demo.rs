@@ -36,7 +36,7 @@ fn demo(site: Option<&Path>, world: &World, watch: Watch) -> Result<u8, u8> {
     let runtime = session::runtime()?;
     let (plant, clock) = plant(&known, world, true)?;
     let emulator = emulator(&known, &plant, clock, runtime.handle())?;
-    let begun = session::begin(&known, "demo", watch.journal.clone())?;
+    let begun = session::begin(&known, "demo", watch.journal.clone(), false)?;
     let show = Show::new(&known, plant, emulator, clock);
     let speed = world.price_speed.unwrap_or(PRICE_SPEED);
     let note = format!("prices {speed} x as fast, miners boot in 13 s");

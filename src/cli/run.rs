@@ -13,17 +13,27 @@ use crate::run::Prices;
 use crate::time::Clock;
 
 /// Runs `ballast run`.
-pub fn run(site: &Path, watch: Watch, prices: Option<&Path>, shadow: bool) -> u8 {
-    control(site, watch, prices, shadow).unwrap_or_else(|code| code)
+pub fn run(site: &Path, watch: Watch, prices: Option<&Path>, manner: Manner) -> u8 {
+    control(site, watch, prices, manner).unwrap_or_else(|code| code)
 }
 
-fn control(site: &Path, mut watch: Watch, prices: Option<&Path>, shadow: bool) -> Result<u8, u8> {
+/// How it is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Decide and journal, but command nothing.
+    pub shadow: bool,
+    /// Let units back that drew on when they were to sleep.
+    pub readmit: bool,
+}
+
+fn control(site: &Path, mut watch: Watch, prices: Option<&Path>, manner: Manner) -> Result<u8, u8> {
+    let Manner { shadow, readmit } = manner;
     // A journal in a temporary folder would forget dwell, margins and the last good file at every reboot.
     watch.journal.get_or_insert_with(|| site.with_extension("journal"));
     let (known, rejected) = known(site, &watch)?;
     let prices = recorded(prices)?;
     let runtime = session::runtime()?;
-    let mut begun = session::begin(&known, "run", watch.journal.clone())?;
+    let mut begun = session::begin(&known, "run", watch.journal.clone(), readmit)?;
     let mut notes = Vec::new();
     if shadow {
         notes.push("shadow: everything is decided and journaled, nothing is commanded".to_owned());

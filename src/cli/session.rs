@@ -48,10 +48,10 @@ pub(super) fn runtime() -> Result<Runtime, u8> {
 }
 
 /// Opens the journal where it was asked for, or in a new folder of the system's place for such.
-pub(super) fn begin(known: &Known, verb: &str, folder: Option<PathBuf>) -> Result<Begun, u8> {
+pub(super) fn begin(known: &Known, verb: &str, folder: Option<PathBuf>, readmit: bool) -> Result<Begun, u8> {
     let folder = folder.unwrap_or_else(|| std::env::temp_dir().join(format!("ballast-{verb}-{}", std::process::id())));
     let files: Vec<_> = known.files.iter().map(|(role, name, text)| (*role, name.as_str(), text.as_str())).collect();
-    let begun = run::begin(&known.site, &files, &folder).map_err(|error| refuse(&error))?;
+    let begun = run::begin(&known.site, &files, &folder, readmit).map_err(|error| refuse(&error))?;
     begun.remarks.iter().chain(&super::limits::files_remark(&known.site)).for_each(|remark| say(remark));
     Ok(begun)
 }

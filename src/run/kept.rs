@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::Ordered;
 use super::past::{Past, stricter};
-use crate::decide::{GroupMemory, Margin, Memory, Remembered};
+use crate::decide::{Asleep, GroupMemory, Margin, Memory, Remembered};
 use crate::journal::{Beginning, Boot, Journal, Keeper, Opened, Store, last_orders, store};
-use crate::site::Site;
+use crate::site::{Group, Site};
 use crate::snapshot::Orders;
 use crate::time::{Clock, Mono, Wall};
 use crate::web::Actor;
@@ -78,17 +78,19 @@ pub struct Keeping {
     struck: usize,
 }
 
-/// Opens journal and store in this folder and recalls what was remembered.
+/// Opens journal and store in this folder and recalls what was remembered. `readmit` lets units back that drew on when they were to
+/// sleep.
 ///
 /// # Errors
 /// In words for the person who started it, where the journal cannot be written.
-pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path) -> Result<Begun, String> {
+pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path, readmit: bool) -> Result<Begun, String> {
     let mut remarks = Vec::new();
     let store = open_store(&folder.join("state"), &mut remarks);
     // Before the journal is opened, which may set it aside.
     let journaled = last_orders(folder);
     let before = Before::of(store.as_ref(), remarks.is_empty() && journaled == Ok(None));
-    let (memory, start) = past(store.as_ref()).memory(site, before == Before::Crashed);
+    let (mut memory, start) = past(store.as_ref()).memory(site, before == Before::Crashed);
+    let lifted = quarantine(site, &mut memory, readmit, &mut remarks);
     let orders = standing_orders(store.as_ref(), journaled, &mut remarks);
     let clock = Clock::start_at(start);
     let mut journal =
@@ -103,6 +105,9 @@ pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path) -> Result
     let groups: Vec<String> = site.groups.iter().map(|group| group.name.clone()).collect();
     let json = serde_json::to_string(&memory).map_err(|error| format!("memory cannot be written: {error}"))?;
     let _ = journal.begin(now, &Beginning { boot: &boot, files: &bytes, groups: &groups, memory: &json });
+    if let Some(groups) = lifted {
+        let _ = journal.note(now.wall, "quarantine.lifted", None, &Lifted { groups });
+    }
     if orders != Orders::default() {
         let _ = journal.note(now.wall, "orders", None, &Ordered { orders: &orders, actor: Actor::Restart });
     }
@@ -161,6 +166,39 @@ fn standing_orders(
     orders
 }
 
+/// Units let back by a person, as it stands in the journal: group and units.
+#[derive(Serialize)]
+struct Lifted {
+    groups: Vec<(String, u64)>,
+}
+
+/// What is in quarantine from the run before: told, or let back.
+fn quarantine(
+    site: &Site,
+    memory: &mut Memory,
+    readmit: bool,
+    remarks: &mut Vec<String>,
+) -> Option<Vec<(String, u64)>> {
+    let kept = site.groups.iter().zip(&mut memory.groups);
+    let barred: Vec<_> = kept.filter(|(_, kept)| kept.asleep.barred != 0).collect();
+    if barred.is_empty() {
+        return None;
+    }
+    let list = |(group, kept): (&Group, &GroupMemory)| (group.name.clone(), kept.asleep.barred);
+    let groups: Vec<(String, u64)> = barred.iter().map(|(group, kept)| list((group, kept))).collect();
+    if readmit {
+        barred.into_iter().for_each(|(_, kept)| kept.asleep = Asleep::default());
+        return Some(groups);
+    }
+    let named = groups.iter().take(8).map(|(group, units)| format!("{group} ({})", units.count_ones()));
+    let named: Vec<String> = named.collect();
+    remarks.push(format!(
+        "miners stay off that drew on when they were to sleep, in {}; look at them, then start with --readmit",
+        named.join(", ")
+    ));
+    None
+}
+
 /// What is known of the run before. Without a store that can be read, nothing is.
 fn past(store: Option<&Store>) -> Past {
     let Some(store) = store else { return Past::Unknown };
@@ -187,7 +225,7 @@ impl Keeping {
         if let Some(keeper) = &keeper {
             keeper.put(store::ENDED, &false);
         }
-        Self { keeper, changed: vec![], margin: Margin::default(), struck: 0 }
+        Self { keeper, changed: vec![], margin: Margin::default(), struck: usize::MAX }
     }
 
     /// Leaves what changed since the last time to be stored.
