@@ -20,7 +20,11 @@ fn emulate(site: &Path, world: &World, span: Option<Duration>) -> Result<u8, u8>
     for (device, profile) in known.site.devices.iter().zip(&known.profiles) {
         println!("{:<20} {:<22} {}", device.address, profile.name, device.name);
     }
-    println!("{} devices listen; Ctrl-C ends", known.site.devices.len());
+    for (address, firmware, name) in emulator.miners() {
+        println!("{address:<20} {:<22} {name}", firmware.name());
+    }
+    let miners = emulator.miners().count();
+    println!("{} devices listen{}; Ctrl-C ends", known.site.devices.len(), with_miners(miners));
     runtime.block_on(async {
         match span {
             Some(span) => tokio::select! { () = tokio::time::sleep(span) => {}, _ = session::interrupted() => {} },
@@ -31,4 +35,8 @@ fn emulate(site: &Path, world: &World, span: Option<Duration>) -> Result<u8, u8>
     let score = plant.lock().unwrap_or_else(std::sync::PoisonError::into_inner).score();
     println!("{}", score_json(&score));
     Ok(FINE)
+}
+
+fn with_miners(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(", and {count} miners while their outlets are on") }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,13 +17,16 @@ use tokio::time::MissedTickBehavior;
 
 use crate::devices::profile::{Credentials, Profile};
 use crate::plant::Plant;
-use crate::site::{DeviceIx, Site};
+use crate::site::{DeviceIx, Firmware, GroupIx, Site};
 use crate::time::{Clock, Mono};
 
 mod device;
+mod miners;
 mod sound;
 
 use device::{Device, Station};
+pub use miners::Lie;
+use miners::Miners;
 #[doc(hidden)]
 pub use sound::Sound;
 
@@ -39,6 +42,16 @@ pub enum CannotStart {
         /// The device.
         device: String,
         /// Its address in the site file.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The address of a miner is not to be had.
+    #[error("miner {miner}: cannot listen on {address}: {error}; {}", miner_step(.error, .address))]
+    NoMiner {
+        /// The miner.
+        miner: String,
+        /// Its address in the site file, with a port of its firmware.
         address: SocketAddr,
         /// What the system said.
         error: io::Error,
@@ -71,12 +84,23 @@ fn next_step(error: &io::Error, address: &SocketAddr) -> String {
     }
 }
 
+fn miner_step(error: &io::Error, address: &SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "the ports of a miner's firmware are given: run as root, or once: sudo sysctl net.ipv4.ip_unprivileged_port_start=80"
+                .into()
+        }
+        _ => next_step(error, address),
+    }
+}
+
 /// All meters and PDUs of a site on their sockets, those at one address behind one. Ends when it is dropped.
 #[derive(Debug)]
 pub struct Emulator {
     stations: Vec<Running>,
     /// Per device, at which of them.
     at: Vec<usize>,
+    miners: Arc<Miners>,
     ticker: JoinHandle<()>,
 }
 
@@ -144,8 +168,10 @@ impl Emulator {
             let listener = listen(address).map_err(|error| CannotStart::CannotListen { device, address, error })?;
             listening.push((Station::new(devices, who), listener));
         }
+        let miners = Arc::new(Miners::start(site, &plant, time, runtime)?);
         let stations = listening.into_iter().map(|(station, listener)| run(station, listener, runtime)).collect();
-        Ok(Self { stations, at, ticker: runtime.spawn(tick(plant, time)) })
+        let ticker = runtime.spawn(tick(plant, Arc::clone(&miners), time));
+        Ok(Self { stations, at, miners, ticker })
     }
 
     /// Where a device listens: its address in the site file, with the port the system chose where the file says 0.
@@ -161,6 +187,16 @@ impl Emulator {
         }
     }
 
+    /// Where each emulated miner is, what runs on it, and its name: that of its group with the number of its unit.
+    pub fn miners(&self) -> impl Iterator<Item = (IpAddr, Firmware, String)> {
+        self.miners.places()
+    }
+
+    /// Makes one miner lie or fail from now on, or be honest again. An unknown one changes nothing.
+    pub fn lie(&self, group: GroupIx, unit: usize, lie: Option<Lie>) {
+        self.miners.lie(group, unit, lie);
+    }
+
     fn station(&self, device: DeviceIx) -> Option<&Running> {
         self.stations.get(*self.at.get(device)?)
     }
@@ -174,6 +210,7 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.ticker.abort();
+        self.miners.abort();
         for running in &self.stations {
             running.task.abort();
         }
@@ -194,12 +231,14 @@ fn run(station: Station, (listener, address): (std::net::TcpListener, SocketAddr
     Running { address, plugged, task }
 }
 
-async fn tick(plant: Arc<Mutex<Plant>>, time: PlantTime) {
+async fn tick(plant: Arc<Mutex<Plant>>, miners: Arc<Miners>, time: PlantTime) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        locked(&plant).advance(time.now());
+        let mut plant = locked(&plant);
+        plant.advance(time.now());
+        miners.follow(&mut plant);
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::chance::Chance;
+use super::miner::{Kind, Miner, MinerPhase, Unit};
 use super::ramp::STEP;
 use crate::site::Group;
 use crate::time::Mono;
@@ -84,7 +85,7 @@ enum Phase {
 }
 
 /// What part of a time has passed.
-fn part_passed(passed: Duration, whole: Duration) -> Share {
+pub(super) fn part_passed(passed: Duration, whole: Duration) -> Share {
     let (passed, whole) = (passed.as_micros(), whole.as_micros().max(1));
     let ppm = match (u64::try_from(passed).ok().and_then(|passed| passed.checked_mul(1_000_000)), u64::try_from(whole))
     {
@@ -121,6 +122,8 @@ pub(super) struct Bank {
     refreshed: Mono,
     drawn: Vec<Power>,
     shown: Vec<Power>,
+    /// The firmware of its miners, where they can be told by it.
+    firmware: Option<(Kind, Vec<Unit>)>,
     /// Until then the draw stays as it is, unless something is switched or tuned.
     same_until: Mono,
     /// Whether the bank needs stepping: something moves, or its meter has not shown the last of it.
@@ -132,11 +135,18 @@ impl Bank {
         let units = usize::try_from(group.units).unwrap_or(0);
         // Two machines of one model differ: each settles up to 0.8 % below its nameplate, never above.
         let full = |_| group.unit.part(Share::from_ppm(chance.between(992_000, 1_000_000)));
+        let full: Vec<Power> = (0..units).map(full).collect();
+        let firmware = group.firmware.as_ref().map(|path| {
+            let kind = Kind::new(path);
+            let miners = full.iter().enumerate().map(|(ix, full)| Unit::new(*full, &kind, ix)).collect();
+            (kind, miners)
+        });
+        let response = group.paths.first().map_or(Duration::MAX, |path| path.response);
         Self {
             unit: group.unit,
             all: group.all_on(),
-            relay: part_of(group.response().min(Duration::from_secs(3_600)), curves.relay),
-            full: (0..units).map(full).collect(),
+            relay: part_of(response.min(Duration::from_secs(3_600)), curves.relay),
+            full,
             tuning: Share::from_ppm(1_000_000),
             commanded: 0,
             under_way: VecDeque::new(),
@@ -148,6 +158,7 @@ impl Bank {
             refreshed: Mono::START,
             drawn: vec![Power::ZERO; units],
             shown: vec![Power::ZERO; units],
+            firmware,
             same_until: Mono::START,
             busy: false,
         }
@@ -202,7 +213,7 @@ impl Bank {
     pub(super) fn step(&mut self, now: Mono, curves: &Curves) -> Power {
         while let Some((_, on)) = self.under_way.front().copied().filter(|(due, _)| *due <= now) {
             self.under_way.pop_front();
-            self.relays(on, now);
+            self.relays(on, now, curves);
         }
         if now >= self.same_until {
             self.draw(now, curves);
@@ -216,6 +227,9 @@ impl Bank {
     }
 
     fn draw(&mut self, now: Mono, curves: &Curves) {
+        if self.firmware.is_some() {
+            return self.draw_told(now, curves);
+        }
         let (unit, closed, tuning) = (self.unit, self.closed, self.tuning);
         let units = self.since.iter().zip(&self.full).zip(&mut self.drawn).enumerate();
         (self.power, self.same_until) = (Power::ZERO, FOR_EVER);
@@ -235,8 +249,46 @@ impl Bank {
         }
     }
 
-    fn relays(&mut self, on: u64, now: Mono) {
-        let closing = on & !self.closed;
+    /// The same of miners that can be told: each is where its firmware has it.
+    fn draw_told(&mut self, now: Mono, curves: &Curves) {
+        let (unit, tuning) = (self.unit, self.tuning);
+        (self.power, self.same_until) = (Power::ZERO, FOR_EVER);
+        let miners = self.firmware.iter().flat_map(|(_, miners)| miners);
+        for (miner, drawn) in miners.zip(&mut self.drawn) {
+            let (power, until) = miner.draw(now, unit, curves);
+            let hashes = matches!(miner.phase(now), MinerPhase::Wakes | MinerPhase::Mines | MinerPhase::GoesDown);
+            *drawn = if hashes { power.part(tuning) } else { power };
+            self.power += *drawn;
+            self.same_until = self.same_until.min(until.unwrap_or(FOR_EVER));
+        }
+    }
+
+    /// Tells one miner something, where it can be told.
+    pub(super) fn tell(&mut self, ix: usize, told: impl FnOnce(&mut Unit, &Kind)) {
+        let Some((kind, miners)) = &mut self.firmware else { return };
+        if let Some(miner) = miners.get_mut(ix) {
+            told(miner, kind);
+            self.same_until = Mono::START;
+            self.busy = true;
+        }
+    }
+
+    /// What one miner does, where it can be told.
+    pub(super) fn miner(&self, ix: usize, now: Mono) -> Option<Miner> {
+        let (_, miners) = self.firmware.as_ref()?;
+        Some(miners.get(ix)?.seen(now, self.shown.get(ix).copied().unwrap_or_default()))
+    }
+
+    fn relays(&mut self, on: u64, now: Mono, curves: &Curves) {
+        let (closing, opening) = (on & !self.closed, self.closed & !on);
+        let miners = self.firmware.iter_mut().flat_map(|(_, miners)| miners);
+        for (ix, miner) in miners.enumerate() {
+            if is_on(closing, ix) {
+                miner.closes(now, curves);
+            } else if is_on(opening, ix) {
+                miner.opens();
+            }
+        }
         for (ix, since) in self.since.iter_mut().enumerate() {
             if is_on(closing, ix) {
                 *since = now;

@@ -8,6 +8,7 @@ use super::chance::Chance;
 use super::hall::{Hall, HallLoad};
 use super::house::House;
 use super::meter::{Measures, Meter};
+use super::miner::{Kind, Miner, Unit};
 use super::ramp::{STEP, STEP_US};
 use super::score::{Above, Flows, Score, Tally};
 use crate::site::{DeviceIx, GroupIx, Site};
@@ -171,6 +172,50 @@ impl Plant {
         if bank.busy && !was_busy {
             self.busy.push(group);
         }
+    }
+
+    /// Tells one miner to sleep or to wake, by its firmware: at once if its control board runs, else when it does; it remembers without power.
+    /// A group without a firmware path changes nothing.
+    pub fn sleep(&mut self, group: GroupIx, unit: usize, asleep: bool) {
+        let (at, curves) = (self.at, self.curves);
+        self.tell(group, unit, |miner, kind| miner.sleep(asleep, at, kind, &curves));
+    }
+
+    /// Wakes one miner without care for its boards, in seconds.
+    pub fn wake_at_once(&mut self, group: GroupIx, unit: usize) {
+        let (at, curves) = (self.at, self.curves);
+        self.tell(group, unit, |miner, kind| miner.wake_at_once(at, kind, &curves));
+    }
+
+    /// Tells one miner the most it may draw, by its firmware: never above its nameplate, never below a tenth of it.
+    pub fn limit(&mut self, group: GroupIx, unit: usize, limit: Power) {
+        let (at, curves) = (self.at, self.curves);
+        self.tell(group, unit, |miner, kind| miner.limit(limit, at, kind, &curves));
+    }
+
+    /// Starts one miner's control board anew, its outlet as it is. It goes on as it was told.
+    pub fn restart(&mut self, group: GroupIx, unit: usize) {
+        let (at, curves) = (self.at, self.curves);
+        self.tell(group, unit, |miner, _| miner.restarts(at, &curves));
+    }
+
+    fn tell(&mut self, group: GroupIx, unit: usize, told: impl FnOnce(&mut Unit, &Kind)) {
+        let Some(bank) = self.banks.get_mut(group) else { return };
+        let was_busy = bank.busy;
+        bank.tell(unit, told);
+        if bank.busy && !was_busy {
+            self.busy.push(group);
+        }
+    }
+
+    /// What one miner does; nothing where its group has no firmware path.
+    pub fn miner(&self, group: GroupIx, unit: usize) -> Option<Miner> {
+        self.banks.get(group)?.miner(unit, self.at)
+    }
+
+    /// How the miners' power follows their outlets.
+    pub fn curves(&self) -> &Curves {
+        &self.curves
     }
 
     /// The outlets as last commanded: what the PDU believes, which is not yet what is drawn.

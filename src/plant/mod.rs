@@ -3,7 +3,7 @@
 //! ```text
 //!  hall  (generator or recording) ──┐
 //!  house (compressors)            ──┼── POI = hall + house + miners, losses nothing ──> meters (late, rounded, 0.1 % off)
-//!  miners (relay, inrush, boot)   ──┘                                               ──> score  (from the truth)
+//!  miners (relay, boot, firmware)  ──┘                                               ──> score  (from the truth)
 //! ```
 //!
 //! Everything follows from the site, one seed and the commands given: no clock, no float, no chance but the seed's. The plant
@@ -17,11 +17,14 @@ mod chance;
 mod hall;
 mod house;
 mod meter;
+mod miner;
 mod price;
 mod ramp;
 mod score;
 mod series;
 
+#[cfg(test)]
+mod miner_tests;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +32,7 @@ pub use bank::Curves;
 pub use busbar::Plant;
 pub use chance::Chance;
 pub use hall::{HallLoad, JUMP_LASTS};
+pub use miner::{Miner, MinerPhase};
 pub use price::{PriceLoad, PriceMix, PricePoint};
 pub use ramp::STEP;
 pub use score::{Above, Flows, Score};
