@@ -67,6 +67,8 @@ pub struct Setup {
     pub profiles: Vec<Arc<Profile>>,
     /// Who logs in to each device that asks, in the order of the site.
     pub credentials: Vec<Option<Credentials>>,
+    /// Who logs in to the miners of each group that are told by their firmware; the maker's own where nothing is said.
+    pub miner_credentials: Vec<Option<Credentials>>,
     /// Where the async connections live.
     pub runtime: Handle,
     /// Journal, memory and clock, as [`begin`] found them.

@@ -4,6 +4,8 @@ mod commands;
 mod container;
 mod gateway;
 mod lapses;
+#[cfg(feature = "miners")]
+mod miners;
 mod misbehaving;
 mod peer;
 mod profiles;

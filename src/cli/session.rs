@@ -64,8 +64,10 @@ pub(super) fn run(runtime: &Runtime, session: Session, begun: Begun, watch: &Wat
     heed_interrupts(runtime, Arc::clone(&stop));
     let (site, folder, shadow) = (session.known.site.clone(), begun.folder.clone(), session.shadow);
     let credentials = super::world::credentials(&session.known.site)?;
+    let miner_credentials = super::world::miner_credentials(&session.known.site)?;
     let handle = run::start(Setup {
         credentials,
+        miner_credentials,
         site: session.known.site,
         profiles: session.known.profiles,
         runtime: runtime.handle().clone(),

@@ -10,7 +10,7 @@ use crate::devices::{Credentials, Profile};
 use crate::document::Problems;
 use crate::feeds::recorded;
 use crate::plant::{AtEnd, HallLoad, PriceLoad, PriceMix};
-use crate::site::{Device, Site};
+use crate::site::{Device, Group, Login, Site};
 
 /// A site with the register map of each of its devices, in the order of [`Site::devices`].
 pub(super) struct Known {
@@ -50,14 +50,23 @@ pub(super) fn known_text(name: &str, text: String, beside: Option<&Path>) -> Res
 
 /// Who logs in to each device that asks; the exit code where a secret is not to be had.
 pub(super) fn credentials(site: &Site) -> Result<Vec<Option<Credentials>>, u8> {
-    let of = |device: &Device| {
-        let Some(login) = &device.login else { return Ok(None) };
-        match secret::read(&login.password) {
-            Ok(password) => Ok(Some(Credentials { user: login.user.clone(), password })),
-            Err(error) => Err(refuse(format!("login of device `{}`: {error}", device.name))),
-        }
-    };
+    let of = |device: &Device| secret_of(device.login.as_ref(), || format!("device `{}`", device.name));
     site.devices.iter().map(of).collect()
+}
+
+/// Who logs in to the miners of each group; the exit code where a secret is not to be had.
+pub(super) fn miner_credentials(site: &Site) -> Result<Vec<Option<Credentials>>, u8> {
+    let login = |group: &Group| group.firmware.as_ref().and_then(|path| path.login.clone());
+    let of = |group: &Group| secret_of(login(group).as_ref(), || format!("the miners of `{}`", group.name));
+    site.groups.iter().map(of).collect()
+}
+
+fn secret_of(login: Option<&Login>, whose: impl Fn() -> String) -> Result<Option<Credentials>, u8> {
+    let Some(login) = login else { return Ok(None) };
+    match secret::read(&login.password) {
+        Ok(password) => Ok(Some(Credentials { user: login.user.clone(), password })),
+        Err(error) => Err(refuse(format!("login of {}: {error}", whose()))),
+    }
 }
 
 fn refuse(message: String) -> u8 {

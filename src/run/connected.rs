@@ -1,10 +1,11 @@
-//! The connections of a site in real time: one for each address of a meter or PDU.
+//! The connections of a site in real time: one for each address of a meter or PDU, one for each miner that is told by its firmware.
 
 use std::sync::Arc;
 
 use super::Setup;
 use super::cycle::Connections;
 use super::waker::Waker;
+use crate::devices::miners::Fleet;
 use crate::devices::wire::{OnFresh, Seen, Station, Wire};
 use crate::site::{DeviceIx, GroupIx};
 use crate::snapshot::MinersSeen;
@@ -13,7 +14,9 @@ use crate::time::{Clock, Mono};
 /// Everything that the loop is connected to.
 pub(super) struct Connected {
     /// In the order of the site's devices.
-    pub(super) wires: Vec<Wire>,
+    wires: Vec<Wire>,
+    /// In the order of the site's groups.
+    fleets: Vec<Option<Fleet>>,
 }
 
 impl Connected {
@@ -33,7 +36,11 @@ impl Connected {
             on_fresh: (ix == wakes).then(waker),
             credentials: setup.credentials.get(ix).cloned().flatten(),
         });
-        Self { wires: Wire::spawn_all(&setup.runtime, stations, clock) }
+        let fleets = site.groups.iter().enumerate().map(|(ix, group)| {
+            let credentials = setup.miner_credentials.get(ix).cloned().flatten();
+            Some(Fleet::spawn(&setup.runtime, &group.name, group.firmware.as_ref()?, credentials, clock))
+        });
+        Self { wires: Wire::spawn_all(&setup.runtime, stations, clock), fleets: fleets.collect() }
     }
 }
 
@@ -54,11 +61,25 @@ impl Connections for Connected {
         }
     }
 
-    fn miners(&self, _: GroupIx) -> Option<MinersSeen> {
-        None
+    fn miners(&self, group: GroupIx) -> Option<MinersSeen> {
+        Some(self.fleet(group)?.seen())
     }
 
-    fn command_miners(&mut self, _: GroupIx, _: u64, _: Mono) {}
+    fn command_miners(&mut self, group: GroupIx, on: u64, lapses: Mono) {
+        if let Some(fleet) = self.fleet(group) {
+            fleet.command(on, lapses);
+        }
+    }
 
-    fn adopt_miners(&mut self, _: GroupIx, _: u64, _: Mono) {}
+    fn adopt_miners(&mut self, group: GroupIx, on: u64, lapses: Mono) {
+        if let Some(fleet) = self.fleet(group) {
+            fleet.adopt(on, lapses);
+        }
+    }
+}
+
+impl Connected {
+    fn fleet(&self, group: GroupIx) -> Option<&Fleet> {
+        self.fleets.get(group)?.as_ref()
+    }
 }

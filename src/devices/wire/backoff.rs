@@ -8,34 +8,41 @@ const MOST: Duration = Duration::from_secs(5);
 
 /// The waits of one device.
 #[derive(Clone, Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     seed: u64,
     tries: u32,
+    /// The first wait and the longest.
+    within: (Duration, Duration),
 }
 
 impl Backoff {
     /// The first wait.
-    pub(super) const LEAST: Duration = Duration::from_millis(100);
+    pub(crate) const LEAST: Duration = Duration::from_millis(100);
 
     /// Spread by this name.
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         // FNV-1a: any spread will do, it only has to be the same on every run.
         let seed = name
             .bytes()
             .fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
-        Self { seed, tries: 0 }
+        Self { seed, tries: 0, within: (Self::LEAST, MOST) }
     }
 
-    /// The next wait: half to all of 100 ms, 200 ms, 400 ms, up to 5 s. After a fruitful connection from the beginning.
-    pub(super) fn next(&mut self, fruitful: bool) -> Duration {
+    /// With another first and longest wait.
+    pub(crate) fn within(self, within: (Duration, Duration)) -> Self {
+        Self { within, ..self }
+    }
+
+    /// The next wait: half to all of 100 ms, 200 ms, 400 ms, up to 5 s, where nothing else was said. After a fruitful connection from the beginning.
+    pub(crate) fn next(&mut self, fruitful: bool) -> Duration {
         self.tries = if fruitful { 0 } else { self.tries };
-        let full = Self::LEAST.saturating_mul(1 << self.tries.min(10)).min(MOST);
+        let full = self.within.0.saturating_mul(1 << self.tries.min(10)).min(self.within.1);
         self.tries = self.tries.saturating_add(1);
         full / 2 + self.part_of(full / 2, self.tries)
     }
 
     /// This device's own part of a span, so that polls of many devices do not fall on one moment.
-    pub(super) fn part_of(&self, span: Duration, turn: u32) -> Duration {
+    pub(crate) fn part_of(&self, span: Duration, turn: u32) -> Duration {
         let mut mixed = self.seed ^ u64::from(turn).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

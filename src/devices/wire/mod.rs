@@ -23,7 +23,7 @@ use crate::site::{self, MAX_UNITS};
 use crate::snapshot::{GroupSeen, Link, Reading};
 use crate::time::{Clock, Mono};
 
-mod backoff;
+pub(crate) mod backoff;
 pub(crate) mod board;
 mod dialect;
 mod inquiry;
