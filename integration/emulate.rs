@@ -22,7 +22,7 @@ use crate::plant::site;
 /// The longest any of these waits for something to become true.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn profiles() -> BTreeMap<String, Profile> {
+pub(crate) fn profiles() -> BTreeMap<String, Profile> {
     let read = |(name, text): &(&str, &str)| ((*name).to_string(), Profile::parse(name, text).unwrap());
     SHIPPED.iter().map(read).collect()
 }

@@ -256,7 +256,8 @@ impl Bank {
         let miners = self.firmware.iter().flat_map(|(_, miners)| miners);
         for (miner, drawn) in miners.zip(&mut self.drawn) {
             let (power, until) = miner.draw(now, unit, curves);
-            *drawn = if miner.phase(now) == MinerPhase::Mines { power.part(tuning) } else { power };
+            let hashes = matches!(miner.phase(now), MinerPhase::Wakes | MinerPhase::Mines | MinerPhase::GoesDown);
+            *drawn = if hashes { power.part(tuning) } else { power };
             self.power += *drawn;
             self.same_until = self.same_until.min(until.unwrap_or(FOR_EVER));
         }

@@ -24,6 +24,8 @@ mod score;
 mod series;
 
 #[cfg(test)]
+mod miner_tests;
+#[cfg(test)]
 mod tests;
 
 pub use bank::Curves;

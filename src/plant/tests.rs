@@ -43,7 +43,7 @@ fn group(ix: usize, units: u32, response_ms: u64) -> Group {
 }
 
 /// The demo's hall and house with this many groups of eight; responses of 100, 250 and 1,000 ms in turn.
-fn site(groups: usize) -> Site {
+pub(super) fn site(groups: usize) -> Site {
     let meters = [50, 50, 500].into_iter().enumerate().map(|(ix, poll)| device(ix, poll));
     Site {
         name: "test".into(),
@@ -90,12 +90,12 @@ fn site(groups: usize) -> Site {
 }
 
 /// A plant whose hall draws exactly this part of its nameplate.
-fn steady(site: &Site, hall_ppm: i64) -> Plant {
+pub(super) fn steady(site: &Site, hall_ppm: i64) -> Plant {
     let load = HallLoad::recorded(&site.hall, Series::steady(Share::from_ppm(hall_ppm)));
     Plant::with(site, 1, load, Curves::brisk())
 }
 
-fn ms(ms: u64) -> Mono {
+pub(super) fn ms(ms: u64) -> Mono {
     Mono::from_millis(ms)
 }
 

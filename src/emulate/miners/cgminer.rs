@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::machine::Machine;
+use super::machine::{Machine, Says};
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -107,4 +107,30 @@ pub(super) fn pools() -> Told {
 /// A rate of terahashes as gigahashes or megahashes, to two places.
 pub(super) fn scaled(terahashes: f64, by: f64) -> f64 {
     (terahashes * by * 100.0).round() / 100.0
+}
+
+/// The second row of an Antminer's `stats`, with its three chains.
+pub(super) fn stats(id: &str, version: &str, says: &Says) -> Value {
+    let (rate, board) = (scaled(says.rate, 1_000.0), scaled(says.rate / 3.0, 1_000.0));
+    let fan = if says.asleep { 0 } else { 5_000 };
+    let mut all = json!({"STATS": 0, "ID": id, "Elapsed": says.elapsed, "GHS 5s": rate, "GHS av": rate, "rate_30m": rate, "Mode": 2,
+        "miner_count": 3, "frequency": 490, "fan_num": 4, "fan1": fan, "fan2": fan, "fan3": fan, "fan4": fan, "temp_num": 3,
+        "total_rateideal": scaled(says.rated, 1_000.0), "rate_unit": "GH", "total_acn": 324, "miner_version": version});
+    let Some(row) = all.as_object_mut() else { return all };
+    for n in 1..=3 {
+        let chain = [
+            ("chain_acn", json!(108)),
+            ("chain_acs", json!("oooo")),
+            ("chain_rate", json!(format!("{board:.2}"))),
+            ("chain_hw", json!(0)),
+            ("temp", json!(50)),
+            ("temp2_", json!(60)),
+            ("freq", json!(490)),
+            ("temp_pcb", json!("50-50-50-50")),
+            ("temp_chip", json!("60-60-60-60")),
+            ("temp_pic", json!("50-50-50-50")),
+        ];
+        row.extend(chain.map(|(name, value)| (format!("{name}{n}"), value)));
+    }
+    all
 }

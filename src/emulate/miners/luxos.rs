@@ -4,9 +4,7 @@
 
 use std::time::Duration;
 
-use axum::Router;
-use axum::response::Html;
-use axum::routing::get;
+use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Lie;
@@ -29,9 +27,8 @@ pub(super) fn answer(machine: &Machine, asked: &Asked) -> Value {
 }
 
 /// Its page, by which it is known.
-pub(super) fn page() -> Router {
-    const PAGE: &str = "<!doctype html><html><head><title>LuxOS</title></head><body>Luxor Firmware</body></html>";
-    Router::new().route("/", get(async || Html(PAGE)))
+pub(super) fn page() -> Response {
+    Html("<!doctype html><html><head><title>LuxOS</title></head><body>Luxor Firmware</body></html>").into_response()
 }
 
 /// Whether this is to change something.
@@ -205,25 +202,9 @@ fn profiles(machine: &Machine, says: &Says) -> Value {
 }
 
 fn stats(says: &Says) -> Value {
-    let (rate, board) = (scaled(says.rate, 1_000.0), scaled(says.rate / 3.0, 1_000.0));
-    let mut all = json!({"STATS": 0, "ID": "BTM_SOC0", "Elapsed": says.elapsed, "GHS 5s": rate, "GHS av": rate, "rate_30m": rate,
-        "Mode": 2, "miner_count": 3, "frequency": 490, "fan_num": 4, "fan1": 5_000, "fan2": 5_000, "fan3": 5_000, "fan4": 5_000,
-        "temp_num": 3, "total_rateideal": scaled(says.rated, 1_000.0), "rate_unit": "GH", "total_acn": 324, "miner_version": "2025.10.1"});
-    if let Some(all) = all.as_object_mut() {
-        for n in 1..=3 {
-            all.insert(format!("chain_acn{n}"), json!(108));
-            all.insert(format!("chain_acs{n}"), json!("oooo"));
-            all.insert(format!("chain_rate{n}"), json!(format!("{board:.2}")));
-            all.insert(format!("temp{n}"), json!(50));
-            all.insert(format!("temp2_{n}"), json!(60));
-            all.insert(format!("freq{n}"), json!(490));
-            all.insert(format!("temp_pcb{n}"), json!("50-50-50-50"));
-            all.insert(format!("temp_chip{n}"), json!("60-60-60-60"));
-            all.insert(format!("chain_hw{n}"), json!(0));
-        }
-    }
-    json!([{"BMMiner": "2025.10.1", "Miner": "2025.10.1.120000", "CompileTime": "Wed Oct  1 12:00:00 UTC 2025",
-        "Type": "Antminer S21"}, all])
+    let head = json!({"BMMiner": "2025.10.1", "Miner": "2025.10.1.120000", "CompileTime": "Wed Oct  1 12:00:00 UTC 2025",
+        "Type": "Antminer S21"});
+    json!([head, cgminer::stats("BTM_SOC0", "2025.10.1", says)])
 }
 
 fn devs(says: &Says) -> Value {

@@ -1,11 +1,14 @@
 //! One emulated miner: where it is, what it says it does, and what it is told.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::{Lie, PlantTime, held, locked};
-use crate::plant::{Miner, MinerPhase, Plant};
+use crate::plant::{Miner, Plant};
 use crate::site::{Firmware, FirmwarePath, Group, GroupIx};
 use crate::time::Mono;
 use crate::units::{Efficiency, Power};
@@ -50,6 +53,8 @@ struct State {
     /// It booted while asleep, and was not woken since.
     booted_asleep: bool,
     session: Session,
+    /// What outlives a cut: a configuration that was written.
+    kept: Map<String, Value>,
 }
 
 /// What a firmware keeps of those who are logged in.
@@ -61,6 +66,8 @@ pub(super) struct Session {
     pub(super) count: u64,
     /// Whether its automatic tuner runs.
     pub(super) tunes: bool,
+    /// Who is logged in, where that is by a token.
+    pub(super) tokens: VecDeque<String>,
 }
 
 /// What a miner says of itself.
@@ -75,7 +82,6 @@ pub(super) struct Says {
     pub(super) limit: i64,
     /// Seconds since its control board started.
     pub(super) elapsed: u64,
-    pub(super) phase: MinerPhase,
 }
 
 impl Machine {
@@ -107,8 +113,8 @@ impl Machine {
         if up && state.up_since.is_none() {
             let (lie, wakes_at, gone_until) = (state.lie, state.wakes_at, state.gone_until);
             let count = state.session.count;
-            let session = Session { count, ..Session::default() };
-            *state = State { lie, wakes_at, gone_until, session, ..State::default() };
+            let (session, kept) = (Session { count, ..Session::default() }, std::mem::take(&mut state.kept));
+            *state = State { lie, wakes_at, gone_until, session, kept, ..State::default() };
             (state.up_since, state.booted_asleep) = (Some(now), miner.asleep);
         } else if !up {
             state.up_since = None;
@@ -172,6 +178,16 @@ impl Machine {
         with(&mut held(&self.state).session)
     }
 
+    /// Does this with what outlives a cut.
+    pub(super) fn kept<T>(&self, with: impl FnOnce(&mut Map<String, Value>) -> T) -> T {
+        with(&mut held(&self.state).kept)
+    }
+
+    /// How long its control board takes to start.
+    pub(super) fn boot(&self) -> Duration {
+        locked(&self.plant).curves().boot
+    }
+
     /// What it says of itself now.
     pub(super) fn says(&self) -> Says {
         let Place { group, unit, .. } = self.place;
@@ -190,10 +206,9 @@ impl Machine {
             asleep: state.claims.unwrap_or(miner.asleep),
             limit: if limit >= miner.full { self.rated.watts() } else { limit.watts() },
             elapsed,
-            phase: miner.phase,
         };
         match (state.lie, state.claims) {
-            (Some(Lie::Believed), Some(true)) => Says { watts: 20, rate: 0.0, phase: MinerPhase::Asleep, ..told },
+            (Some(Lie::Believed), Some(true)) => Says { watts: 20, rate: 0.0, ..told },
             _ => told,
         }
     }

@@ -19,10 +19,15 @@ use super::{CannotStart, PlantTime, listen, locked};
 use crate::plant::Plant;
 use crate::site::{Firmware, GroupIx, Site};
 
+mod antminer;
+mod braiins;
 mod cgminer;
+mod framed;
 mod lie;
 mod luxos;
 mod machine;
+mod web;
+mod whatsminer;
 mod wire;
 
 pub use lie::Lie;
@@ -46,11 +51,15 @@ struct Running {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// The ports on which a firmware is spoken to, and how.
-fn doors(firmware: Firmware) -> &'static [(u16, Door)] {
+/// The ports on which a miner is spoken to, and how.
+fn doors(firmware: Firmware, unit: usize) -> &'static [(u16, Door)] {
     match firmware {
-        Firmware::Luxos => &[(RPC, Door::Rpc), (HTTP, Door::Http)],
-        Firmware::Antminer | Firmware::Braiins | Firmware::Whatsminer => &[],
+        Firmware::Luxos | Firmware::Braiins => &[(RPC, Door::Rpc), (HTTP, Door::Http)],
+        Firmware::Antminer => &[(RPC, Door::Rpc), (HTTP, Door::Http), (6060, Door::Power)],
+        Firmware::Whatsminer if whatsminer::speaks_version_3(unit) => {
+            &[(RPC, Door::Rpc), (HTTP, Door::Http), (4433, Door::Framed)]
+        }
+        Firmware::Whatsminer => &[(RPC, Door::Rpc), (HTTP, Door::Http)],
     }
 }
 
@@ -67,7 +76,7 @@ impl Miners {
             let Some(path) = &group.firmware else { continue };
             for (unit, address) in path.addresses.iter().enumerate() {
                 let place = Place { group: ix, unit, address: *address };
-                for (port, _) in doors(path.firmware) {
+                for (port, _) in doors(path.firmware, unit) {
                     can_listen(&group.name, place, *port)?;
                 }
                 machines.push(Machine::new(group, path, place, Arc::clone(plant), time));
@@ -120,7 +129,7 @@ fn run(machine: Machine, runtime: &Handle) -> Running {
         let address = SocketAddr::new(machine.place.address, *port);
         runtime.spawn(wire::keep(Arc::clone(&machine), *door, address, is_up.clone()))
     };
-    let tasks = doors(machine.firmware).iter().map(keep).collect();
+    let tasks = doors(machine.firmware, machine.place.unit).iter().map(keep).collect();
     Running { machine, answers, tasks }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::cgminer::Asked;
 use super::machine::Machine;
-use super::{Lie, luxos};
+use super::{Lie, antminer, braiins, framed, luxos, web, whatsminer};
 use crate::site::Firmware;
 
 /// How long to wait before listening again where that failed, for example for want of open files.
@@ -33,8 +32,12 @@ const CONNECTIONS: usize = 16;
 pub(super) enum Door {
     /// A request, an answer, the end.
     Rpc,
+    /// Messages behind their lengths, on a connection that stays.
+    Framed,
     /// HTTP.
     Http,
+    /// HTTP too: the stock firmware's port for its power.
+    Power,
 }
 
 /// Keeps one port for as long as the miner answers.
@@ -56,28 +59,30 @@ pub(super) async fn keep(machine: Arc<Machine>, door: Door, address: SocketAddr,
 
 async fn serve(machine: &Arc<Machine>, door: Door, listener: TcpListener, up: watch::Receiver<bool>) {
     match door {
-        Door::Http => {
+        Door::Http | Door::Power => {
+            let router = web::router(machine, door == Door::Power);
             // It survives every error of a single connection.
-            let _ended = axum::serve(Powered { listener, up }, router(machine)).await;
+            let _ended = axum::serve(Powered { listener, up }, router).await;
         }
-        Door::Rpc => each(machine, listener).await,
+        Door::Rpc | Door::Framed => each(machine, door, listener).await,
     }
 }
 
-fn router(machine: &Arc<Machine>) -> Router {
-    let _ = machine;
-    luxos::page()
-}
-
 /// One task a connection; all end when this is dropped.
-async fn each(machine: &Arc<Machine>, listener: TcpListener) {
+async fn each(machine: &Arc<Machine>, door: Door, listener: TcpListener) {
     let mut open = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
         while open.try_join_next().is_some() {}
         if open.len() < CONNECTIONS {
             let machine = Arc::clone(machine);
-            open.spawn(async move { rpc(&machine, stream).await });
+            open.spawn(async move {
+                // A connection that ends in an error is the client's affair: it connects again.
+                let _ended = match door {
+                    Door::Framed => framed(&machine, stream).await,
+                    _ => rpc(&machine, stream).await,
+                };
+            });
         }
     }
 }
@@ -85,26 +90,55 @@ async fn each(machine: &Arc<Machine>, listener: TcpListener) {
 /// Takes one request and answers it.
 async fn rpc(machine: &Machine, mut stream: TcpStream) -> io::Result<()> {
     let mut bytes = Vec::new();
-    let came = tokio::time::timeout(PATIENCE, request(&mut stream, &mut bytes)).await;
-    came.map_err(|_late| io::ErrorKind::TimedOut)??;
+    in_time(request(&mut stream, &mut bytes)).await?;
+    let Some(asked) = Asked::parse(&bytes) else { return Ok(()) };
     if machine.lies() == Some(Lie::Dumb) {
         return std::future::pending().await;
     }
-    let Some(asked) = Asked::parse(&bytes) else { return Ok(()) };
-    let answer = match machine.firmware {
-        Firmware::Luxos => luxos::answer(machine, &asked),
-        Firmware::Antminer | Firmware::Braiins | Firmware::Whatsminer => return Ok(()),
+    let (answer, nul) = match machine.firmware {
+        Firmware::Luxos => (luxos::answer(machine, &asked), false),
+        Firmware::Whatsminer => (whatsminer::answer(machine, &asked), false),
+        Firmware::Antminer => (antminer::answer(machine, &asked), true),
+        Firmware::Braiins => (braiins::answer(machine, &asked), true),
     };
-    if luxos::commands(&asked) {
+    if luxos::commands(&asked) || asked.whole.get("enc").is_some() {
         tokio::time::sleep(machine.answers_after(Duration::ZERO)).await;
     }
-    stream.write_all(&ended(machine, answer.to_string().into_bytes(), false)).await?;
+    stream.write_all(&ended(machine, answer.to_string().into_bytes(), nul)).await?;
     stream.shutdown().await?;
     // What it still sends must be read, or the answer may be lost with a reset.
     let mut rest = tokio::io::sink();
-    let closed = tokio::io::copy(&mut stream, &mut rest);
-    tokio::time::timeout(PATIENCE, closed).await.map_err(|_late| io::ErrorKind::TimedOut)??;
-    Ok(())
+    in_time(tokio::io::copy(&mut stream, &mut rest)).await.map(drop)
+}
+
+/// Takes messages behind their lengths, and answers each.
+async fn framed(machine: &Machine, mut stream: TcpStream) -> io::Result<()> {
+    loop {
+        let length = usize::try_from(stream.read_u32_le().await?).unwrap_or(usize::MAX);
+        if length > LONGEST {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut bytes = vec![0; length];
+        in_time(stream.read_exact(&mut bytes)).await?;
+        if machine.lies() == Some(Lie::Dumb) {
+            return std::future::pending().await;
+        }
+        let asked = serde_json::from_slice(&bytes)?;
+        let answer = framed::answer(machine, &asked).to_string().into_bytes();
+        if framed::commands(&asked) {
+            tokio::time::sleep(machine.answers_after(Duration::ZERO)).await;
+        }
+        let length = u32::try_from(answer.len()).unwrap_or(u32::MAX);
+        let answer = ended(machine, answer, false);
+        stream.write_all(&[&length.to_le_bytes(), answer.as_slice()].concat()).await?;
+        if machine.lies() == Some(Lie::Truncated) {
+            return Ok(());
+        }
+    }
+}
+
+async fn in_time<T>(what: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(PATIENCE, what).await.map_err(|_late| io::ErrorKind::TimedOut)?
 }
 
 async fn request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
