@@ -31,7 +31,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 ];
 
 /// Licences that forbid commercial use, and libraries of the system that the binary shall not need. As in deny.toml.
-const BANNED: &[&str] = &["dnp3", "rodbus", "openssl-sys", "aws-lc-sys"];
+const BANNED: &[&str] = &["dnp3", "rodbus", "openssl-sys"];
 
 fn words<'a>(file: &'a File, wanted: &'a [&'a [&'a str]]) -> impl Iterator<Item = (usize, String)> + 'a {
     let tokens = file.tokens();

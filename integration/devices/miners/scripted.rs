@@ -62,7 +62,7 @@ impl Peer {
 
     /// What was asked that is not only a question.
     fn written(&self) -> Vec<String> {
-        let questions = ["version", "power", "summary", "session"];
+        let questions = ["version", "power", "stats", "session"];
         self.asked().into_iter().filter(|asked| !questions.contains(&asked.as_str())).collect()
     }
 }
@@ -81,7 +81,9 @@ fn luxos(peer: &Peer, command: &str, parameter: &str) -> Option<Value> {
     match command {
         "version" => yes("VERSION", json!({"LUXminer": "2025.10.1", "Type": "Antminer S21"})),
         "power" => yes("POWER", json!({"Watts": if asleep { 20 } else { 3_500 }})),
-        "summary" => yes("SUMMARY", json!({"GHS 5s": if asleep { 0 } else { 200_000 }})),
+        "stats" => {
+            Some(json!({"STATUS": [{"STATUS": "S"}], "STATS": [{}, {"GHS 5s": if asleep { 0 } else { 200_000 }}]}))
+        }
         "logon" => yes("SESSION", json!({"SessionID": "s1"})),
         "session" => yes("SESSION", json!({"SessionID": "s1"})),
         "logoff" => yes("SESSION", json!({"SessionID": ""})),
