@@ -4,18 +4,18 @@
 use std::time::Duration;
 
 use super::sight::{Sight, Tell};
-use crate::decide::{Memory, Standing, decide};
+use crate::decide::{Fixed, GroupMemory, Memory, Standing, decide};
 use crate::devices::wire::Seen;
 #[cfg(doc)]
 use crate::devices::wire::Wire;
-use crate::plan::Plan;
+use crate::plan::{Command, Plan};
 use crate::sabotage::{self, Sabotage};
 use crate::site::{DeviceIx, GroupIx, Site};
 use crate::snapshot::{MinersSeen, Orders, Snapshot};
 use crate::time::Mono;
 use crate::units::Power;
 
-/// How long after its ramp a drain may take to be proved before the loop ends all the same.
+/// How long after its ramp a drain may take to be proved before the loop ends all the same; firmware may take its own proof.
 const DRAIN_GRACE: Duration = Duration::from_secs(5);
 
 /// The connections to a site's devices.
@@ -122,7 +122,8 @@ impl Cycle {
         let starts = self.orders.drain && self.drain_until.is_none();
         if starts {
             let ramp = self.standing.site.poi.ramp.time_for(self.told_power());
-            self.drain_until = Some(now.after(ramp).after(DRAIN_GRACE));
+            let sleeps = self.standing.groups.iter().filter_map(|fixed| Some(fixed.sleep?.proof)).max();
+            self.drain_until = Some(now.after(ramp).after(DRAIN_GRACE.max(sleeps.unwrap_or_default())));
         }
         starts
     }
@@ -130,9 +131,19 @@ impl Cycle {
     /// Over when everything is off and proved, or cannot be proved in time.
     pub(crate) fn is_over(&self, now: Mono, plan: &Plan) -> bool {
         self.drain_until.is_some_and(|until| {
-            let off = plan.commands.iter().all(|command| command.on == 0) && plan.counted == Power::ZERO;
+            let off = plan.commands.iter().all(|command| command.on == 0) && self.left(plan) == Power::ZERO;
             off || now > until || self.shadow
         })
+    }
+
+    /// What is counted to draw that shall not: what sleeps may draw what it draws asleep.
+    pub(crate) fn left(&self, plan: &Plan) -> Power {
+        let groups = self.standing.groups.iter().zip(&self.memory.groups).zip(&plan.commands);
+        let left = |((fixed, kept), command): ((&Fixed, &GroupMemory), &Command)| {
+            let idle = fixed.asleep(command.on, command.cut);
+            if kept.lowering.is_none() { (kept.counted - idle).or_zero() } else { kept.counted }
+        };
+        groups.map(left).sum()
     }
 
     fn told_power(&self) -> Power {

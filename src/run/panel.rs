@@ -198,7 +198,7 @@ fn groups(standing: &Standing, seen: &Seen<'_>) -> Vec<GroupView> {
     all.map(|((group, now), memory)| GroupView {
         name: group.name.clone(),
         units: group.units,
-        on: now.on.map_or(memory.told.unwrap_or(0), |(on, _)| on),
+        on: now.on.map_or(memory.told.unwrap_or(0), |(on, _)| on & now.miners.map_or(u64::MAX, |miners| miners.mining)),
         power_w: now.power.known().filter(|_| now.link == Link::Up).map(|(power, _)| power.watts()),
         link: now.link,
         following: !memory.not_following,

@@ -75,7 +75,7 @@ pub struct GroupView {
     pub name: String,
     /// How many units it has.
     pub units: u32,
-    /// The units that are on, as a bit set: as the device reports, else as it was told. In JSON as `"0xff"`, for a
+    /// The units that are on, as a bit set: as the device reports, else as it was told; without those that say that they sleep. In JSON as `"0xff"`, for a
     /// browser's numbers hold 53 bits.
     #[serde(with = "bits")]
     pub on: u64,
