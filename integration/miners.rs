@@ -244,6 +244,8 @@ async fn a_whatsminer_lets_nobody_write_without_a_right_token() {
     assert_eq!(framed(&mut stream, &json!({"cmd": "get.nothing"}))["code"], -2);
     assert!(fleet.connect(1, 4433).is_err(), "every second miner has only the older interface");
     assert_eq!(fleet.ask(1, "power_off", "")["Code"], 45, "and takes no command that is not enciphered");
+    let garbage = fleet.raw(1, r#"{"enc":1,"data":"AAAAAAAAAAAAAAAAAAAAAA=="}"#).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&garbage).unwrap()["STATUS"], "E", "nor one under another key");
     fleet.lie(1, Lie::Busy);
     assert_eq!(fleet.ask(1, "get_token", "")["Msg"], "over max connect");
     assert!(!fleet.seen(0).asleep && !fleet.seen(1).asleep);
