@@ -17,9 +17,15 @@ use super::{NEVER, fleet, fleet_on, found, path, seen};
 use crate::plant::site;
 
 /// The identities that there are, each with a network for each test.
-const ALL: &[(Firmware, u8)] = &[(Firmware::Luxos, 0)];
+const ALL: &[(Firmware, u8)] =
+    &[(Firmware::Luxos, 0), (Firmware::Braiins, 1), (Firmware::Whatsminer, 2), (Firmware::Antminer, 3)];
 const UNITS: u8 = 4;
 const EVERY: u64 = 0b1111;
+
+/// Does the same with each, all at once.
+async fn with_each(test: impl AsyncFn(Firmware, u8)) {
+    futures_util::future::join_all(ALL.iter().map(|(firmware, network)| test(*firmware, *network))).await;
+}
 
 struct Hall {
     emulator: Emulator,
@@ -66,8 +72,8 @@ impl Hall {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn miners_are_met_and_say_who_they_are_and_nothing_is_written_before_a_command() {
-    for (firmware, network) in ALL {
-        let hall = Hall::new(*firmware, network + 10);
+    with_each(async |firmware, network| {
+        let hall = Hall::new(firmware, network + 10);
         let fleet = fleet(&hall.path);
         seen(&fleet, "all mine", |seen| seen.mining == EVERY).await;
         found(&fleet, "many polls", |found| found.counts.requests > 10).await;
@@ -78,13 +84,14 @@ async fn miners_are_met_and_say_who_they_are_and_nothing_is_written_before_a_com
         );
         assert!(first.watts.unwrap().watts() > 1_000 && first.gigahashes.unwrap() > 10_000, "{first:?}");
         assert_eq!((hall.asleep(), fleet.seen().written), (0, None));
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn miners_sleep_and_wake_as_they_are_told() {
-    for (firmware, network) in ALL {
-        let hall = Hall::new(*firmware, network + 20);
+    with_each(async |firmware, network| {
+        let hall = Hall::new(firmware, network + 20);
         let fleet = fleet(&hall.path);
         seen(&fleet, "all mine", |seen| seen.mining == EVERY).await;
         fleet.command(0b0101, NEVER);
@@ -94,13 +101,14 @@ async fn miners_sleep_and_wake_as_they_are_told() {
         fleet.command(0b0111, NEVER);
         seen(&fleet, "it is written", |seen| seen.written.is_some_and(|(on, _)| on == 0b0111)).await;
         assert_eq!(hall.asleep(), 0b1000);
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_fleet_puts_all_its_miners_to_sleep_when_its_command_lapses() {
-    for (firmware, network) in ALL {
-        let hall = Hall::new(*firmware, network + 30);
+    with_each(async |firmware, network| {
+        let hall = Hall::new(firmware, network + 30);
         let clock = Clock::start();
         let fleet = fleet_on(&hall.path, clock);
         seen(&fleet, "all mine", |seen| seen.mining == EVERY).await;
@@ -108,13 +116,14 @@ async fn a_dropped_fleet_puts_all_its_miners_to_sleep_when_its_command_lapses() 
         assert_eq!(hall.asleep(), 0);
         drop(fleet);
         super::until("all sleep", || hall.asleep() == EVERY, || format!("{:b}", hall.asleep())).await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_adopted_is_left_as_it_is_until_a_miner_changes() {
-    for (firmware, network) in ALL {
-        let hall = Hall::new(*firmware, network + 40);
+    with_each(async |firmware, network| {
+        let hall = Hall::new(firmware, network + 40);
         hall.tell(0b1100);
         let fleet = fleet(&hall.path);
         seen(&fleet, "two mine", |seen| seen.mining == 0b0011 && seen.reached == EVERY).await;
@@ -124,13 +133,14 @@ async fn what_is_adopted_is_left_as_it_is_until_a_miner_changes() {
         assert_eq!((hall.asleep(), fleet.seen().written), (0b1100, None));
         hall.tell(0);
         super::until("two are put back to sleep", || hall.asleep() == 0b1100, || format!("{:b}", hall.asleep())).await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_miner_that_lies_is_told_again_and_its_lie_is_no_proof() {
-    for (firmware, network) in ALL {
-        let hall = Hall::new(*firmware, network + 50);
+    with_each(async |firmware, network| {
+        let hall = Hall::new(firmware, network + 50);
         let fleet = fleet(&hall.path);
         seen(&fleet, "all mine", |seen| seen.mining == EVERY).await;
         hall.lie(0, Lie::SilentSuccess);
@@ -140,13 +150,14 @@ async fn a_miner_that_lies_is_told_again_and_its_lie_is_no_proof() {
         hall.emulator.lie(0, 0, None);
         seen(&fleet, "all sleep", |seen| seen.mining == 0).await;
         assert_eq!(hall.asleep(), EVERY);
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_miner_that_wakes_by_itself_or_starts_anew_asleep_is_told_again() {
-    for (firmware, network) in ALL {
-        let hall = Hall::new(*firmware, network + 60);
+    with_each(async |firmware, network| {
+        let hall = Hall::new(firmware, network + 60);
         let fleet = fleet(&hall.path);
         seen(&fleet, "all mine", |seen| seen.mining == EVERY).await;
         fleet.command(0b1110, NEVER);
@@ -155,7 +166,8 @@ async fn a_miner_that_wakes_by_itself_or_starts_anew_asleep_is_told_again() {
         super::until("it is put back to sleep", || hall.asleep() == 0b0001, || format!("{:b}", hall.asleep())).await;
         hall.lie(3, Lie::RebootsAsleep);
         super::until("it is woken", || hall.asleep() == 0b0001, || format!("{:b}", hall.asleep())).await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,8 +187,8 @@ async fn a_session_that_another_holds_is_said_and_tried_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dumb_gone_and_garbled_miners_are_silent_and_obey_when_they_are_back() {
-    for (firmware, network) in ALL {
-        let hall = Hall::new(*firmware, network + 80);
+    with_each(async |firmware, network| {
+        let hall = Hall::new(firmware, network + 80);
         let fleet = fleet(&hall.path);
         seen(&fleet, "all mine", |seen| seen.mining == EVERY).await;
         hall.lie(0, Lie::Dumb);
@@ -189,5 +201,55 @@ async fn dumb_gone_and_garbled_miners_are_silent_and_obey_when_they_are_back() {
         (0..3).for_each(|unit| hall.emulator.lie(0, unit, None));
         seen(&fleet, "all sleep", |seen| seen.mining == 0 && seen.reached == EVERY).await;
         assert!(fleet.found()[0].counts.timeouts > 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_miner_that_is_not_what_its_file_says_is_named_and_left_alone() {
+    with_each(async |firmware, network| {
+        let hall = Hall::new(firmware, network + 90);
+        let honest = fleet(&hall.path);
+        seen(&honest, "all answer", |seen| seen.reached == EVERY).await;
+        for (declared, _) in ALL.iter().filter(|(declared, _)| *declared != firmware) {
+            let fleet = fleet(&path(*declared, network + 90, 1));
+            fleet.command(0, NEVER);
+            found(&fleet, "its trouble", |found| found.trouble.is_some()).await;
+            let words = format!(
+                "the site file says its firmware is {}, and it runs {}; correct `firmware` or `address` in the site file",
+                declared.name(),
+                firmware.name()
+            );
+            assert!(fleet.trouble().unwrap().ends_with(&words), "{:?}", fleet.trouble());
+            assert_eq!((fleet.seen().reached, fleet.seen().written), (0, None));
+        }
+        assert_eq!(hall.asleep(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stock_miner_that_takes_its_time_is_told_once_and_seen_asleep_before_it_answers() {
+    let hall = Hall::new(Firmware::Antminer, 100);
+    (0..usize::from(UNITS)).for_each(|unit| hall.lie(unit, Lie::Late(Duration::from_secs(6))));
+    let fleet = fleet(&hall.path);
+    seen(&fleet, "all mine", |seen| seen.mining == EVERY).await;
+    fleet.command(0, NEVER);
+    seen(&fleet, "all sleep", |seen| seen.mining == 0).await;
+    let resent = |found: &ballast::devices::miners::Found| found.counts.resent;
+    assert!(fleet.found().iter().all(|found| resent(found) == 0), "{:?}", fleet.found());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_let_in_says_so() {
+    for (firmware, network) in [(Firmware::Braiins, 101), (Firmware::Antminer, 102)] {
+        let hall = Hall::new(firmware, network);
+        let right = fleet(&hall.path);
+        seen(&right, "all mine", |seen| seen.mining == EVERY).await;
+        (0..usize::from(UNITS)).for_each(|unit| hall.lie(unit, Lie::Refuses));
+        right.command(0, NEVER);
+        let words = "it does not let us in; check `login` in the site file";
+        seen(&right, "it is told", |_| right.trouble().is_some_and(|trouble| trouble.contains(words))).await;
+        assert_eq!((right.seen().written, hall.asleep()), (None, 0));
     }
 }

@@ -17,7 +17,6 @@ impl Port {
     }
 
     /// Says that this build cannot.
-    #[expect(clippy::unused_async, reason = "the other port waits for the network")]
     pub(super) async fn does(&self, _: Step, _: Mono) -> Result<Came, Fault> {
         Err(Fault::NotBuilt)
     }

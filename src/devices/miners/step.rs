@@ -32,6 +32,7 @@ impl Step {
 
 /// The right answer to a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "miners"), allow(dead_code))] // then nobody speaks to a miner
 pub(crate) enum Came {
     /// It is what the file says.
     Identified(Identity),
@@ -113,7 +114,7 @@ pub enum Fault {
 
 impl Fault {
     /// A refusal in the miner's own words, as many as are kept.
-    pub(crate) fn refused(words: &str) -> Self {
+    pub fn refused(words: &str) -> Self {
         Self::Refused(words.chars().filter(|c| !c.is_control()).take(WORDS).collect())
     }
 

@@ -7,11 +7,16 @@
 
 use std::time::Duration;
 
-use super::step::{Came, Fault, Identity, Report, Step};
+use super::step::{Came, Fault, Report, Step};
 use crate::devices::wire::backoff::Backoff;
-use crate::site::{Firmware, FirmwarePath};
 use crate::time::Mono;
-use crate::units::Power;
+
+mod facts;
+mod manners;
+
+pub use facts::Counts;
+pub(crate) use facts::Facts;
+pub(crate) use manners::Manners;
 
 /// A miner that shall sleep is told so again after this long, and a silent one knocked at this often.
 pub(crate) const AGAIN: Duration = Duration::from_secs(2);
@@ -26,29 +31,6 @@ const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 const MISSES: u32 = 2;
 /// The first question of each miner is spread over this, or over the poll where that is shorter.
 const FIRST: Duration = Duration::from_secs(1);
-
-/// How a miner is to be talked to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Manners {
-    /// How often it is asked what it does.
-    poll: Duration,
-    /// Most it draws asleep.
-    asleep: Power,
-    /// A miner that took a wake-up and still sleeps is told again after this long. It takes minutes to come up, and some firmware
-    /// begins anew when it is told twice.
-    wake_again: Duration,
-}
-
-impl Manners {
-    /// As the site file says, and as the firmware is.
-    pub(crate) fn of(path: &FirmwarePath) -> Self {
-        let wake_again = match path.firmware {
-            Firmware::Antminer | Firmware::Whatsminer => Duration::from_secs(300),
-            Firmware::Luxos | Firmware::Braiins => Duration::from_secs(30),
-        };
-        Self { poll: path.poll.max(Duration::from_millis(1)), asleep: path.asleep, wake_again }
-    }
-}
 
 /// The conversation with one miner.
 pub(crate) struct Talk {
@@ -75,37 +57,6 @@ pub(crate) struct Talk {
     fruitful: bool,
     turn: u32,
     facts: Facts,
-}
-
-/// What is known of one miner.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Facts {
-    /// It was asked, answered or not.
-    pub(crate) asked: bool,
-    /// It answers.
-    pub(crate) reached: bool,
-    /// Whether it mines, as it said last.
-    pub(crate) mines: Option<bool>,
-    pub(crate) report: Report,
-    pub(crate) identity: Option<Identity>,
-    /// The newest trouble, and when its step began; stays until the next one.
-    pub(crate) trouble: Option<(Fault, Mono)>,
-    pub(crate) counts: Counts,
-}
-
-/// What happened with one miner since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Questions asked and verbs sent.
-    pub requests: u64,
-    /// Without an answer in time.
-    pub timeouts: u64,
-    /// Answered with no.
-    pub refused: u64,
-    /// Verbs that were sent again.
-    pub resent: u64,
-    /// Commands that lapsed unrenewed.
-    pub lapses: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -421,5 +372,4 @@ impl Talk {
 }
 
 #[cfg(test)]
-#[path = "talk_tests.rs"]
 mod tests;
