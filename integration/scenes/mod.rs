@@ -14,6 +14,7 @@ mod killed;
 mod lost;
 mod orders;
 mod recorded;
+mod sleeping;
 
 mod stage;
 mod story;

@@ -32,9 +32,25 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new(numbers: &Numbers) -> Self {
+        Self::of(|net| text(net, numbers))
+    }
+
+    /// Two rows of miners that are told to sleep, on a limit that has the time for it.
+    pub(super) fn sleeping() -> Self {
+        Self::of(|net| {
+            let numbers = Numbers { ramp: "40 kW/s", restore: "40 kW/s", window: "2 s", ..Numbers::default() };
+            let text = text(net, &numbers);
+            let start = text.find("[[group]]").unwrap();
+            let head = text[..start].replace("within = \"2 s\"", "within = \"12 s\"");
+            let rows = [("west", "luxos", "29.5 J/TH", 1), ("wind", "whatsminer", "20 J/TH", 2)];
+            head + &rows.map(|row| sleepers(net, row)).join("\n")
+        })
+    }
+
+    fn of(text: impl Fn(&str) -> String) -> Self {
         let (net, held) = own_net();
         let folder = tempfile::tempdir().unwrap();
-        let text = text(&net, numbers);
+        let text = text(&net);
         std::fs::write(folder.path().join("scene.toml"), &text).unwrap();
         let site = load("scene.toml", &text).unwrap_or_else(|problems| panic!("{problems}"));
         Self { folder, site, net, _held: held }
@@ -71,6 +87,17 @@ fn own_net() -> (String, TcpListener) {
     nets.into_iter()
         .find_map(|net| TcpListener::bind(format!("{net}.254:5019")).ok().map(|held| (net, held)))
         .expect("a free loopback net")
+}
+
+fn sleepers(net: &str, (name, firmware, efficiency, ten): (&str, &str, &str, u8)) -> String {
+    format!(
+        "[[group]]\nname = \"{name}\"\nminers = 8\noutlets = 8\nwatts = \"3.5 kW\"\nefficiency = \"{efficiency}\"\n\
+         dwell_on = \"1 s\"\ndwell_off = \"1 s\"\n\
+         [[group.path]]\nkind = \"firmware\"\nfirmware = \"{firmware}\"\naddress = \"{net}.{{unit+{ten}00}}\"\npoll = \"1 s\"\n\
+         response = \"3 s\"\nproof = \"5 s\"\nasleep = \"40 W\"\n\
+         [[group.path]]\nkind = \"outlets\"\nprofile = \"netio-powerpdu\"\naddress = \"{net}.{ten}0:5020\"\npoll = \"250 ms\"\n\
+         response = \"250 ms\"\nproof = \"2.5 s\"\ncomms_loss = \"holds\"\n"
+    )
 }
 
 fn text(net: &str, numbers: &Numbers) -> String {

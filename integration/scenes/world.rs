@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ballast::devices::Profile;
 use ballast::devices::profile::SHIPPED;
-use ballast::emulate::Emulator;
+use ballast::emulate::{Emulator, Lie};
 use ballast::plant::{Curves, HallLoad, Plant, Score, Series};
 use ballast::site::DeviceIx;
 use ballast::time::{Clock, Mono, Wall};
@@ -108,6 +108,11 @@ impl World {
     /// Since the start of the scene.
     pub(super) fn mono(&self) -> Mono {
         self.clock.mono()
+    }
+
+    /// This miner lies from now on.
+    pub(super) fn lie(&self, group: usize, unit: usize, lie: Lie) {
+        self.emulator.lie(group, unit, Some(lie));
     }
 
     pub(super) fn unplug(&self, device: DeviceIx, out: bool) {

@@ -284,7 +284,8 @@ fn told(event: &Event, site: &Site) -> Option<(Severity, String)> {
             (Severity::Alarm, text)
         }
         Event::Quarantine { group, units, strikes } => {
-            let text = format!("{}: {} drew on {strikes} times and stay off", name(group), listed(units));
+            let text =
+                format!("{}: {} in quarantine: drew on {strikes} times when told to sleep", name(group), listed(units));
             (Severity::Alarm, text)
         }
         Event::Following { group } => (Severity::Info, format!("{} follows again, by its watts", name(group))),
