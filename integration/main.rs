@@ -6,6 +6,7 @@ mod emulate;
 mod faults;
 mod fuzz;
 mod journal;
+mod miners;
 mod peers;
 mod plant;
 mod probe;

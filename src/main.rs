@@ -134,6 +134,9 @@ struct Emulate {
     /// End after this time
     #[arg(long = "for", value_name = "TIME", value_parser = span)]
     span: Option<Duration>,
+    /// Makes a miner lie or fail, as in `row-1.3=silent` or `row-1.3=late:60 s`; docs/miners.md lists the ways
+    #[arg(long = "lie", value_name = "MINER=LIE")]
+    lies: Vec<String>,
 }
 
 #[derive(Args)]
@@ -271,7 +274,7 @@ fn main() -> ExitCode {
             cli::demo::run(demo.site.as_deref(), world(demo.hall, Some(demo.prices)), demo.watch.into())
         }
         Verb::Run(run) => cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), run.shadow),
-        Verb::Emulate(emulate) => cli::emulate::run(&emulate.site, world(emulate.hall, None), emulate.span),
+        Verb::Emulate(it) => cli::emulate::run(&it.site, world(it.hall, None), it.span, &it.lies),
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
         Verb::Probe(probe) => cli::probe::run(&probe.site, probe.json),
         Verb::Simulate(it) => simulate(it),

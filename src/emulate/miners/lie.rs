@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::units::Quantity;
+
 /// One way. It holds until another takes its place, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lie {
@@ -21,10 +23,52 @@ pub enum Lie {
     RebootsAsleep,
     /// Refuses connections for so long from now.
     Gone(Duration),
-    /// Ends every answer of a socket half way.
+    /// Ends every answer half way.
     Truncated,
-    /// Ends an answer with a NUL where its firmware does not, and without where it does.
+    /// Ends an answer with a NUL where its firmware does not, and without where it does. Its pages stay as they are.
     Nul,
     /// Takes connections and never answers.
     Dumb,
+}
+
+impl Lie {
+    /// All of them as they are written.
+    pub const WRITTEN: &str =
+        "silent, believed, late:TIME, busy, refuses, wakes:TIME, reboots-asleep, gone:TIME, truncated, nul, dumb";
+
+    /// Reads one as in `silent` or `late:60 s`; nothing where it is none of [`Lie::WRITTEN`].
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, time) = text.split_once(':').unwrap_or((text, ""));
+        let time = Duration::parse(time).ok();
+        Some(match (name, time) {
+            ("silent", None) => Self::SilentSuccess,
+            ("believed", None) => Self::Believed,
+            ("late", Some(time)) => Self::Late(time),
+            ("busy", None) => Self::Busy,
+            ("refuses", None) => Self::Refuses,
+            ("wakes", Some(time)) => Self::Wakes(time),
+            ("reboots-asleep", None) => Self::RebootsAsleep,
+            ("gone", Some(time)) => Self::Gone(time),
+            ("truncated", None) => Self::Truncated,
+            ("nul", None) => Self::Nul,
+            ("dumb", None) => Self::Dumb,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lie_is_read_as_it_is_written() {
+        for written in Lie::WRITTEN.split(", ") {
+            assert!(Lie::parse(&written.replace("TIME", "1.5 s")).is_some(), "{written}");
+        }
+        assert_eq!(Lie::parse("late:60 s"), Some(Lie::Late(Duration::from_secs(60))));
+        for wrong in ["", "late", "late:60", "silent:1 s", "honest"] {
+            assert_eq!(Lie::parse(wrong), None, "{wrong}");
+        }
+    }
 }
