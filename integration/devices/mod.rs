@@ -7,6 +7,8 @@ mod lapses;
 #[cfg(feature = "miners")]
 mod miners;
 mod misbehaving;
+#[cfg(not(feature = "miners"))]
+mod no_miners;
 mod peer;
 mod profiles;
 mod sunspec;

@@ -253,3 +253,16 @@ async fn who_is_not_let_in_says_so() {
         assert_eq!((right.seen().written, hall.asleep()), (None, 0));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whatsminer_that_refuses_has_not_answered_whatever_the_library_says() {
+    let hall = Hall::new(Firmware::Whatsminer, 103);
+    let fleet = fleet(&hall.path);
+    seen(&fleet, "all mine", |seen| seen.mining == EVERY).await;
+    (0..usize::from(UNITS)).for_each(|unit| hall.lie(unit, Lie::Refuses));
+    fleet.command(0, NEVER);
+    seen(&fleet, "all were told again", |_| fleet.found().iter().all(|found| found.counts.resent > 0)).await;
+    assert_eq!((fleet.seen().written, fleet.seen().mining, hall.asleep()), (None, EVERY, 0));
+    (0..usize::from(UNITS)).for_each(|unit| hall.emulator.lie(0, unit, None));
+    seen(&fleet, "all sleep", |seen| seen.mining == 0 && seen.written.is_some()).await;
+}

@@ -22,6 +22,7 @@ use asic_rs::core::util::{connect_tcp_stream, send_rpc_command};
 use asic_rs::{antminer, braiins, luxminer, whatsminer};
 use futures_util::FutureExt;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::luxos::Session;
@@ -39,6 +40,9 @@ const TWO_ANSWERS: Duration = Duration::from_secs(2);
 const RESTARTED: Duration = Duration::from_secs(75);
 /// Meeting a stock Antminer: four requests, each sent twice because of its digest login.
 const MET: Duration = Duration::from_secs(5);
+/// So many miners are met at once, of those that are there. The library makes a client with all that TLS needs for each question of a meeting, on the threads that
+/// serve the PDUs too.
+static INTRODUCTIONS: Semaphore = Semaphore::const_new(8);
 /// The port of the CGMiner API.
 const RPC: u16 = 4028;
 const HTTP: u16 = 80;
@@ -94,6 +98,7 @@ impl Port {
         let said = within(ANSWER, async { Ok(send_rpc_command(&self.address, "version").await) }).await;
         let said = said.unwrap_or_default();
         self.is_as_declared(said.as_ref()).await?;
+        let _place = INTRODUCTIONS.acquire().await;
         let entry = entry(self.firmware);
         let auth = self.credentials.as_ref().map(|who| MinerAuth::new(who.user.clone(), who.password.clone()));
         let built = entry.build_miner(self.address, auth.as_ref());
@@ -124,17 +129,21 @@ impl Port {
             (_, Some(runs)) if runs != declared => Err(Fault::OtherFirmware { declared, runs: Some(runs) }),
             (Some(_), None) if has_rpc => Err(Fault::OtherFirmware { declared, runs: None }),
             (None, _) if has_rpc => Err(self.why_silent().await),
+            // Nobody waits in the queue of those who are met for one that is not there.
+            (None, _) => self.is_there().await.then_some(()).ok_or(Fault::NoConnection),
             _ => Ok(()),
         }
     }
 
     /// The library does not say why it has no answer.
     async fn why_silent(&self) -> Fault {
+        if self.is_there().await { Fault::NoAnswer } else { Fault::NoConnection }
+    }
+
+    /// Whether the port that it is commanded on takes connections.
+    async fn is_there(&self) -> bool {
         let port = if matches!(self.firmware, Firmware::Antminer | Firmware::Braiins) { HTTP } else { RPC };
-        match connect_tcp_stream((self.address, port), ANSWER).await {
-            Ok(_) => Fault::NoAnswer,
-            Err(_) => Fault::NoConnection,
-        }
+        connect_tcp_stream((self.address, port), ANSWER).await.is_ok()
     }
 
     fn meets_within(&self) -> Duration {

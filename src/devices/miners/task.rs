@@ -16,6 +16,8 @@ use crate::time::Mono;
 
 /// Most questions that are under way at once, to all miners of all groups. A verb waits for no question.
 static QUESTIONS: Semaphore = Semaphore::const_new(128);
+/// Most miners that are asked at once who they are: apart, because many of those may be silent, and hold their place for seconds.
+static MEETINGS: Semaphore = Semaphore::const_new(256);
 
 /// A step that is under way.
 struct Underway<'p> {
@@ -53,7 +55,8 @@ pub(super) async fn run(shared: Arc<Shared>, unit: usize, port: Port) {
 fn begin<'p>(shared: &'p Shared, unit: usize, port: &'p Port, (step, started): (Step, Mono)) -> Underway<'p> {
     let comes = async move {
         let _place = match step {
-            Step::Identify | Step::Observe => place_for(shared, unit).await,
+            Step::Identify => place_for(shared, unit, &MEETINGS).await,
+            Step::Observe => place_for(shared, unit, &QUESTIONS).await,
             _ => None,
         };
         port.does(step, started).await
@@ -62,11 +65,11 @@ fn begin<'p>(shared: &'p Shared, unit: usize, port: &'p Port, (step, started): (
 }
 
 /// Whoever shall sleep, and must be met first, does not wait for those who are only asked.
-async fn place_for(shared: &Shared, unit: usize) -> Option<SemaphorePermit<'static>> {
+async fn place_for(shared: &Shared, unit: usize, places: &'static Semaphore) -> Option<SemaphorePermit<'static>> {
     let mut waker = shared.waker();
     while !shared.group().is_pressing(unit) {
         tokio::select! {
-            place = QUESTIONS.acquire() => return place.ok(),
+            place = places.acquire() => return place.ok(),
             _ = waker.changed() => {}
         }
     }
