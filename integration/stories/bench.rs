@@ -258,6 +258,9 @@ impl Bench {
     /// Everything of this group is off, by no command: its PDU was without power, or its permit lapsed.
     pub fn power_cut(&mut self, ix: usize) {
         self.miners[ix].on = 0;
+        if self.standing.groups[ix].sleep.is_some() {
+            self.miners[ix].cut = self.standing.groups[ix].all_on;
+        }
     }
 
     pub fn told(&self, ix: usize) -> Power {

@@ -205,3 +205,51 @@ fn a_start_takes_on_what_mines_and_lets_the_rest_sleep() {
     assert_eq!(bench.memory.groups[2].told.map(|told| told & 0b11), Some(0), "nobody knows what they do");
     assert!(bench.plan.counted >= bench.miners(), "and they count as what is measured");
 }
+
+#[test]
+fn outlets_that_went_off_while_the_loop_stood_still_stay_off_until_there_is_room() {
+    let mut bench = rows(true);
+    bench.set_hall(kw(10_000));
+    bench.pass(ms(20_000));
+    bench.set_hall(kw(29_000));
+    bench.now = bench.now.after(ms(120_000));
+    (0..10).for_each(|ix| bench.power_cut(ix));
+    bench.step();
+    let all = |bench: &Bench| bench.plan.commands.iter().all(|command| command.on == 0 && command.cut == (1 << 40) - 1);
+    assert!(all(&bench), "{:?}", bench.plan.commands);
+    bench.pass(ms(60_000));
+    assert!(bench.import() <= LIMIT && bench.miners() > kw(3_000), "{}", bench.miners());
+    let powered = 400 - cut(&bench);
+    let on: u32 = bench.plan.commands.iter().map(|command| command.on.count_ones()).sum();
+    assert_eq!(powered, on, "power comes back with the permit to run, not before");
+}
+
+#[test]
+fn a_group_with_a_miner_that_ignores_a_price_comes_back_when_the_price_is_over() {
+    let mut bench = rows(true);
+    bench.sleepless[3] = 1;
+    bench.set_hall(kw(10_000));
+    bench.pass(ms(20_000));
+    bench.price = Some(ballast::units::Price::from_micro_usd_per_mwh(900_000_000));
+    bench.pass(ms(60_000));
+    assert_eq!(bench.told(3), kw(0));
+    bench.price = Some(ballast::units::Price::ZERO);
+    bench.pass(ms(60_000));
+    assert_eq!(bench.plan.commands[3].on, bench.standing.groups[3].all_on);
+}
+
+#[test]
+fn a_miner_that_cannot_be_reached_is_cut_for_a_limit_and_is_no_liar() {
+    let mut bench = rows(true);
+    bench.set_hall(kw(10_000));
+    bench.pass(ms(20_000));
+    bench.deaf[0] = 1;
+    for _ in 0..4 {
+        bench.orders.cap = Some(kw(9_000));
+        bench.pass(ms(40_000));
+        assert_eq!(bench.cut(0) & 1, 1);
+        bench.orders.cap = None;
+        bench.pass(ms(40_000));
+    }
+    assert_eq!(bench.memory.groups[0].asleep.barred, 0);
+}

@@ -63,9 +63,11 @@ impl Following<'_> {
         if std::mem::take(&mut memory.unwatched) {
             switch::touch(memory, self.fixed.all_on & !on, self.now);
         }
+        if memory.silent {
+            memory.asleep.cut |= self.dark(on);
+        }
         if let Some(told) = memory.told.filter(|told| memory.silent && told & !on != 0) {
             memory.told = Some(told & on);
-            memory.asleep.cut |= self.dark(on);
             switch::touch(memory, told & !on, self.now);
         }
     }
@@ -196,8 +198,8 @@ impl Following<'_> {
             return;
         }
         if !memory.not_following && late {
-            memory.not_following = true;
             events.push(Event::NotFollowing { group: self.ix, expect_w: target, counted_w: memory.counted });
+            memory.not_following = !sleep::give_up(self.fixed, memory);
         }
     }
 

@@ -103,6 +103,7 @@ fn lapse(standing: &Standing, memory: &mut Memory, now: Mono) {
     let all = standing.groups.iter().zip(&mut memory.groups);
     for (fixed, kept) in all.filter(|(fixed, _)| unrenewed >= fixed.lapse) {
         switch::lower(fixed, kept, i64::MAX, now, sleep::Haste::Ramp);
+        sleep::lapsed(fixed, kept, unrenewed);
     }
 }
 

@@ -4,6 +4,8 @@
 //! What goes down the site's ramp (a price, the end of the program) sleeps, and is never cut for it. What a limit lowers takes the
 //! path that stands first in the site file; what has not slept by its proof loses its outlet. An e-stop takes the outlets at once.
 
+use std::time::Duration;
+
 use super::memory::{Asleep, GroupMemory};
 use super::standing::Fixed;
 use crate::plan::Event;
@@ -14,6 +16,8 @@ use crate::units::Power;
 
 /// A unit found drawing this often when it was to sleep is in quarantine.
 const STRIKES: u8 = 3;
+/// Loop and connections see a lapse at most so far apart.
+const ABOUT: Duration = Duration::from_secs(1);
 
 /// How soon units shall be off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +60,15 @@ fn cut(kept: &mut Asleep, units: u64) {
     kept.cut |= units;
     kept.pending &= !units;
     kept.cutting |= units != 0;
+}
+
+/// Nobody renewed its permits for so long. Those of its outlets last longer, until it would be known that its miners sleep; where they
+/// may be over too, everything is without power, and stays so until it may run again.
+pub(super) fn lapsed(fixed: &Fixed, memory: &mut GroupMemory, unrenewed: Duration) {
+    let Some(sleep) = fixed.sleep else { return };
+    if unrenewed.saturating_add(ABOUT) >= fixed.lapse.saturating_add(sleep.proof) {
+        cut(&mut memory.asleep, fixed.all_on);
+    }
 }
 
 /// These units may run again: with power.
@@ -121,7 +134,8 @@ pub(super) fn escalate(
     let counted_w = memory.counted;
     cut(&mut memory.asleep, units);
     events.push(Event::Cut { group: ix, units, expect_w, counted_w });
-    let lied = liars(fixed, memory, (accused, units), counted_w - expect_w);
+    // Who cannot be reached was not told, and is no liar.
+    let lied = miners.reached & liars(fixed, memory, (accused, units), counted_w - expect_w);
     strike(ix, fixed, memory, lied, events);
     // Its proof begins anew, on the other path.
     (memory.lowering, memory.not_following, memory.shown) = (Some(now), false, None);
@@ -158,6 +172,17 @@ fn strike(ix: GroupIx, fixed: &Fixed, memory: &mut GroupMemory, lied: u64, event
     if new != 0 {
         events.push(Event::Quarantine { group: ix, units: new, strikes: STRIKES });
     }
+}
+
+/// What was told to sleep for a price and draws on is told as not following, and from then on as drawing unasked: its group can come
+/// back when the price is over, and a limit cuts it.
+pub(super) fn give_up(fixed: &Fixed, memory: &mut GroupMemory) -> bool {
+    let gives_up = fixed.sleep.is_some() && memory.asleep.pending != 0 && !memory.asleep.urgent;
+    if gives_up {
+        memory.lowering = None;
+        proved(memory);
+    }
+    gives_up
 }
 
 /// Whether it draws what it was told not to, by more than meters err, with outlets left that can be cut.
