@@ -2,7 +2,7 @@
 //! them is in `peers`.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -171,6 +171,9 @@ async fn a_miner_that_says_yes_and_draws_on_is_seen_at_its_outlet() {
     assert!(watts(&fleet.ask(1, "power", "")) > 3_400, "honest again");
     assert_eq!(fleet.command(1, "curtail", "sleep"), 335);
     fleet.until("it is down", |fleet| fleet.drawn(1) <= 60);
+    fleet.lie(1, Lie::Believed);
+    assert_eq!(fleet.command(1, "curtail", "wakeup"), 335);
+    assert_eq!((watts(&fleet.ask(1, "power", "")), fleet.drawn(1) <= 60), (3_500, true), "awake by its word alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,7 +208,6 @@ async fn every_way_to_fail_fails_as_it_says() {
     fleet.lie(0, Lie::Dumb);
     let mut dumb = fleet.connect(0, 4028).unwrap();
     dumb.write_all(request.as_bytes()).unwrap();
-    dumb.shutdown(Shutdown::Write).unwrap();
     dumb.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     assert_eq!(dumb.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock, "it takes, and never answers");
     fleet.lie(0, Lie::Gone(Duration::from_secs(1)));

@@ -69,15 +69,17 @@ fn every_shipped_site_holds_its_promise_and_is_warned_only_of_lying_devices_or_f
             assert_eq!(code, 0, "{told}");
             let warnings: Vec<&str> = told.lines().filter(|line| line.starts_with("warning")).collect();
             let feeder = |warning: &&str| warning.contains(" hang on it");
-            match path.ends_with("container.toml") {
-                true => assert!(warnings.len() == 2 && warnings.iter().all(feeder), "{told}"),
-                false => assert!(matches!(warnings[..], [lie] if lie.contains(" lie, ")), "{told}"),
+            match path.file_name().and_then(|name| name.to_str()) {
+                Some("container.toml") => assert!(warnings.len() == 2 && warnings.iter().all(feeder), "{told}"),
+                // Its limit allows 15 s: those that lie are made up for in time.
+                Some("firmware.toml") => assert!(warnings.is_empty(), "{told}"),
+                _ => assert!(matches!(warnings[..], [lie] if lie.contains(" lie, ")), "{told}"),
             }
             assert!(told.lines().all(|line| line.chars().count() <= 100), "{told}");
             seen += 1;
         }
     }
-    assert!(seen >= 4);
+    assert!(seen >= 5);
 }
 
 #[test]

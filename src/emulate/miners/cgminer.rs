@@ -4,6 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::machine::{Machine, Says};
 
+/// Most commands in one request; what comes behind them is not answered.
+const AT_ONCE: usize = 16;
+
 /// A request.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
@@ -73,7 +76,7 @@ pub(super) fn answer(machine: &Machine, description: &str, asked: &Asked, each: 
         all.insert("id".into(), json!(1));
         return Value::Object(all);
     }
-    let several = asked.command.split('+').map(|command| {
+    let several = asked.command.split('+').take(AT_ONCE).map(|command| {
         let asked = Asked { command: command.into(), ..asked.clone() };
         (command.to_owned(), json!([one(&asked)]))
     });
@@ -133,4 +136,37 @@ pub(super) fn stats(id: &str, version: &str, says: &Says) -> Value {
         row.extend(chain.map(|(name, value)| (format!("{name}{n}"), value)));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_as_json_and_as_text() {
+        for (bytes, command, parameter) in [
+            (&b"{\"command\":\"curtail\",\"parameter\":\"a1,sleep\"}\0"[..], "curtail", "a1,sleep"),
+            (b"{\"cmd\":\"summary\"}", "summary", ""),
+            (b"version\n", "version", ""),
+            (b"ascset|0,led,1", "ascset", "0,led,1"),
+            (b"{\"command\":\"pools\",\"parameter\":0}", "pools", "0"),
+        ] {
+            assert!(Asked::is_whole(bytes));
+            let asked = Asked::parse(bytes).unwrap();
+            assert_eq!((asked.command.as_str(), asked.parameter.as_str()), (command, parameter));
+        }
+        assert!(!Asked::is_whole(b"") && !Asked::is_whole(b"{\"command\":\"cur"), "more has to come");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_too_strange_to_be_read(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _whole = Asked::is_whole(&bytes);
+            if let Some(asked) = Asked::parse(&bytes) {
+                prop_assert!(asked.command.len() + asked.parameter.len() <= bytes.len() * 2);
+            }
+        }
+    }
 }

@@ -209,6 +209,7 @@ impl Machine {
         };
         match (state.lie, state.claims) {
             (Some(Lie::Believed), Some(true)) => Says { watts: 20, rate: 0.0, ..told },
+            (Some(Lie::Believed), Some(false)) => Says { watts: self.rated.watts(), rate: rated, ..told },
             _ => told,
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::cgminer::Asked;
@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 const LONGEST: usize = 64 * 1_024;
 /// Longest wait for a request to be whole, and for the client to close after the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Most connections to one port; more are closed at once.
+/// Most connections to one port; more are closed at once, or wait where it is HTTP.
 const CONNECTIONS: usize = 16;
 
 /// How a port is spoken to.
@@ -62,7 +62,8 @@ async fn serve(machine: &Arc<Machine>, door: Door, listener: TcpListener, up: wa
         Door::Http | Door::Power => {
             let router = web::router(machine, door == Door::Power);
             // It survives every error of a single connection.
-            let _ended = axum::serve(Powered { listener, up }, router).await;
+            let _ended =
+                axum::serve(Powered { listener, up, free: Arc::new(Semaphore::new(CONNECTIONS)) }, router).await;
         }
         Door::Rpc | Door::Framed => each(machine, door, listener).await,
     }
@@ -93,7 +94,7 @@ async fn rpc(machine: &Machine, mut stream: TcpStream) -> io::Result<()> {
     in_time(request(&mut stream, &mut bytes)).await?;
     let Some(asked) = Asked::parse(&bytes) else { return Ok(()) };
     if machine.lies() == Some(Lie::Dumb) {
-        return std::future::pending().await;
+        return until_closed(&mut stream).await;
     }
     let (answer, nul) = match machine.firmware {
         Firmware::Luxos => (luxos::answer(machine, &asked), false),
@@ -107,8 +108,12 @@ async fn rpc(machine: &Machine, mut stream: TcpStream) -> io::Result<()> {
     stream.write_all(&ended(machine, answer.to_string().into_bytes(), nul)).await?;
     stream.shutdown().await?;
     // What it still sends must be read, or the answer may be lost with a reset.
-    let mut rest = tokio::io::sink();
-    in_time(tokio::io::copy(&mut stream, &mut rest)).await.map(drop)
+    in_time(until_closed(&mut stream)).await
+}
+
+/// Reads on and answers nothing, until the client has enough.
+async fn until_closed(stream: &mut TcpStream) -> io::Result<()> {
+    tokio::io::copy(stream, &mut tokio::io::sink()).await.map(drop)
 }
 
 /// Takes messages behind their lengths, and answers each.
@@ -121,7 +126,7 @@ async fn framed(machine: &Machine, mut stream: TcpStream) -> io::Result<()> {
         let mut bytes = vec![0; length];
         in_time(stream.read_exact(&mut bytes)).await?;
         if machine.lies() == Some(Lie::Dumb) {
-            return std::future::pending().await;
+            return until_closed(&mut stream).await;
         }
         let asked = serde_json::from_slice(&bytes)?;
         let answer = framed::answer(machine, &asked).to_string().into_bytes();
@@ -164,10 +169,11 @@ pub(super) fn ended(machine: &Machine, mut bytes: Vec<u8>, nul: bool) -> Vec<u8>
     bytes
 }
 
-/// A listener whose connections end when the miner does not answer any more.
+/// A listener whose connections end when the miner does not answer any more. More than [`CONNECTIONS`] wait.
 struct Powered {
     listener: TcpListener,
     up: watch::Receiver<bool>,
+    free: Arc<Semaphore>,
 }
 
 impl Listener for Powered {
@@ -175,13 +181,14 @@ impl Listener for Powered {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let seat = Arc::clone(&self.free).acquire_owned().await.ok();
         let (stream, from) = Listener::accept(&mut self.listener).await;
         let mut up = self.up.clone();
         let gone = Box::pin(async move {
             // Gone too when nobody says any more whether it is up.
             let _ended = up.wait_for(|up| !*up).await;
         });
-        (Wired { stream, gone }, from)
+        (Wired { stream, gone, _seat: seat }, from)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -193,6 +200,7 @@ impl Listener for Powered {
 struct Wired {
     stream: TcpStream,
     gone: Pin<Box<dyn Future<Output = ()> + Send>>,
+    _seat: Option<OwnedSemaphorePermit>,
 }
 
 impl AsyncRead for Wired {
