@@ -6,6 +6,7 @@
 pub mod blame;
 pub mod episode;
 pub mod fault;
+mod fleet;
 mod host;
 pub mod hunt;
 pub mod kept;
@@ -27,7 +28,7 @@ use crate::decide::{Memory, Standing, decide};
 use crate::plan::{Event, Plan};
 use crate::plant::{Plant, PriceLoad, Score};
 use crate::site::{DeviceIx, Site};
-use crate::snapshot::{GroupSeen, Link, NoData, Orders, PriceSeen, Reading, Snapshot};
+use crate::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, Snapshot};
 use crate::time::{Mono, Now, Wall};
 use crate::units::Power;
 
@@ -137,18 +138,36 @@ impl World<'_> {
             power: Reading::Known(power, now.before(age)),
             on: Some((self.plant.outlets(ix), now)),
             written: self.written.get(ix).copied().flatten(),
-            miners: None,
+            miners: self.miners(ix),
         }
+    }
+
+    /// What the firmware of a group's miners says, where it is asked: the truth.
+    fn miners(&self, ix: usize) -> Option<MinersSeen> {
+        let group = self.site.groups.get(ix)?;
+        group.firmware.as_ref()?;
+        let mut seen = MinersSeen { asked: group.all_on(), ..MinersSeen::default() };
+        for unit in 0..usize::try_from(group.units).unwrap_or(0) {
+            let (miner, bit) = (self.plant.miner(ix, unit)?, 1_u64 << (unit & 63));
+            seen.reached |= if miner.phase.answers() { bit } else { 0 };
+            seen.mining |= if miner.phase.answers() && !miner.asleep { bit } else { 0 };
+        }
+        Some(seen)
     }
 
     /// Switches what was told, and answers a moment later.
     fn obey(&mut self, plan: &Plan, now: Mono) {
-        for (ix, command) in plan.commands.iter().enumerate() {
-            if self.plant.outlets(ix) != command.on {
-                self.plant.switch(ix, command.on);
+        for (ix, (command, group)) in plan.commands.iter().zip(&self.site.groups).enumerate() {
+            let outlets = if group.firmware.is_some() { group.all_on() & !command.cut } else { command.on };
+            if self.plant.outlets(ix) != outlets {
+                self.plant.switch(ix, outlets);
                 if let Some(written) = self.written.get_mut(ix) {
-                    *written = Some((command.on, now.after(WIRE)));
+                    *written = Some((outlets, now.after(WIRE)));
                 }
+            }
+            if group.firmware.is_some() {
+                let units = 0..usize::try_from(group.units).unwrap_or(0);
+                units.for_each(|unit| self.plant.sleep(ix, unit, command.on >> (unit & 63) & 1 == 0));
             }
         }
     }

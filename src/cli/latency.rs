@@ -30,7 +30,7 @@ struct Point {
 
 /// Runs `ballast latency`.
 pub fn run(path: &Path, hall: &str, length: Duration, seeds: u64, svg: Option<&Path>, as_json: bool) -> u8 {
-    let known = match super::simulate::simulable(path) {
+    let known = match world::known(Some(path)) {
         Ok(known) => known,
         Err(code) => return code,
     };

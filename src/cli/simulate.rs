@@ -12,8 +12,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::summary::{score_json, score_table};
-use super::world::Known;
-use super::{COULD_NOT, FINE, World, world};
+use super::{FINE, World, world};
 use crate::plant::{AtEnd, Curves, Plant, PriceMix};
 use crate::simulate::{Outcome, Scenario, simulate};
 use crate::site::Site;
@@ -37,7 +36,7 @@ pub fn run(site: &Path, world: World, length: Option<Duration>, start_up: Durati
 }
 
 fn simulated(path: &Path, world: &World, length: Option<Duration>, start_up: Duration) -> Result<(Site, Outcome), u8> {
-    let known = simulable(path)?;
+    let known = world::known(Some(path))?;
     let (hall, recorded) = world::hall(&known.site, world, AtEnd::Hold, false)?;
     let prices = match world.prices {
         Some(_) => Some(world::prices(world, PriceMix::measured(), 1)?),
@@ -48,19 +47,6 @@ fn simulated(path: &Path, world: &World, length: Option<Duration>, start_up: Dur
     let scenario = Scenario { plant, prices, span, start_up, refresh: world::refresh(&known.profiles) };
     let outcome = simulate(&known.site, scenario, |_, _| {});
     Ok((known.site, outcome))
-}
-
-/// A site as it can be simulated; the exit code where it cannot.
-pub(super) fn simulable(path: &Path) -> Result<Known, u8> {
-    let known = world::known(Some(path))?;
-    let Some(group) = known.site.groups.iter().find(|group| group.firmware.is_some()) else { return Ok(known) };
-    eprintln!(
-        "{}: miners that are told by their firmware, as `{}`, are not simulated yet; take those paths out of a copy, or watch it \
-         with ballast demo",
-        path.display(),
-        group.name
-    );
-    Err(COULD_NOT)
 }
 
 fn as_value(site: &Site, world: &World, start_up: Duration, outcome: &Outcome) -> serde_json::Value {

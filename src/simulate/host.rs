@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::episode::Setting;
 use super::fault::Class;
+use super::fleet::SimulatedFleet;
 use super::link::SimulatedLink;
 use super::reached::Reached;
 use super::world::World;
@@ -136,6 +137,9 @@ pub(super) struct Host {
 /// Its connections.
 struct Links {
     links: Vec<SimulatedLink>,
+    /// In the order of the site's groups, and what each was last seen to say.
+    fleets: Vec<Option<SimulatedFleet>>,
+    seen: Vec<Option<MinersSeen>>,
     now: Mono,
 }
 
@@ -156,13 +160,32 @@ impl Connections for Links {
         }
     }
 
-    fn miners(&self, _: GroupIx) -> Option<MinersSeen> {
-        None
+    fn miners(&self, group: GroupIx) -> Option<MinersSeen> {
+        self.seen.get(group).copied().flatten()
     }
 
-    fn command_miners(&mut self, _: GroupIx, _: u64, _: Mono) {}
+    fn command_miners(&mut self, group: GroupIx, on: u64, lapses: Mono) {
+        if let Some(Some(fleet)) = self.fleets.get_mut(group) {
+            fleet.command(on, lapses, self.now);
+        }
+    }
 
-    fn adopt_miners(&mut self, _: GroupIx, _: u64, _: Mono) {}
+    fn adopt_miners(&mut self, group: GroupIx, on: u64, lapses: Mono) {
+        if let Some(Some(fleet)) = self.fleets.get_mut(group) {
+            fleet.adopt(on, lapses, self.now);
+        }
+    }
+}
+
+impl Links {
+    /// The conversations with miners go on.
+    fn talk_to_miners(&mut self, world: &mut World<'_>) {
+        for (fleet, seen) in self.fleets.iter_mut().zip(&mut self.seen) {
+            let Some(fleet) = fleet else { continue };
+            fleet.go_on(world, self.now);
+            *seen = Some(fleet.seen());
+        }
+    }
 }
 
 impl Host {
@@ -183,7 +206,12 @@ impl Host {
             let profile = setting.profiles.get(ix).map(AsRef::as_ref);
             SimulatedLink::new(site, ix, profile, refresh.get(ix).copied().unwrap_or_default())
         };
-        let links = Links { links: (0..site.devices.len()).map(link).collect(), now: start };
+        let links = Links {
+            links: (0..site.devices.len()).map(link).collect(),
+            fleets: SimulatedFleet::all(site, start),
+            seen: vec![None; site.groups.len()],
+            now: start,
+        };
         let mut host = Self {
             cycle: Cycle::new(site.clone(), memory, orders, start, false),
             links,
@@ -231,6 +259,7 @@ impl Host {
         let now = self.mono(at);
         self.links.now = now;
         self.links.links.iter_mut().for_each(|link| link.go_on(world, at, now));
+        self.links.talk_to_miners(world);
     }
 
     /// The same of the first so many alone.

@@ -4,9 +4,12 @@
 use std::time::Duration;
 
 use super::fault::{Class, Fault};
+use super::fleet;
 use super::link::{Said, Wrote};
+use crate::devices::miners::Fault as MinerFault;
+use crate::devices::miners::step::{Came, Step};
 use crate::plant::{Flows, HallLoad, Plant};
-use crate::site::{DeviceIx, GroupIx, Site};
+use crate::site::{DeviceIx, Firmware, GroupIx, Site};
 use crate::snapshot::{Orders, Reading};
 use crate::time::Mono;
 use crate::units::{Power, Price, Share};
@@ -20,6 +23,8 @@ use outside::{Market, Operator};
 pub(super) use pdus::watchdog;
 use pdus::{Outlets, Pdus};
 
+/// A stock Antminer answers a change of its mode when it has restarted.
+const RESTARTED: Duration = Duration::from_secs(60);
 /// From a written command to the PDU's answer.
 const ANSWERS: Duration = Duration::from_millis(20);
 
@@ -196,9 +201,29 @@ impl<'a> World<'a> {
         self.plant.flows()
     }
 
-    /// The outlets of a group that are closed, in truth.
+    /// A step of a conversation with one miner: what comes of it, and after what time.
+    pub(super) fn tell_miner(
+        &mut self,
+        group: GroupIx,
+        unit: usize,
+        step: Step,
+    ) -> Option<(Result<Came, MinerFault>, Duration)> {
+        let miner = self.plant.miner(group, unit)?;
+        let firmware = self.site.groups.get(group)?.firmware.as_ref()?.firmware;
+        let slow = (firmware == Firmware::Antminer).then_some(RESTARTED);
+        fleet::answer(step, &miner, slow, |asleep| self.plant.sleep(group, unit, asleep))
+    }
+
+    /// The units of a group that may run, in truth: their outlets are closed, and they were not told to sleep.
     pub(super) fn closed(&self, group: GroupIx) -> u64 {
-        self.pdus.of(group).closed()
+        self.pdus.of(group).closed() & !self.asleep(group)
+    }
+
+    fn asleep(&self, group: GroupIx) -> u64 {
+        let Some(of) = self.site.groups.get(group).filter(|group| group.firmware.is_some()) else { return 0 };
+        let asleep = |unit: usize| self.plant.miner(group, unit).is_some_and(|miner| miner.asleep);
+        let units = 0..usize::try_from(of.units).unwrap_or(0);
+        units.filter(|unit| asleep(*unit)).fold(0, |set, unit| set | 1_u64 << (unit & 63))
     }
 
     /// The outlets that a PDU was last told.
