@@ -161,3 +161,18 @@ fn a_group_has_at_most_sixty_four_miners() {
     assert_eq!(group.units(), 64);
     assert_eq!(group.next(64, at(0)), Step::Over);
 }
+
+#[test]
+fn the_same_units_commanded_a_second_time_are_answered_for_a_second_time() {
+    let (mut group, mut mining) = (Group::new("hall", &path(2), at(0)), 0b11);
+    play(&mut group, &mut mining, 0, 0..5);
+    group.command(0b01, at(60_000), at(5_000));
+    play(&mut group, &mut mining, 0, 5..10);
+    let first = group.seen().written.unwrap();
+    group.command(0b11, at(60_000), at(10_000));
+    group.command(0b01, at(60_000), at(10_000));
+    assert_eq!(group.seen().written, Some(first));
+    play(&mut group, &mut mining, 0, 10..20);
+    let second = group.seen().written.unwrap();
+    assert!(second.0 == 0b01 && second.1 >= at(10_000), "{second:?}");
+}

@@ -123,3 +123,15 @@ fn the_first_questions_of_many_miners_are_spread() {
         .collect();
     assert!(firsts.len() >= 9, "{firsts:?}");
 }
+
+#[test]
+fn a_miner_that_falls_silent_over_a_wake_up_is_told_again_only_once_it_says_that_it_sleeps() {
+    let mut story = Story::met(false);
+    story.shall(true);
+    story.comes(Step::Observe, Ok(says(false)));
+    story.comes(Step::Wake, Err(Fault::NoAnswer));
+    let steps = story.steps_within(60_000, |_| Err(Fault::NoAnswer));
+    assert!(steps.len() > 3 && steps.iter().all(|(_, step)| *step == Step::Observe), "{steps:?}");
+    story.comes(Step::Observe, Ok(says(false)));
+    story.comes(Step::Wake, Ok(Came::Answered));
+}
