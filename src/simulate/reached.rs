@@ -19,7 +19,7 @@ pub const PAIRS_FROM: Duration = Duration::from_secs(1_000 * 3_600);
 const NOT_ASKED: [(State, &str); 4] = [
     (State("rule", "drain"), "a run that ends in order: its own tests hold it"),
     (State("condition", "draining"), "the same"),
-    (State("event", "act.cut"), "miners' firmware is not simulated yet"),
+    (State("event", "act.cut"), "miners that lie are not simulated yet"),
     (State("event", "act.quarantine"), "the same"),
 ];
 

@@ -3,7 +3,7 @@
 //! Version 2 is port 4028: reading is free, writing is enciphered with a key from the password. Version 3 is in [`super::framed`].
 
 use aes::Aes256;
-use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use aes::cipher::{BlockDecrypt, BlockEncrypt, KeyInit};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
@@ -150,7 +150,8 @@ struct Cipher(Aes256);
 
 impl Cipher {
     fn of(key: &str) -> Self {
-        Self(Aes256::new(&Sha256::digest(key.as_bytes())))
+        let key: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+        Self(Aes256::new(&key.into()))
     }
 
     fn encipher(&self, plain: &[u8]) -> Vec<u8> {
@@ -165,7 +166,7 @@ impl Cipher {
 /// Each sixteen bytes by themselves; zeros fill up the last.
 fn blocks(bytes: &[u8], each: impl Fn(&mut aes::Block)) -> Vec<u8> {
     let one = |part: &[u8]| {
-        let mut block: aes::Block = Array::default();
+        let mut block = aes::Block::default();
         block.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
         each(&mut block);
         block
