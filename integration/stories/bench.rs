@@ -263,6 +263,11 @@ impl Bench {
         }
     }
 
+    /// All miners of this group sleep, with power.
+    pub fn idle(&mut self, ix: usize) {
+        self.miners[ix].on = 0;
+    }
+
     pub fn told(&self, ix: usize) -> Power {
         self.standing.site.groups[ix].power_of(self.plan.commands[ix].on)
     }

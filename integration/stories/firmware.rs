@@ -207,6 +207,22 @@ fn a_start_takes_on_what_mines_and_lets_the_rest_sleep() {
 }
 
 #[test]
+fn what_boots_while_a_controller_starts_counts_in_full_until_it_says_that_it_sleeps() {
+    let mut bench = rows(true);
+    bench.set_hall(kw(20_000));
+    (0..10).for_each(|ix| bench.idle(ix));
+    bench.deaf[2] = u64::MAX;
+    bench.step();
+    let row = kw(1_000);
+    let counted = |bench: &Bench, ix: usize| bench.memory.groups[ix].counted;
+    assert!(counted(&bench, 2) >= row, "{}: with power, and nobody knows what it does", counted(&bench, 2));
+    assert!(counted(&bench, 3) < kw(10), "{}: it says that it sleeps", counted(&bench, 3));
+    bench.deaf[2] = 0;
+    bench.step();
+    assert!(counted(&bench, 2) < kw(10), "{}", counted(&bench, 2));
+}
+
+#[test]
 fn outlets_that_went_off_while_the_loop_stood_still_stay_off_until_there_is_room() {
     let mut bench = rows(true);
     bench.set_hall(kw(10_000));

@@ -104,7 +104,7 @@ impl Following<'_> {
     /// A device heard for the first time: what it has on was told by somebody, and is ours to lower.
     fn adopt(&self, memory: &mut GroupMemory) {
         memory.counted = self.fixed.power_of(u64::MAX);
-        if let Some(told) = self.seen.on.and_then(|(on, _)| sleep::found(self.fixed, self.seen, memory, on)) {
+        if let Some(told) = self.seen.on.and_then(|(on, _)| sleep::found(self.fixed, self.seen, memory, on, self.now)) {
             memory.told = Some(told);
             // What draws more than it has on may still be on its way off, or, where it boots, up before that.
             if self.measured() > self.fixed.power_of(told) + self.idle(memory, told) + self.tolerance() {
@@ -141,7 +141,9 @@ impl Following<'_> {
             switch::touch(memory, unasked(on), at);
         }
         let target = self.fixed.power_of(told);
-        let shown = more.map_or(target, |(on, _)| self.fixed.power_of(unasked(on) | told)) + self.idle(memory, told);
+        let unknown = sleep::unknown(self.fixed, self.seen, memory, self.now);
+        let shown = more.map_or(target, |(on, _)| self.fixed.power_of(unasked(on) | told));
+        let shown = shown + unknown.max(self.idle(memory, told));
         let measured = self.measured();
         let draws = if self.now < memory.unsettled_until {
             measured.max(self.fixed.power_of(u64::MAX))

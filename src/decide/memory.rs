@@ -118,6 +118,11 @@ pub struct Asleep {
     pub cut: u64,
     /// Units that were told to sleep, until it is proved.
     pub pending: u64,
+    /// Units with power that were found neither mining nor asleep: they may be on their way up, and count in full, until they say that
+    /// they sleep, or for so long that nothing boots any more.
+    pub unknown: u64,
+    /// Until then.
+    pub unknown_until: Mono,
     /// Since when all that is pending says that it sleeps, or has answered.
     pub said: Option<Mono>,
     /// Outlets were told off, and it is not proved yet.

@@ -16,6 +16,8 @@ use crate::units::Power;
 
 /// A unit found drawing this often when it was to sleep is in quarantine.
 const STRIKES: u8 = 3;
+/// No miner takes longer from power to full draw.
+const BOOTS: Duration = Duration::from_secs(300);
 /// Loop and connections see a lapse at most so far apart.
 const ABOUT: Duration = Duration::from_secs(1);
 
@@ -86,13 +88,29 @@ pub(super) fn proved(memory: &mut GroupMemory) {
 
 /// What these units have on when their device is first heard: those that say that they mine. The rest is asleep or cut. Nothing
 /// while there are some that nobody has asked yet.
-pub(super) fn found(fixed: &Fixed, seen: &GroupSeen, memory: &mut GroupMemory, outlets: u64) -> Option<u64> {
+pub(super) fn found(fixed: &Fixed, seen: &GroupSeen, memory: &mut GroupMemory, outlets: u64, now: Mono) -> Option<u64> {
     if fixed.sleep.is_none() {
         return Some(outlets & fixed.all_on);
     }
     let miners = seen.miners.filter(|miners| fixed.all_on & !miners.asked == 0)?;
-    memory.asleep.cut = fixed.all_on & !outlets;
-    Some(fixed.all_on & outlets & miners.mining & miners.reached & !memory.asleep.barred)
+    let kept = &mut memory.asleep;
+    let told = fixed.all_on & outlets & miners.mining & miners.reached & !kept.barred;
+    kept.cut = fixed.all_on & !outlets;
+    (kept.unknown, kept.unknown_until) = (fixed.all_on & outlets & !told, now.after(BOOTS));
+    Some(told)
+}
+
+/// What of a group may be on its way up, though nobody told it to run.
+pub(super) fn unknown(fixed: &Fixed, seen: &GroupSeen, memory: &mut GroupMemory, now: Mono) -> Power {
+    let told = memory.told.unwrap_or(0);
+    let kept = &mut memory.asleep;
+    if kept.unknown == 0 {
+        return Power::ZERO;
+    }
+    let miners = seen.miners.unwrap_or_default();
+    let over = now >= kept.unknown_until;
+    kept.unknown &= if over { 0 } else { !told & !kept.cut & !(miners.reached & !miners.mining) };
+    fixed.power_of(kept.unknown)
 }
 
 /// When all that was told to sleep was first known to have been told, as far as that matters: a group that drew all it was told
@@ -127,7 +145,8 @@ pub(super) fn escalate(
     }
     let miners = seen.miners.unwrap_or_default();
     let accused = awake & miners.reached & miners.mining;
-    let doubtful = awake & memory.asleep.pending & !(miners.reached & !miners.mining);
+    let asked = memory.asleep.pending | memory.asleep.unknown;
+    let doubtful = awake & asked & !(miners.reached & !miners.mining);
     let sets = [accused | doubtful, awake & memory.asleep.pending, awake];
     let units = sets.into_iter().find(|units| *units != 0).unwrap_or(awake);
     let expect_w = fixed.power_of(told) + fixed.asleep(told, memory.asleep.cut);
