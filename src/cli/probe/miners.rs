@@ -2,6 +2,7 @@
 //!
 //! It holds the same [`Fleet`]s as a run and gives them no command, and before its first command a fleet writes nothing.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,8 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const EACH: Duration = Duration::from_millis(40);
 /// How often it is looked whether all have told.
 const LOOK: Duration = Duration::from_millis(50);
-/// At most so many makes, models or versions stand in one field of the table.
-const NAMED: usize = 2;
 
 /// What the miners of a group said.
 pub(super) struct Asked {
@@ -109,20 +108,19 @@ impl Rated<'_> {
         miners.max(usize::from(!self.is_fine()))
     }
 
-    fn line(&self, names: usize) -> String {
+    /// What stands in the table: name, firmware, who answers, make and model, version, watts of the miners and of the PDU.
+    fn fields(&self) -> [String; 7] {
         let Row { group, found, pdu, .. } = &self.row;
-        let firmware = group.firmware.as_ref().map_or("", |path| path.firmware.name());
-        let reached = format!("{} of {}", self.row.reached(), found.len());
         let show = |power: Option<Power>| power.map_or_else(|| "-".into(), |power| power.to_string());
-        format!(
-            "{:<names$}  {firmware:<10}  {reached:>8}  {:<22}  {:<30}  {:>10}  {:>9}{}\n",
-            group.name,
-            list(&self.row.models()),
-            list(&self.row.versions()),
+        [
+            group.name.clone(),
+            group.firmware.as_ref().map_or("", |path| path.firmware.name()).into(),
+            format!("{} of {}", self.row.reached(), found.len()),
+            first(&self.row.models()),
+            first(&self.row.versions()),
             show(self.row.said()),
             show(*pdu),
-            if self.is_fine() { "" } else { "  SUSPECT" }
-        )
+        ]
     }
 
     /// One line a finding; what several miners have in common is said once.
@@ -190,13 +188,12 @@ fn who(group: &str, miners: &[&Found]) -> String {
     }
 }
 
-fn list(words: &[(Box<str>, usize)]) -> String {
-    let named: Vec<&str> = words.iter().take(NAMED).map(|(word, _)| &**word).collect();
-    let more = words.len().saturating_sub(NAMED);
-    match named.as_slice() {
+/// The most frequent of them, and how many more there are.
+fn first(words: &[(Box<str>, usize)]) -> String {
+    match words {
         [] => "-".into(),
-        _ if more > 0 => format!("{} and {more} more", named.join(", ")),
-        _ => named.join(", "),
+        [(only, _)] => only.to_string(),
+        [(most, _), others @ ..] => format!("{most} and {} more", others.len()),
     }
 }
 
@@ -205,14 +202,23 @@ pub(super) fn table(rated: &[Rated<'_>]) -> String {
     if rated.is_empty() {
         return String::new();
     }
-    let names = rated.iter().map(|it| it.row.group.name.len()).fold(6, usize::max);
-    let head = format!(
-        "\n{:<names$}  {:<10}  {:>8}  {:<22}  {:<30}  {:>10}  {:>9}\n",
-        "miners", "firmware", "reached", "make and model", "runs", "they say", "PDU shows"
-    );
-    let lines = rated.iter().map(|it| it.line(names));
-    let findings = rated.iter().flat_map(Rated::findings).map(|finding| format!("\n{finding}\n"));
-    std::iter::once(head).chain(lines).chain(findings).collect()
+    let head = ["miners", "firmware", "reached", "make and model", "runs", "they say", "PDU shows"].map(String::from);
+    let lines: Vec<[String; 7]> = std::iter::once(head).chain(rated.iter().map(Rated::fields)).collect();
+    let width = |n: usize| lines.iter().filter_map(|fields| fields.get(n)).map(|field| field.chars().count()).max();
+    let [a, b, c, d, e, f, g] = [0, 1, 2, 3, 4, 5, 6].map(|n| width(n).unwrap_or(0));
+    let mut out = String::from("\n");
+    for (ix, [name, firmware, reached, model, runs, said, pdu]) in lines.iter().enumerate() {
+        let is_fine = ix.checked_sub(1).and_then(|ix| rated.get(ix)).is_none_or(Rated::is_fine);
+        let mark = if is_fine { "" } else { "  SUSPECT" };
+        let _ = writeln!(
+            out,
+            "{name:<a$}  {firmware:<b$}  {reached:>c$}  {model:<d$}  {runs:<e$}  {said:>f$}  {pdu:>g$}{mark}"
+        );
+    }
+    for finding in rated.iter().flat_map(Rated::findings) {
+        let _ = writeln!(out, "\n{finding}");
+    }
+    out
 }
 
 /// The same as JSON.

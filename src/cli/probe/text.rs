@@ -138,9 +138,9 @@ pub(super) fn verdict(all: &[Probed], rated: &[Rated<'_>]) -> String {
     let said = match devices + rated.iter().map(Rated::suspects).sum::<usize>() {
         0 => "all is as the files say".to_owned(),
         count => {
-            let device = "Mend a device file as devices/NAME.toml beside the site's own, then ";
-            let mend = if devices > 0 { device } else { "Mend the site file, then " };
-            format!("{count} not as the files say. {mend}`ballast check`, and probe again.")
+            let device = "a device file as devices/NAME.toml beside the site's own";
+            let mend = if devices > 0 { device } else { "the site file, or what is named above" };
+            format!("{count} not as the files say. Mend {mend}, then `ballast check`, and probe again.")
         }
     };
     format!("\n{asked}, nothing commanded: {said}\n")

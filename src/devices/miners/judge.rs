@@ -17,8 +17,8 @@ const OVER: Share = Share::from_ppm(300_000);
 const APART: Share = Share::from_ppm(100_000);
 /// What is between these many times as much is taken for kilowatts read as watts: a miner's few watts are rounded up.
 const THOUSAND: std::ops::RangeInclusive<i64> = 700..=1_400;
-/// So many steps without a report, and a miner is not waited for any longer. One may be lost on the way.
-const TRIES: u64 = 4;
+/// With so many steps begun and no report, a miner is not waited for any longer: two have ended, and one may be lost on the way.
+const TRIES: u64 = 3;
 
 /// A group whose miners were asked.
 #[derive(Clone, Copy, Debug)]
