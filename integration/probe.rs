@@ -1,5 +1,8 @@
 //! `ballast probe`: what it says of a site that is as its files say, and of one whose device file has a mistake. Each mistake that people
-//! make with a register map, one at a time, in the file that only the probe has.
+//! make with a register map, one at a time, in the file that only the probe has. Miners are in `miners`.
+
+#[cfg(feature = "miners")]
+mod miners;
 
 use std::path::Path;
 use std::process::Command;

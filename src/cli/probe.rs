@@ -1,5 +1,5 @@
-//! `ballast probe SITE`: asks every device of a site who it is and what it shows, compares that with what the files say, and
-//! commands nothing.
+//! `ballast probe SITE`: asks every device of a site, and every miner with a firmware path, who it is and what it shows, compares that
+//! with what the files say, and commands nothing.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,6 +18,7 @@ use crate::site::{Device, DeviceIx, GroupIx, Site};
 use crate::time::Clock;
 use crate::units::{Power, Share};
 
+mod miners;
 mod text;
 
 /// The meters of a site may be this far apart, of its import limit: classes add up, and they are read one after the other.
@@ -67,8 +68,11 @@ pub fn run(site: &Path, as_json: bool) -> u8 {
 fn probe(path: &Path, as_json: bool) -> Result<u8, u8> {
     let known = world::known(Some(path))?;
     let credentials = world::credentials(&known.site)?;
+    let of_miners = world::miner_credentials(&known.site)?;
     let runtime = session::runtime()?;
     let site = &known.site;
+    // The miners first: they take seconds, and what the PDUs show is to be of the moment they were done.
+    let asked = miners::ask(&runtime, site, of_miners);
     let told = ask_all(&runtime, site, &known.profiles, credentials);
     let all = site.devices.iter().zip(&known.profiles).zip(told).enumerate();
     let mut all: Vec<Probed> = all
@@ -81,13 +85,23 @@ fn probe(path: &Path, as_json: bool) -> Result<u8, u8> {
         })
         .collect();
     suspect(site, &mut all);
-    let fine = all.iter().all(Probed::is_fine);
+    let rated = miners::rate(site, &asked, &all);
+    let agreeing: Vec<GroupIx> =
+        asked.iter().zip(&rated).filter(|(_, rated)| rated.agrees()).map(|(asked, _)| asked.group).collect();
+    acquit(&agreeing, &mut all);
+    let fine = all.iter().all(Probed::is_fine) && rated.iter().all(miners::Rated::is_fine);
     if as_json {
-        println!("{:#}", text::json(site, &all));
+        println!("{:#}", text::json(site, &all, &rated));
     } else {
-        print!("{}", text::table(site, &all));
+        print!("{}{}{}", text::table(site, &all), miners::table(&rated), text::verdict(&all, &rated));
     }
     Ok(if fine { FINE } else { PROBLEMS })
+}
+
+/// A PDU that shows the very watts its miners say of themselves is not read wrongly, whatever the site file expects of it.
+fn acquit(agreeing: &[GroupIx], all: &mut [Probed]) {
+    let agrees = |it: &&mut Probed| matches!(it.role, Role::Group(ix) if agreeing.contains(&ix));
+    all.iter_mut().filter(agrees).for_each(|it| it.suspicion = None);
 }
 
 /// A device to ask.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::miners::{self, Rated};
 use super::{Probed, Role};
 use crate::devices::probe::{Explained, Suspicion, Why};
 use crate::site::Site;
@@ -123,16 +124,26 @@ pub(super) fn table(site: &Site, all: &[Probed]) -> String {
         }
     }
     let _ = writeln!(out, "\n{}", balance(site, all));
-    let verdict = match suspects.len() {
-        0 => format!("{} devices asked, nothing commanded: all is as the files say", all.len()),
-        count => format!(
-            "{} devices asked, nothing commanded: {count} not as the files say. Mend a device file as devices/NAME.toml beside the \
-             site's own, then `ballast check`, and probe again.",
-            all.len()
-        ),
-    };
-    let _ = writeln!(out, "{verdict}");
     out
+}
+
+/// The last line: how many were asked, and how many are not as the files say.
+pub(super) fn verdict(all: &[Probed], rated: &[Rated<'_>]) -> String {
+    let miners: usize = rated.iter().map(Rated::count).sum();
+    let asked = match miners {
+        0 => format!("{} devices asked", all.len()),
+        miners => format!("{} devices and {miners} miners asked", all.len()),
+    };
+    let devices = all.iter().filter(|it| !it.is_fine()).count();
+    let said = match devices + rated.iter().map(Rated::suspects).sum::<usize>() {
+        0 => "all is as the files say".to_owned(),
+        count => {
+            let device = "a device file as devices/NAME.toml beside the site's own";
+            let mend = if devices > 0 { device } else { "the site file, or what is named above" };
+            format!("{count} not as the files say. Mend {mend}, then `ballast check`, and probe again.")
+        }
+    };
+    format!("\n{asked}, nothing commanded: {said}\n")
 }
 
 /// A time in milliseconds, to the tenth.
@@ -157,7 +168,7 @@ fn balance(site: &Site, all: &[Probed]) -> String {
 }
 
 /// The same as JSON.
-pub(super) fn json(site: &Site, all: &[Probed]) -> Value {
+pub(super) fn json(site: &Site, all: &[Probed], rated: &[Rated<'_>]) -> Value {
     let device = |it: &Probed| {
         let explained = it.suspicion.iter().flat_map(|suspicion| &suspicion.explained);
         let explained: Vec<Value> = explained
@@ -171,5 +182,5 @@ pub(super) fn json(site: &Site, all: &[Probed]) -> Value {
             "fine": it.is_fine(), "findings": it.findings(), "explained": explained,
         })
     };
-    json!({"site": site.name, "devices": all.iter().map(device).collect::<Vec<_>>()})
+    json!({"site": site.name, "devices": all.iter().map(device).collect::<Vec<_>>(), "groups": miners::json(rated)})
 }

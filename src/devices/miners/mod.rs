@@ -22,6 +22,7 @@ use crate::time::{Clock, Mono};
 use crate::units::Power;
 
 pub(crate) mod group;
+pub mod judge;
 #[cfg(feature = "miners")]
 mod luxos;
 #[cfg(feature = "miners")]
@@ -44,6 +45,11 @@ pub struct Fleet {
     name: String,
     addresses: Vec<IpAddr>,
     clock: Clock,
+}
+
+/// Whether another program holds the only session of a miner under LuxOS. Asks, and logs on to nothing; no answer is no.
+pub async fn session_is_held(address: IpAddr) -> bool {
+    port::session_is_held(address).await
 }
 
 /// What is known of one miner.

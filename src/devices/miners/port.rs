@@ -272,6 +272,13 @@ pub(super) async fn ask(miner: &dyn Miner, question: &MinerCommand) -> Result<Va
     within(ANSWER, async { miner.get_api_result(question).await.map_err(|error| fault_of(&error.to_string())) }).await
 }
 
+/// Whether a miner under LuxOS has a session open.
+pub(super) async fn session_is_held(address: IpAddr) -> bool {
+    let said = within(ANSWER, async { Ok(send_rpc_command(&address, "session").await) }).await.ok().flatten();
+    let id = said.as_ref().and_then(|said| said.pointer("/SESSION/0/SessionID")?.as_str());
+    id.is_some_and(|id| !id.is_empty())
+}
+
 async fn within<T>(span: Duration, does: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     timeout(span, does).await.unwrap_or(Err(Fault::NoAnswer))
 }

@@ -1,0 +1,186 @@
+//! `ballast probe` before emulated miners of all four firmwares: what it says where all is as the file says and where it is not, and that
+//! it leaves every miner and every outlet as it was.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ballast::emulate::{Emulator, Lie};
+use ballast::plant::{Curves, HallLoad, Plant, Series};
+use ballast::site::{Site, file};
+use ballast::time::{Clock, Mono};
+use ballast::units::Share;
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+
+use super::probed;
+use crate::emulate::profiles;
+
+const SITE: &str = include_str!("../../sites/firmware.toml");
+const ROWS: [&str; 4] = ["luxos", "whatsminer", "braiins", "antminer"];
+const UNITS: usize = 4;
+/// The longest any of these waits for something to become true.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The shipped site with four miners a row, all with power and mining, at addresses that no other test has.
+struct Hall {
+    text: String,
+    site: Site,
+    plant: Arc<Mutex<Plant>>,
+    emulator: Emulator,
+}
+
+impl Hall {
+    fn new(test: u8) -> Self {
+        let rows = SITE.replace("miners = 8", "miners = 4").replace("outlets = 8", "outlets = 4");
+        // Row and miner in the last byte, the test in the one before.
+        let text = [1, 2, 3, 4].iter().fold(rows, |text, row| {
+            let miners = text.replace(&format!("127.70.{row}.{{unit+10}}"), &format!("127.76.{test}.{{unit+{row}0}}"));
+            miners.replace(&format!("127.70.{row}.1:"), &format!("127.76.{test}.{}:", row + 3))
+        });
+        let text = text.replace("127.70.0.", &format!("127.76.{test}."));
+        let site = file::load("miners.toml", &text).unwrap_or_else(|problems| panic!("{problems}"));
+        let load = HallLoad::recorded(&site.hall, Series::steady(Share::from_ppm(500_000)));
+        let curves = Curves { boot: Duration::ZERO, ramp: Duration::ZERO, ..Curves::brisk() };
+        let mut plant = Plant::with(&site, 1, load, curves);
+        (0..ROWS.len()).for_each(|row| plant.switch(row, 0b1111));
+        let plant = Arc::new(Mutex::new(plant));
+        let running =
+            Emulator::start(&site, (&profiles(), &[]), Arc::clone(&plant), Clock::start(), &Handle::current());
+        let hall = Self { text, site, plant, emulator: running.unwrap() };
+        hall.until("all mine", |hall| (0..ROWS.len()).all(|row| (0..UNITS).all(|unit| hall.drawn(row, unit) > 3_000)));
+        hall
+    }
+
+    /// The file with this replaced in the part of one group.
+    fn file_with(&self, changes: &[(&str, &str, &str)]) -> String {
+        let mut parts: Vec<String> = self.text.split("[[group]]").map(str::to_owned).collect();
+        for (row, from, to) in changes {
+            let part = parts.iter_mut().find(|part| part.contains(&format!("name = \"{row}\"\nfeeder"))).unwrap();
+            assert!(part.contains(from), "{from} in {part}");
+            *part = part.replace(from, to);
+        }
+        parts.join("[[group]]")
+    }
+
+    fn drawn(&self, row: usize, unit: usize) -> i64 {
+        self.plant.lock().unwrap().shown_outlets(row)[unit].watts()
+    }
+
+    /// Outlets that are on, and miners that were told to sleep, by row.
+    fn standing(&self) -> Vec<(u64, Vec<bool>)> {
+        let plant = self.plant.lock().unwrap();
+        let asleep = |row| (0..UNITS).map(|unit| plant.miner(row, unit).unwrap().asleep).collect();
+        (0..ROWS.len()).map(|row| (plant.outlets(row), asleep(row))).collect()
+    }
+
+    fn lie(&self, row: usize, unit: usize, lie: Lie) {
+        self.emulator.lie(row, unit, Some(lie));
+    }
+
+    /// What the probe says with this file, and that it changed nothing.
+    fn probed(&self, text: &str) -> (Value, i32) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("miners.toml");
+        std::fs::write(&file, text).unwrap();
+        let before = self.standing();
+        let said = probed(&file);
+        assert_eq!(self.standing(), before, "it commands nothing: {:#}", said.0);
+        said
+    }
+
+    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let clock = Clock::start();
+        while !holds(self) {
+            assert!(clock.mono().since(Mono::START) < PATIENCE, "{what}: not in time: {:?}", self.standing());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// One command of LuxOS, and its answer.
+    fn luxos(&self, unit: usize, command: &str, parameter: &str) -> Value {
+        let address: IpAddr = self.site.groups[0].firmware.as_ref().unwrap().addresses[unit];
+        let mut stream = TcpStream::connect(SocketAddr::new(address, 4028)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "{}", json!({"command": command, "parameter": parameter})).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+}
+
+fn row<'a>(said: &'a Value, name: &str) -> &'a Value {
+    said["groups"].as_array().unwrap().iter().find(|row| row["group"] == name).unwrap()
+}
+
+/// What is said of a miner, or of all of a row where there is no unit.
+#[track_caller]
+fn finds(said: &Value, name: &str, unit: Option<usize>, words: &str) {
+    let row = row(said, name);
+    let of = unit.map_or(row, |unit| &row["miners"][unit]);
+    let findings = of["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|finding| finding.as_str().unwrap().contains(words)), "{words}: {row:#}");
+    assert_eq!((&row["fine"], unit.map_or(&false.into(), |_| &of["fine"])), (&false.into(), &false.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn miners_of_every_firmware_are_met_and_nothing_is_commanded() {
+    let hall = Hall::new(1);
+    hall.plant.lock().unwrap().sleep(0, 1, true);
+    hall.until("one sleeps", |hall| hall.drawn(0, 1) < 31);
+    let (said, code) = hall.probed(&hall.text);
+    for name in ROWS {
+        let row = row(&said, name);
+        assert_eq!((&row["reached"], &row["of"]), (&4.into(), &4.into()), "{row:#}");
+        let (miners, pdu) = (row["miners_w"].as_i64().unwrap(), row["pdu_w"].as_i64().unwrap());
+        assert!(miners > 10_000 && (miners - pdu).abs() < 100, "{row:#}");
+        assert!(row["miners"].as_array().unwrap().iter().all(|miner| miner["fine"] == true), "{row:#}");
+        assert_eq!(row["fine"], name != "whatsminer", "{row:#}");
+    }
+    assert_eq!(row(&said, "luxos")["miners"][1]["state"], "asleep");
+    assert_eq!(row(&said, "antminer")["models"][0], json!({"name": "Antminer S21", "miners": 4}));
+    finds(&said, "whatsminer", None, "its miners run 2 versions (2 ");
+    assert_eq!(code, 1, "two versions in one row are told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_as_the_file_says_is_named_miner_by_miner() {
+    let hall = Hall::new(2);
+    hall.plant.lock().unwrap().switch(3, 0b1011);
+    hall.lie(2, 1, Lie::Refuses);
+    let text = hall.file_with(&[
+        ("luxos", "watts = \"3.5 kW\"", "watts = \"2 kW\""),
+        ("whatsminer", "firmware = \"whatsminer\"", "firmware = \"antminer\""),
+    ]);
+    let (said, code) = hall.probed(&text);
+    assert_eq!(code, 1);
+    for unit in 0..UNITS {
+        finds(&said, "luxos", Some(unit), "it says 3.5 kW, and `watts` is 2.0 kW");
+        finds(&said, "whatsminer", Some(unit), "its firmware is antminer, and it runs whatsminer; correct `firmware`");
+    }
+    finds(&said, "braiins", Some(1), "it does not let us in; check `login` in the site file");
+    finds(&said, "antminer", Some(2), "not reached, and the PDU shows its outlet off");
+    assert_eq!(row(&said, "braiins")["miners"][0]["fine"], true);
+    assert_eq!(row(&said, "antminer")["miners"][3]["fine"], true);
+    let pdu = super::device(&said, "luxos");
+    assert_eq!(pdu["fine"], true, "it shows what its miners say: {pdu:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_miner_that_says_it_sleeps_and_draws_on_is_betrayed_by_its_pdu() {
+    let hall = Hall::new(3);
+    hall.lie(0, 2, Lie::Believed);
+    let id = hall.luxos(2, "logon", "")["SESSION"][0]["SessionID"].as_str().unwrap().to_owned();
+    hall.luxos(2, "curtail", &format!("{id},sleep"));
+    hall.luxos(2, "logoff", &id);
+    hall.lie(0, 0, Lie::Busy);
+    hall.lie(1, 1, Lie::Dumb);
+    let (said, code) = hall.probed(&hall.text);
+    assert_eq!(code, 1);
+    assert_eq!(row(&said, "luxos")["miners"][2]["state"], "asleep", "so it says");
+    finds(&said, "luxos", None, "one that says that it sleeps draws on");
+    finds(&said, "luxos", Some(0), "another manager holds the miner's only session");
+    finds(&said, "whatsminer", Some(1), "not reached: no answer in time; check its network");
+    assert_eq!(row(&said, "braiins")["fine"], true, "{said:#}");
+}
