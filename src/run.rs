@@ -329,7 +329,7 @@ impl Loop {
             journal: self.journal.close(now.wall),
             folder: self.folder,
             score: self.emulated.as_ref().map(|emulated| (emulated.score().0, self.before_drain)),
-            left: self.cycle.left(&plan),
+            left: self.cycle.left(plan),
             late_ticks: self.late_ticks,
             bound: self.bound,
         }
