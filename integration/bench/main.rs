@@ -1,8 +1,9 @@
-//! Benches: they measure, tests never time. `cargo bench -- decide|sweep|loop`; without a part, all of them one after the
-//! other. What came out, and against what, stands in `docs/latency.md`.
+//! Benches: they measure, tests never time. `cargo bench -- decide|sweep|loop|miners`; without a part, all of them one
+//! after the other. What came out, and against what, stands in `docs/latency.md`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod decide;
+mod miners;
 mod site;
 mod sweep;
 mod whole;
@@ -11,14 +12,14 @@ mod whole;
 #[global_allocator]
 static COUNTED: divan::AllocProfiler = divan::AllocProfiler::system();
 
-/// The parts; `decide::quiet` names one bench of the first.
-const PARTS: [&str; 3] = ["decide", "sweep", "loop"];
+/// The parts; `decide::quiet` names one bench of the first, `miners::fan` one of the last.
+const PARTS: [&str; 4] = ["decide", "sweep", "loop", "miners"];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let named = |part: &str| arguments.iter().any(|argument| argument.starts_with(part));
     let all = named("--bench") && !PARTS.into_iter().any(named);
-    if all || !(named("sweep") || named("loop")) {
+    if all || !PARTS[1..].iter().any(|part| named(part)) {
         divan::main();
     }
     if all || named("sweep") {
@@ -26,5 +27,8 @@ fn main() {
     }
     if all || named("loop") {
         whole::run();
+    }
+    if all || named("miners") {
+        miners::run(&arguments);
     }
 }

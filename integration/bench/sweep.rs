@@ -28,7 +28,7 @@ const SPAN: Duration = Duration::from_secs(1);
 
 /// Runs it and prints the table.
 pub(crate) fn run() {
-    raise_file_limit();
+    raise_file_limit(FILES);
     let server = server::Server::start();
     println!(
         "{DEVICES} devices, one connection each, {} registers a read, {PAIRS} pairs of {} s",
@@ -196,8 +196,10 @@ fn pin(core: usize) {
 }
 
 /// Both ends of every connection are in this process.
-pub(crate) fn raise_file_limit() {
-    let wanted = 4 * DEVICES as u64;
+pub(crate) const FILES: u64 = 4 * DEVICES as u64;
+
+/// To so many, or as many as may be had.
+pub(crate) fn raise_file_limit(wanted: u64) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_some_and(|current| current < wanted) {
         let raised = Rlimit { current: Some(maximum.map_or(wanted, |maximum| maximum.min(wanted))), maximum };

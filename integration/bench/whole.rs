@@ -30,7 +30,7 @@ const STAGES: [&str; 5] = ["sense", "decide", "write", "acknowledge", "proof"];
 
 /// Runs it and prints the table.
 pub(crate) fn run() {
-    crate::sweep::raise_file_limit();
+    crate::sweep::raise_file_limit(crate::sweep::FILES);
     let folder = tempfile::tempdir().expect("there is a place for files");
     fs::write(folder.path().join("site.toml"), site::file(GROUPS)).expect("a site file can be written");
     println!(
@@ -125,22 +125,22 @@ fn stage_cell(summary: &Value, name: &str) -> String {
 
 /// What a process used so far, by `/proc`.
 #[derive(Clone, Copy, Debug, Default)]
-struct Used {
+pub(crate) struct Used {
     /// User and system time, in hundredths of a second.
     cpu: u64,
     /// Since its start, in hundredths of a second.
     life: u64,
     /// The most memory it ever held, in kB.
-    memory_kb: u64,
-    files: usize,
+    pub(crate) memory_kb: u64,
+    pub(crate) files: usize,
 }
 
 impl Used {
-    fn cpu_percent(self) -> f64 {
+    pub(crate) fn cpu_percent(self) -> f64 {
         100.0 * self.cpu as f64 / self.life.max(1) as f64
     }
 
-    fn of(pid: u32) -> Option<Self> {
+    pub(crate) fn of(pid: u32) -> Option<Self> {
         let folder = format!("/proc/{pid}");
         let stat = fs::read_to_string(format!("{folder}/stat")).ok()?;
         let fields: Vec<i64> =
