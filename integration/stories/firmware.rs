@@ -269,3 +269,17 @@ fn a_miner_that_cannot_be_reached_is_cut_for_a_limit_and_is_no_liar() {
     }
     assert_eq!(bench.memory.groups[0].asleep.barred, 0);
 }
+
+#[test]
+fn a_liar_that_shows_itself_does_not_hide_another_that_does_not() {
+    let mut bench = rows(true);
+    bench.set_hall(kw(10_000));
+    bench.pass(ms(20_000));
+    bench.sleepless[0] = 0b01;
+    bench.two_faced[0] = 0b10;
+    bench.orders.cap = Some(kw(9_000));
+    let events = told(&mut bench, 300);
+    assert_eq!(bench.cut(0) & 0b11, 0b11);
+    let cuts = events.iter().filter(|event| matches!(event, Event::Cut { group: 0, .. }));
+    assert_eq!(cuts.count(), 1, "both at one proof: {events:?}");
+}

@@ -128,8 +128,8 @@ pub(super) fn answered(seen: &GroupSeen, memory: &mut GroupMemory, told: u64, si
     kept.said
 }
 
-/// Takes the power of what was told to sleep for a limit and draws on: of those that say so themselves, or do not answer; else of
-/// all that were told. Nothing where nothing is left to cut, or where only a price asked.
+/// Takes the power of what was told to sleep for a limit and draws on: of those that say so themselves, or do not answer; of all that
+/// were told, where those do not account for what is drawn. Nothing where nothing is left to cut, or where only a price asked.
 pub(super) fn escalate(
     ix: GroupIx,
     fixed: &Fixed,
@@ -147,10 +147,14 @@ pub(super) fn escalate(
     let accused = awake & miners.reached & miners.mining;
     let asked = memory.asleep.pending | memory.asleep.unknown;
     let doubtful = awake & asked & !(miners.reached & !miners.mining);
-    let sets = [accused | doubtful, awake & memory.asleep.pending, awake];
-    let units = sets.into_iter().find(|units| *units != 0).unwrap_or(awake);
     let expect_w = fixed.power_of(told) + fixed.asleep(told, memory.asleep.cut);
     let counted_w = memory.counted;
+    let all = [awake & memory.asleep.pending | accused, awake];
+    let all = all.into_iter().find(|units| *units != 0).unwrap_or(awake);
+    // Where more is drawn than these account for, another one lies in its report as well, and nobody says which.
+    let named = accused | doubtful;
+    let more = counted_w - expect_w > fixed.power_of(named) + quarter(fixed);
+    let units = if named == 0 || more { all | named } else { named };
     cut(&mut memory.asleep, units);
     events.push(Event::Cut { group: ix, units, expect_w, counted_w });
     // Who cannot be reached was not told, and is no liar.
@@ -167,14 +171,18 @@ fn liars(fixed: &Fixed, memory: &mut GroupMemory, (accused, cut): (u64, u64), ov
     if accused != 0 {
         return accused;
     }
-    let quarter = Power::from_watts(fixed.unit.watts() / 4);
-    if over + quarter >= fixed.power_of(cut) {
+    if over + quarter(fixed) >= fixed.power_of(cut) {
         return cut;
     }
     let kept = &mut memory.asleep;
     let both = kept.suspects & cut;
     kept.suspects = if both == 0 { cut } else { both };
     if kept.suspects.count_ones() == 1 { kept.suspects } else { 0 }
+}
+
+/// What meters err and miners hum by, at the most.
+fn quarter(fixed: &Fixed) -> Power {
+    Power::from_watts(fixed.unit.watts() / 4)
 }
 
 fn strike(ix: GroupIx, fixed: &Fixed, memory: &mut GroupMemory, lied: u64, events: &mut Vec<Event>) {
@@ -209,6 +217,6 @@ pub(super) fn draws_on(fixed: &Fixed, memory: &GroupMemory) -> bool {
     let Some(told) = memory.told.filter(|_| fixed.sleep.is_some() && !memory.silent) else { return false };
     let kept = &memory.asleep;
     let idle = fixed.asleep(told, kept.cut);
-    let unasked = memory.beyond > idle + Power::from_watts(fixed.unit.watts() / 4);
+    let unasked = memory.beyond > idle + quarter(fixed);
     fixed.all_on & !told & !kept.cut != 0 && (memory.not_following || (unasked && memory.lowering.is_none()))
 }
