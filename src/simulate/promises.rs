@@ -251,7 +251,10 @@ impl Promises {
         let costly = *self.costly.get_or_insert(sight.now);
         let from = costly.max(sight.controls()?);
         let fleet: Power = sight.standing.behind.iter().copied().sum();
-        let down = sight.site().poi.ramp.time_for(fleet) + sight.bound;
+        // Down the ramp goes what can by its firmware, and some of that answers one command before it hears the next.
+        let sleeps =
+            sight.standing.groups.iter().filter_map(|fixed| Some(fixed.sleep?.proof)).max().unwrap_or_default();
+        let down = sight.site().poi.ramp.time_for(fleet) + sight.bound + sleeps;
         if sight.now.since(from) <= down {
             return None;
         }
