@@ -283,3 +283,20 @@ fn a_liar_that_shows_itself_does_not_hide_another_that_does_not() {
     let cuts = events.iter().filter(|event| matches!(event, Event::Cut { group: 0, .. }));
     assert_eq!(cuts.count(), 1, "both at one proof: {events:?}");
 }
+
+#[test]
+fn nobody_is_called_a_liar_for_watts_that_nobody_measured() {
+    let mut bench = rows(true);
+    bench.set_hall(kw(10_000));
+    bench.pass(ms(20_000));
+    // It says that it mines, as one that wakes does, and draws next to nothing yet.
+    bench.sleepless[0] = 0b1;
+    bench.draw[0] = ballast::units::Share::ZERO;
+    for _ in 0..4 {
+        bench.orders.cap = Some(kw(9_000));
+        bench.pass(ms(40_000));
+        bench.orders.cap = None;
+        bench.pass(ms(40_000));
+    }
+    assert_eq!(bench.memory.groups[0].asleep.strikes, Vec::<u8>::new());
+}

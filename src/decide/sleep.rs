@@ -157,17 +157,21 @@ pub(super) fn escalate(
     let units = if named == 0 || more { all | named } else { named };
     cut(&mut memory.asleep, units);
     events.push(Event::Cut { group: ix, units, expect_w, counted_w });
-    // Who cannot be reached was not told, and is no liar.
-    let lied = miners.reached & liars(fixed, memory, (accused, units), counted_w - expect_w);
+    // Who cannot be reached was not told, and is no liar; nor is who only counts as drawing, and is not measured to.
+    let measured = seen.power.known().map_or(Power::ZERO, |(power, _)| power);
+    let lied = miners.reached & liars(fixed, memory, (accused, units), measured - expect_w);
     strike(ix, fixed, memory, lied, events);
     // Its proof begins anew, on the other path.
     (memory.lowering, memory.not_following, memory.shown) = (Some(now), false, None);
     true
 }
 
-/// Which of the units that were cut drew on for sure: those that say so; all of them, where that much is drawn; or the only one
+/// Which of the units that were cut drew on for sure, where `over` is measured beyond what should be: those that say so; all of them, where that much is drawn; or the only one
 /// that was among those cut each time.
 fn liars(fixed: &Fixed, memory: &mut GroupMemory, (accused, cut): (u64, u64), over: Power) -> u64 {
+    if over <= quarter(fixed) {
+        return 0;
+    }
     if accused != 0 {
         return accused;
     }
