@@ -151,15 +151,16 @@ pub(super) fn escalate(
     let counted_w = memory.counted;
     let all = [awake & memory.asleep.pending | accused, awake];
     let all = all.into_iter().find(|units| *units != 0).unwrap_or(awake);
-    // Where more is drawn than these account for, another one lies in its report as well, and nobody says which.
+    // Where more is measured than these account for, another one lies in its report as well, and nobody says which.
     let named = accused | doubtful;
-    let more = counted_w - expect_w > fixed.power_of(named) + quarter(fixed);
+    let over = seen.power.known().map_or(counted_w, |(power, _)| power) - expect_w;
+    let more = over > fixed.power_of(named) + quarter(fixed);
     let units = if named == 0 || more { all | named } else { named };
     cut(&mut memory.asleep, units);
     events.push(Event::Cut { group: ix, units, expect_w, counted_w });
     // Who cannot be reached was not told, and is no liar; nor is who only counts as drawing, and is not measured to.
-    let measured = seen.power.known().map_or(Power::ZERO, |(power, _)| power);
-    let lied = miners.reached & liars(fixed, memory, (accused, units), measured - expect_w);
+    let over = if seen.power.known().is_some() { over } else { Power::ZERO };
+    let lied = miners.reached & liars(fixed, memory, (accused, units), over);
     strike(ix, fixed, memory, lied, events);
     // Its proof begins anew, on the other path.
     (memory.lowering, memory.not_following, memory.shown) = (Some(now), false, None);
