@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::devices::login;
-use super::group::{Row, Way, filled, template, times};
+use super::group::{Row, Way, filled, read_template, times};
 use super::repeat::Template;
 use super::{Places, Reader};
 use crate::document::{Code, Form};
@@ -29,7 +29,8 @@ pub(super) struct FirmwareWay<'d> {
 /// Reads one.
 pub(super) fn way(form: Form<'_>) -> Option<FirmwareWay<'_>> {
     let firmware = form.choice("firmware", &Firmware::ALL);
-    let address = form.required::<String>("address").and_then(|text| template(&form, "address", &text));
+    let help = "placeholders are {n}, {n+8}, {unit}, {unit+100}";
+    let address = form.required::<String>("address").and_then(|text| read_template(&form, "address", &text, help));
     let (poll, login, times) = (form.positive_or("poll", POLL), login(&form), times(&form));
     let asleep = form.positive("asleep");
     let (firmware, address, asleep, (response, proof)) = (firmware?, address?, asleep?, times?);

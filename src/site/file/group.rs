@@ -182,8 +182,20 @@ fn name(form: &Form<'_>) -> Option<Template> {
     }
 }
 
-pub(super) fn template(form: &Form<'_>, key: &str, text: &str) -> Option<Template> {
+fn template(form: &Form<'_>, key: &str, text: &str) -> Option<Template> {
     let help = "placeholders are {n}, {n:02}, {n+8}";
+    let read = read_template(form, key, text, help)?;
+    if read.is_by_unit() {
+        let message =
+            format!("`{text}`: {{unit}} counts the miners of a group, for the address of their firmware alone");
+        form.problem(key, Code::Range, message, Some(help.into()));
+        return None;
+    }
+    Some(read)
+}
+
+/// A text with places for numbers; `help` says which there are.
+pub(super) fn read_template(form: &Form<'_>, key: &str, text: &str, help: &str) -> Option<Template> {
     Template::parse(text).map_err(|message| form.problem(key, Code::Range, message, Some(help.into()))).ok()
 }
 

@@ -150,3 +150,10 @@ fn a_firmware_path_that_cannot_be_proved_or_told_one_by_one_is_refused() {
     let problems = load("demo.toml", &alone).unwrap_err();
     assert!(problems.all()[0].message.contains("not measured by anything but themselves"), "{problems}");
 }
+
+#[test]
+fn a_pdu_that_is_given_an_address_for_each_miner_is_refused() {
+    let text = DEMO.replace("127.66.1.{n}:5020", "127.66.1.{unit}:5020");
+    let problems = load("demo.toml", &text).unwrap_err();
+    assert!(problems.all()[0].message.contains("{unit} counts the miners of a group"), "{problems}");
+}
