@@ -44,6 +44,9 @@ pub struct Command {
     /// are on, also those of units that may not be. Of a group without such a path nothing: its outlets are its units.
     #[serde(default)]
     pub cut: u64,
+    /// The units of `on` that are to run at low power, of a group whose miners have such a level.
+    #[serde(default)]
+    pub low: u64,
     /// When the permit ends unless renewed.
     pub lapses: Mono,
 }

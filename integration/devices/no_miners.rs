@@ -22,10 +22,11 @@ async fn a_fleet_says_that_this_build_speaks_no_miners_firmware() {
         proof: second,
         asleep: Power::from_watts(60),
         first: true,
+        low: None,
     };
     let clock = Clock::start();
     let fleet = Fleet::spawn(&Handle::current(), "hall", &path, None, clock);
-    fleet.command(0, NEVER);
+    fleet.command(0, 0, NEVER);
     while fleet.trouble().is_none() {
         assert!(clock.mono().since(Mono::START) < DEADLINE);
         tokio::time::sleep(Duration::from_millis(1)).await;

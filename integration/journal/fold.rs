@@ -120,8 +120,9 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let command = (prop_oneof![Just(255_u64), any::<u64>()], prop_oneof![Just(0_u64), any::<u64>()], mono())
-        .prop_map(|(on, cut, lapses)| Command { on, cut, lapses });
+    let few = || prop_oneof![Just(0_u64), any::<u64>()];
+    let command = (prop_oneof![Just(255_u64), any::<u64>()], few(), few(), mono())
+        .prop_map(|(on, cut, low, lapses)| Command { on, cut, low, lapses });
     let intends = vec((0..4_usize, any::<u64>()), 0..3);
     let powers = (power(), power(), power(), power());
     (powers, (cause(), stand()), vec(bound(), 0..4), vec(command, 0..4), vec(event(), 0..3), intends).prop_map(
@@ -221,7 +222,7 @@ fn a_thousand_groups_that_change_at_once_are_split_into_lines_that_fit() {
     let snapshot = Snapshot { tick: 1, now: moment(5), groups: vec![group; 2_000], ..Snapshot::default() };
     let plan = Plan {
         limits: vec![bound; 2_000],
-        commands: vec![Command { on: u64::MAX, cut: u64::MAX, lapses: at }; 2_000],
+        commands: vec![Command { on: u64::MAX, cut: u64::MAX, low: 0, lapses: at }; 2_000],
         events: vec![Event::DeviceBack { group: 1_999 }],
         ..Plan::default()
     };

@@ -115,7 +115,7 @@ impl Filler {
         }
         let lapses = snapshot.now.mono.after(Duration::from_secs(2));
         let may_run = usize::try_from(ceiling.watts() / 28_000).unwrap();
-        let command = |index| Command { on: if index < may_run { 255 } else { 0 }, cut: 0, lapses };
+        let command = |index| Command { on: if index < may_run { 255 } else { 0 }, cut: 0, low: 0, lapses };
         let mut events = Vec::new();
         if cause != self.cause {
             events.push(Event::ModeChange { from: self.cause, to: cause, ceiling_w: ceiling });

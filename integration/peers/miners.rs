@@ -35,6 +35,7 @@ pub(crate) fn fleet(test: u8, firmware: Firmware, watts: i64, efficiency: i64) -
         proof: response * 2,
         asleep: Power::from_watts(ASLEEP_W),
         first: true,
+        low: None,
     });
     site
 }

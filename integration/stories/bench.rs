@@ -6,8 +6,8 @@ use std::time::Duration;
 use ballast::decide::{Memory, Standing, decide};
 use ballast::plan::Plan;
 use ballast::site::{
-    Ages, Budgets, CommsLoss, Economics, Feeder, Fill, FirmLoad, Firmware, FirmwarePath, Group, Guard, Path, Poi,
-    PriceLost, Restore, Site, Tick,
+    Ages, Budgets, CommsLoss, Economics, Feeder, Fill, FirmLoad, Firmware, FirmwarePath, Group, Guard, LowPower, Path,
+    Poi, PriceLost, Restore, Site, Tick,
 };
 use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, Snapshot};
 use ballast::time::{Mono, Now, Wall};
@@ -99,7 +99,18 @@ pub fn sleeper(name: &str, feeder: usize, units: u32, unit: Power, first: bool) 
         proof: ms(6_000),
         asleep: Power::from_watts(40),
         first,
+        low: None,
     });
+    group
+}
+
+/// The same with a level between: two thirds of the power at 14 J/TH, measured within a minute.
+pub fn two_levels(name: &str, feeder: usize, units: u32, unit: Power) -> Group {
+    let mut group = sleeper(name, feeder, units, unit, true);
+    let power = Power::from_watts(unit.watts() * 2 / 3);
+    let low =
+        LowPower { power, efficiency: Efficiency::from_millijoules_per_th(14_000), full: unit, proof: ms(60_000) };
+    group.firmware.as_mut().unwrap().low = Some(low);
     group
 }
 
@@ -115,6 +126,8 @@ struct Miners {
     cut: u64,
     /// What the firmware answered for.
     answered: Option<(u64, Mono)>,
+    /// Units at low power, as they are told.
+    low: u64,
 }
 
 /// A site, its controller and the world as both see it.
@@ -147,6 +160,8 @@ pub struct Bench {
     pub sleepless: Vec<u64>,
     /// These report that they sleep.
     pub two_faced: Vec<u64>,
+    /// Units that take no power target: they run in full.
+    pub restless: Vec<u64>,
     /// Units whose firmware does not answer at all.
     pub deaf: Vec<u64>,
     /// How much older a device's watts are than its word on what it has on.
@@ -179,6 +194,7 @@ impl Bench {
             draw: vec![Share::from_ppm(1_000_000); count],
             sleepless: vec![0; count],
             two_faced: vec![0; count],
+            restless: vec![0; count],
             deaf: vec![0; count],
             watts_age: ms(0),
             journal_lag: 0,
@@ -209,7 +225,7 @@ impl Bench {
             .firmware
             .as_ref()
             .map_or(Power::ZERO, |path| path.asleep * i64::from((group.all_on() & !on & !miners.cut).count_ones()));
-        group.power_of(on).part(self.draw[ix]) + idle
+        self.standing.groups[ix].power_at(on, miners.low & !self.restless[ix]).part(self.draw[ix]) + idle
     }
 
     /// The units without power.
@@ -314,6 +330,8 @@ impl Bench {
             }
             if self.standing.groups[ix].sleep.is_some() {
                 self.obey(ix, command.on, command.cut);
+                // What goes off goes from the level that it had.
+                self.miners[ix].low = command.low | self.miners[ix].low & !command.on;
                 continue;
             }
             let miners = &mut self.miners[ix];

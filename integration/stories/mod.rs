@@ -5,6 +5,7 @@
 pub mod bench;
 mod firmware;
 mod hostile;
+mod levels;
 mod loops;
 mod reserve;
 

@@ -131,6 +131,7 @@ fn groups(mut watts: i64, scene: Scene, cause: Cause) -> Vec<GroupView> {
         watts -= on * unit;
         let silent = scene == Scene::Silent && ix == 6;
         GroupView {
+            low: 0,
             name,
             units: 8,
             on: (1_u64 << on) - 1,

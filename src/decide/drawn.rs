@@ -41,18 +41,23 @@ impl Drawn {
     /// Adds a group.
     pub(super) fn add(&mut self, standing: &Standing, fixed: &Fixed, kept: &GroupMemory, now: Mono) {
         self.all += kept.counted;
-        self.any_off |= kept.told != Some(fixed.all_on);
+        self.any_off |= kept.told != Some(fixed.all_on) || kept.level.low != 0;
         if !kept.controllable() {
             self.told.add(fixed.feeder, ClassIx::MAX, kept.counted);
             self.counted.add(fixed.feeder, ClassIx::MAX, kept.counted);
             return;
         }
-        let told = fixed.power_of(kept.told.unwrap_or(0));
+        let told = fixed.power_at(kept.told.unwrap_or(0), kept.level.proved);
         let counted = (kept.counted - kept.beyond).or_zero();
         self.told.add(fixed.feeder, fixed.class, told);
         self.counted.add(fixed.feeder, fixed.class, counted);
+        // What falls asleep draws a little when it sleeps: it has its room before.
+        let idle = kept.lowering.map_or(Power::ZERO, |_| fixed.asleep(kept.told.unwrap_or(0), kept.asleep.cut));
+        let stays = kept.beyond.max(idle);
+        if stays != Power::ZERO {
+            self.told.add(fixed.feeder, ClassIx::MAX, stays);
+        }
         if kept.beyond != Power::ZERO {
-            self.told.add(fixed.feeder, ClassIx::MAX, kept.beyond);
             self.counted.add(fixed.feeder, ClassIx::MAX, kept.beyond);
         }
         if let Some(since) = kept.lowering {

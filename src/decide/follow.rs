@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::level;
 use super::memory::GroupMemory;
 use super::sleep;
 use super::standing::Fixed;
@@ -89,7 +90,10 @@ impl Following<'_> {
         let told = self.dropped(memory, told);
         match memory.lowering {
             Some(since) => self.lowering(memory, told, since, events),
-            None => self.settled(memory, told),
+            None => {
+                level::prove(self, memory, told, events);
+                self.settled(memory, told);
+            }
         }
     }
 
@@ -140,9 +144,9 @@ impl Following<'_> {
             // Units that run unasked (a write that came late, a hand at the device) rest from when they were last seen on.
             switch::touch(memory, unasked(on), at);
         }
-        let target = self.fixed.power_of(told);
+        let target = self.fixed.power_at(told, memory.level.proved);
         let unknown = sleep::unknown(self.fixed, self.seen, memory, self.now);
-        let shown = more.map_or(target, |(on, _)| self.fixed.power_of(unasked(on) | told));
+        let shown = more.map_or(target, |(on, _)| self.fixed.power_at(unasked(on) | told, memory.level.proved));
         let shown = shown + unknown.max(self.idle(memory, told));
         let measured = self.measured();
         let draws = if self.now < memory.unsettled_until {
@@ -163,7 +167,7 @@ impl Following<'_> {
     /// A lower command is under way: only a reading that began after the device had answered for it can prove it, by
     /// having fallen by all that it was told to. What it drew beyond what it was told before, it may draw still.
     fn lowering(&self, memory: &mut GroupMemory, told: u64, since: Mono, events: &mut Vec<Event>) {
-        let target = self.fixed.power_of(told);
+        let target = self.fixed.power_at(told, memory.level.proved);
         let outlets = self.fixed.outlets_of(told, memory.asleep.cut);
         let obeyed = self.obeyed(memory, told, since);
         if let Some((on, at)) =
@@ -243,7 +247,7 @@ impl Following<'_> {
     }
 
     /// What it draws with units asleep.
-    fn idle(&self, memory: &GroupMemory, told: u64) -> Power {
+    pub(super) fn idle(&self, memory: &GroupMemory, told: u64) -> Power {
         self.fixed.asleep(told, memory.asleep.cut)
     }
 
@@ -252,7 +256,7 @@ impl Following<'_> {
     }
 
     /// Meters err and miners hum; one miner more than told is a quarter of a unit away from being taken for it.
-    fn tolerance(&self) -> Power {
+    pub(super) fn tolerance(&self) -> Power {
         Power::from_watts(self.fixed.unit.watts() / 4)
     }
 }

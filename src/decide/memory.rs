@@ -109,6 +109,28 @@ pub struct GroupMemory {
     /// What is asleep by its firmware, and what is cut because it would not.
     #[serde(default, skip_serializing_if = "Asleep::is_nothing")]
     pub asleep: Asleep,
+    /// What runs at low power.
+    #[serde(default, skip_serializing_if = "Level::is_nothing")]
+    pub level: Level,
+}
+
+/// What of a group runs at low power.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    /// Units told to.
+    pub low: u64,
+    /// Those that are measured to: the others count in full.
+    pub proved: u64,
+    /// Since when the same units are told to.
+    pub since: Mono,
+    /// It was told that they do not follow.
+    pub late: bool,
+}
+
+impl Level {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is remembered of a group whose miners are told to sleep by their own firmware.
@@ -185,6 +207,9 @@ pub struct Remembered {
     /// Per group by name, where there are any: how often each unit was found drawing when it was to sleep.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strikes: Vec<(String, Vec<u8>)>,
+    /// Per group by name, where there are any: the units told to run at low power.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub low: Vec<(String, u64)>,
 }
 
 impl Memory {
@@ -202,11 +227,13 @@ impl Memory {
     pub fn remember(&self, site: &Site, now: Mono) -> Remembered {
         let ages = |group: &GroupMemory| group.changed.iter().map(|at| millis(now.since(*at))).collect();
         let named = site.groups.iter().zip(&self.groups);
+        let lowered = named.clone().filter(|(_, memory)| memory.level.low != 0);
         let struck = named.clone().filter(|(_, memory)| !memory.asleep.strikes.is_empty());
         Remembered {
             margin: self.margin.clone(),
             dwell_ms: named.map(|(group, memory)| (group.name.clone(), ages(memory))).collect(),
             strikes: struck.map(|(group, memory)| (group.name.clone(), memory.asleep.strikes.clone())).collect(),
+            low: lowered.map(|(group, memory)| (group.name.clone(), memory.level.low)).collect(),
         }
     }
 
@@ -219,6 +246,9 @@ impl Memory {
         // Ages reach back before this clock's start: the caller starts ticking at this moment instead of at zero.
         let start = now.after(Duration::from_millis(oldest)).after(down);
         for (group, memory) in site.groups.iter().zip(&mut memory.groups) {
+            if let Some((_, low)) = kept.low.iter().find(|(name, _)| *name == group.name) {
+                memory.level.low = low & group.all_on();
+            }
             if let Some((_, strikes)) = kept.strikes.iter().find(|(name, _)| *name == group.name) {
                 memory.asleep.recall(strikes, group.units);
             }

@@ -12,6 +12,7 @@ mod envelope;
 pub mod failsafe;
 mod firm;
 mod follow;
+mod level;
 mod memory;
 mod restore;
 mod room;
@@ -24,9 +25,9 @@ mod switch;
 mod tell;
 
 pub use envelope::{Envelope, Margin};
-pub use memory::{Asleep, GroupMemory, Lasting, Memory, Metered, Remembered};
+pub use memory::{Asleep, GroupMemory, Lasting, Level, Memory, Metered, Remembered};
 pub use room::{Rooms, Taken};
-pub use standing::{ClassIx, Fixed, Sleep, Standing};
+pub use standing::{ClassIx, Fixed, Low, Sleep, Standing};
 
 use std::time::Duration;
 
@@ -72,7 +73,8 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
     let mut counted = Power::ZERO;
     let command = |(group, fixed): (&GroupMemory, &Fixed)| {
         counted += group.counted;
-        Command { on: group.told.unwrap_or(0), cut: group.asleep.cut, lapses: now.after(fixed.lapse) }
+        let on = group.told.unwrap_or(0);
+        Command { on, cut: group.asleep.cut, low: group.level.low & on, lapses: now.after(fixed.lapse) }
     };
     let commands = memory.groups.iter().zip(&standing.groups).map(command).collect();
     let plan = Plan {
@@ -152,7 +154,9 @@ fn slide_cap(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, firm
     };
     let start = || {
         // What is not read yet counts in full: the cap would else have slid to nothing when it is.
-        let on = |(fixed, kept): (&Fixed, &GroupMemory)| kept.told.map_or(kept.counted, |told| fixed.power_of(told));
+        let on = |(fixed, kept): (&Fixed, &GroupMemory)| {
+            kept.told.map_or(kept.counted, |told| fixed.power_at(told, kept.level.proved))
+        };
         let told = standing.groups.iter().zip(&memory.groups).map(on);
         standing.site.poi.import_limit.min(firm.worst.last().copied().unwrap_or(firm.nameplate) + told.sum())
     };

@@ -1,6 +1,7 @@
 //! Restoring: slowly, and only with everything in hand. A raise needs fresh meters, room under every bound for the highest
 //! the firm load was in the window, dwell, the ramp, the stagger of its feeder, and a durable record that announced it.
 
+use super::level;
 use super::memory::{GroupMemory, Memory};
 use super::room::{Chain, Rooms, Taken};
 use super::rules::{Facts, earns, feeder_bound, import_bound};
@@ -84,11 +85,12 @@ fn next_batch(facts: &Facts<'_>, memory: &Memory, mut rooms: Rooms) -> Vec<(Grou
             break;
         }
         let off = fixed.all_on & !kept.told.unwrap_or(0) & !kept.asleep.barred;
-        let units = switch::longest(off, kept, most.min(left).whole_units(unit), now, fixed.dwell_off);
+        let back = switch::longest(off, kept, most.min(left).whole_units(unit), now, fixed.dwell_off);
+        let units = if back == 0 { level::to_full(facts, fixed, kept, most.min(left)) } else { back };
         if units == 0 {
             continue;
         }
-        let power = fixed.power_of(units);
+        let power = level::rise(fixed, kept, units);
         rooms.give(feeder, fixed.class, power);
         batches.iter_mut().skip(feeder).take(1).for_each(|batch| *batch -= power);
         credit -= power;
@@ -100,7 +102,9 @@ fn next_batch(facts: &Facts<'_>, memory: &Memory, mut rooms: Rooms) -> Vec<(Grou
 /// A group that may be given more at all.
 fn may_rise<'f, 'm>(facts: &Facts<'f>, memory: &'m Memory, ix: GroupIx) -> Option<(&'f Fixed, &'m GroupMemory)> {
     let (fixed, kept) = (facts.standing.groups.get(ix)?, memory.groups.get(ix)?);
-    let off = kept.lowering.is_none() && kept.told.unwrap_or(0) != fixed.all_on;
+    let told = kept.told.unwrap_or(0);
+    let low = kept.level.low & told != 0 && earns(facts.price, fixed.full_break_even());
+    let off = kept.lowering.is_none() && (told != fixed.all_on || low);
     let up = || facts.snapshot.groups.get(ix).is_some_and(|seen| seen.link == Link::Up);
     (off && kept.controllable() && earns(facts.price, fixed.break_even) && up()).then_some((fixed, kept))
 }
@@ -110,14 +114,14 @@ fn send(facts: &Facts<'_>, memory: &mut Memory, rooms: &mut Rooms, events: &mut 
     let now = facts.snapshot.now.mono;
     let (mut raised, mut groups) = (Power::ZERO, 0);
     for (ix, units) in std::mem::take(&mut memory.intends) {
-        let Some((fixed, _)) = may_rise(facts, memory, ix) else { continue };
-        let power = fixed.power_of(units);
+        let Some((fixed, kept)) = may_rise(facts, memory, ix) else { continue };
+        let power = level::rise(fixed, kept, units);
         if power > rooms.left(fixed.feeder, fixed.class) {
             continue;
         }
         rooms.give(fixed.feeder, fixed.class, power);
         if let Some(kept) = memory.groups.get_mut(ix) {
-            switch::raise(fixed, kept, units, now);
+            level::raise(facts, fixed, kept, units);
         }
         memory.batch_at.iter_mut().skip(fixed.feeder).take(1).for_each(|at| *at = Some(now));
         memory.ascent -= power;

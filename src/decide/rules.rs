@@ -5,7 +5,7 @@
 //! the operator's page.
 
 use super::firm::Firm;
-use super::standing::Standing;
+use super::standing::{Fixed, Standing};
 use crate::market::{is_a_price, price_to_use};
 use crate::plan::{Bound, Cause, Retreat, Scope, Stand};
 use crate::sabotage::{self, Sabotage};
@@ -97,7 +97,8 @@ fn drain(facts: &Facts<'_>) -> Option<Power> {
 fn price(facts: &Facts<'_>) -> Option<Power> {
     (!earns(facts.price, facts.standing.lowest_break_even)).then(|| {
         let earning = facts.standing.groups.iter().filter(|fixed| earns(facts.price, fixed.break_even));
-        earning.map(|fixed| fixed.power_of(fixed.all_on)).sum()
+        let low = |fixed: &Fixed| if earns(facts.price, fixed.full_break_even()) { 0 } else { fixed.all_on };
+        earning.map(|fixed| fixed.power_at(fixed.all_on, low(fixed))).sum()
     })
 }
 

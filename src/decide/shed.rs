@@ -1,5 +1,6 @@
 //! Shedding: at once and in parallel for a limit, on the site's ramp where the grid would see it.
 
+use super::level;
 use super::memory::{GroupMemory, Memory};
 use super::room::{Chain, Rooms, Taken};
 use super::rules::{Facts, earns, feeder_bound, import_bound};
@@ -96,8 +97,17 @@ fn lower_by(standing: &Standing, memory: &mut Memory, ix: GroupIx, over: Power, 
     let (Some(fixed), Some(kept)) = (standing.groups.get(ix), memory.groups.get_mut(ix)) else {
         return Power::ZERO;
     };
-    let units = (over + fixed.unit - Power::from_watts(1)).whole_units(fixed.unit);
-    fixed.power_of(switch::lower(fixed, kept, units, now, Haste::Limit))
+    let mut gone = Power::ZERO;
+    // What runs at low power gives less than a unit each.
+    while gone < over {
+        let units = (over - gone + fixed.unit - Power::from_watts(1)).whole_units(fixed.unit);
+        let off = switch::lower(fixed, kept, units, now, Haste::Limit);
+        if off == 0 {
+            break;
+        }
+        gone += fixed.power_at(off, kept.level.proved);
+    }
+    gone
 }
 
 /// Power lowered now is gone for its own class and the faster ones whose time is not over before it.
@@ -151,7 +161,11 @@ pub(super) fn on_the_ramp(facts: &Facts<'_>, memory: &mut Memory) -> (Shed, Caus
     for ix in standing.merit.iter().rev().copied() {
         let (Some(group), Some(fixed)) = (standing.site.groups.get(ix), standing.groups.get(ix)) else { continue };
         let before = told_power(standing, memory, ix);
-        if before <= Power::ZERO || (!drain && earns(facts.price, fixed.break_even)) {
+        if before <= Power::ZERO {
+            continue;
+        }
+        if !drain && earns(facts.price, fixed.break_even) {
+            shed.add(level::to_low(facts, fixed, memory, ix));
             continue;
         }
         let at_once = sabotage::is(Sabotage::GentleSkipped);

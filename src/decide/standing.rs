@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::market::break_even;
+use crate::market::{break_even, slice_break_even};
 use crate::sabotage::{self, Sabotage};
-use crate::site::{CommsLoss, FirmwarePath, Group, GroupIx, Site};
+use crate::site::{CommsLoss, Economics, FirmwarePath, Group, GroupIx, LowPower, Site};
 use crate::time::Mono;
 use crate::units::{Power, Price};
 
@@ -32,7 +32,7 @@ pub struct Standing {
     pub smallest_unit: Power,
     /// The largest unit of any group.
     pub largest_unit: Power,
-    /// The lowest break-even of any group: below it every group earns.
+    /// The lowest break-even of any group or of the last watts of one: below it every watt earns.
     pub lowest_break_even: Price,
     /// Any group has miners that can be told to sleep.
     pub sleeps: bool,
@@ -60,12 +60,36 @@ pub struct Fixed {
     pub outlets: (Duration, Duration),
     /// Its miners can be told to sleep.
     pub sleep: Option<Sleep>,
-    /// The price above which it earns nothing.
+    /// The price above which it earns nothing, at whichever level.
     pub break_even: Price,
+    /// The level between full power and sleep, where its miners have one.
+    pub low: Option<Low>,
     /// Shortest time a unit stays off.
     pub dwell_off: Duration,
     /// How long after the tick its permit lapses: staggered, so that a dead loop never steps the site.
     pub lapse: Duration,
+}
+
+/// Low power of the miners of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct Low {
+    /// What one unit draws less than in full.
+    pub slice: Power,
+    /// The price above which that slice earns nothing.
+    pub break_even: Price,
+    /// By when the lower power must be measured.
+    pub proof: Duration,
+    /// Shortest time at one level.
+    pub dwell: Duration,
+}
+
+impl Low {
+    fn of(economics: &Economics, group: &Group) -> Option<(Self, Price)> {
+        let LowPower { power, efficiency, proof, .. } = group.firmware.as_ref()?.low?;
+        let slice = slice_break_even(economics, (group.unit, group.efficiency), (power, efficiency));
+        let low = Self { slice: group.unit - power, break_even: slice, proof, dwell: group.dwell_on };
+        Some((low, break_even(economics, efficiency)))
+    }
 }
 
 /// How the miners of a group are told to sleep by their own firmware.
@@ -119,7 +143,7 @@ impl Standing {
             smallest_unit: units().min().unwrap_or(Power::ZERO),
             largest_unit: units().max().unwrap_or(Power::ZERO),
             sleeps: groups.iter().any(|fixed| fixed.sleep.is_some()),
-            lowest_break_even: groups.iter().map(|fixed| fixed.break_even).min().unwrap_or(Price::MAX),
+            lowest_break_even: groups.iter().map(Fixed::full_break_even).min().unwrap_or(Price::MAX),
             site,
             classes,
             groups,
@@ -142,6 +166,7 @@ impl Standing {
 impl Fixed {
     fn of(site: &Site, group: &Group, classes: &[Duration], lapse: Duration) -> Self {
         let outlets = group.paths.first();
+        let low = Low::of(&site.economics, group);
         Self {
             unit: group.unit,
             all_on: group.all_on(),
@@ -154,7 +179,8 @@ impl Fixed {
             outlets: outlets
                 .map_or((Duration::MAX, Duration::MAX), |path| (path.response, path.proof.max(path.response))),
             sleep: group.firmware.as_ref().map(Sleep::of),
-            break_even: break_even(&site.economics, group.efficiency),
+            break_even: low.map_or_else(|| break_even(&site.economics, group.efficiency), |(_, at_low)| at_low),
+            low: low.map(|(low, _)| low),
             dwell_off: group.dwell_off,
             lapse,
         }
@@ -163,6 +189,17 @@ impl Fixed {
     /// Nameplate power of this set of units.
     pub fn power_of(&self, on: u64) -> Power {
         self.unit * i64::from((on & self.all_on).count_ones())
+    }
+
+    /// The power of this set of units, those of `low` at low power.
+    pub fn power_at(&self, on: u64, low: u64) -> Power {
+        let full = self.power_of(on);
+        self.low.map_or(full, |level| full - level.slice * i64::from((on & low & self.all_on).count_ones()))
+    }
+
+    /// The price above which it does not run in full.
+    pub fn full_break_even(&self) -> Price {
+        self.low.map_or(self.break_even, |low| low.break_even)
     }
 
     /// The outlets that are on while these units may run and those are cut.

@@ -15,7 +15,7 @@ pub(super) fn lower(fixed: &Fixed, memory: &mut GroupMemory, units: i64, now: Mo
     let off = if sabotage::is(Sabotage::OneShort) { off & off.saturating_sub(1) } else { off };
     if off != 0 {
         memory.told = Some(told & !off);
-        memory.counted = memory.counted.max(fixed.power_of(told));
+        memory.counted = memory.counted.max(fixed.power_at(told, memory.level.proved));
         if memory.lowering.replace(now).is_none() {
             memory.lowering_from = now;
         }
@@ -29,7 +29,9 @@ pub(super) fn lower(fixed: &Fixed, memory: &mut GroupMemory, units: i64, now: Mo
 pub(super) fn raise(fixed: &Fixed, memory: &mut GroupMemory, on: u64, now: Mono) {
     let told = memory.told.unwrap_or(0) | on;
     memory.told = Some(told);
-    memory.counted = memory.counted.max(fixed.power_of(told));
+    // Its last level is over: it comes back in full unless it is told otherwise.
+    (memory.level.low, memory.level.proved) = (memory.level.low & !on, memory.level.proved & !on);
+    memory.counted = memory.counted.max(fixed.power_at(told, memory.level.proved));
     sleep::raised(memory, on);
     touch(memory, on, now);
 }

@@ -219,6 +219,9 @@ pub(super) struct Body {
     /// Units whose outlets are off, of groups whose miners are told by their firmware.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) cut: Vec<(usize, u64)>,
+    /// Units that are to run at low power.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) low: Vec<(usize, u64)>,
     /// How many lines of the plan's events follow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ev: Option<u64>,
@@ -242,6 +245,7 @@ impl Body {
             lim: std::mem::take(&mut self.lim),
             cmd: std::mem::take(&mut self.cmd),
             cut: std::mem::take(&mut self.cut),
+            low: std::mem::take(&mut self.low),
             names: std::mem::take(&mut self.names),
             memory: self.memory.take(),
             ..Body::default()
@@ -256,6 +260,7 @@ impl Body {
         rest.lim.drain(..).for_each(|row| cut.room_for(ROW).lim.push(row));
         rest.cmd.drain(..).for_each(|row| cut.room_for(ROW).cmd.push(row));
         rest.cut.drain(..).for_each(|row| cut.room_for(ROW).cut.push(row));
+        rest.low.drain(..).for_each(|row| cut.room_for(ROW).low.push(row));
         rest.names.drain(..).for_each(|name| cut.room_for(written_length(&name)).names.push(name));
         for letter in rest.memory.iter().flat_map(|memory| memory.chars()) {
             cut.room_for(letter_length(letter)).memory.get_or_insert_default().push(letter);
@@ -274,6 +279,7 @@ impl Body {
         self.lim.append(&mut next.lim);
         self.cmd.append(&mut next.cmd);
         self.cut.append(&mut next.cut);
+        self.low.append(&mut next.low);
         self.names.append(&mut next.names);
         if let Some(memory) = next.memory {
             self.memory.get_or_insert_default().push_str(&memory);

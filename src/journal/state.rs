@@ -167,6 +167,7 @@ impl State {
             let foreseen = (last.on, pace.foresee(last.lapses, moved));
             body.cmd.extend(units_row(index, Some(foreseen), Some((now.on, now.lapses)), mono));
             body.cut.extend((last.cut != now.cut).then_some((index, now.cut)));
+            body.low.extend((last.low != now.low).then_some((index, now.low)));
         }
     }
 
@@ -274,7 +275,7 @@ impl State {
         let count = body.commands.unwrap_or(self.plan.commands.len());
         self.plan.commands.resize(count, Command::default());
         self.lapse_paces.resize(count, Pace::default());
-        let (mut rows, mut cuts) = (Rows::of(&body.cmd), Rows::of(&body.cut));
+        let (mut rows, mut cuts, mut lows) = (Rows::of(&body.cmd), Rows::of(&body.cut), Rows::of(&body.low));
         for (index, (command, pace)) in self.plan.commands.iter_mut().zip(&mut self.lapse_paces).enumerate() {
             let last = *command;
             let foreseen = (last.on, pace.foresee(last.lapses, passed));
@@ -283,8 +284,10 @@ impl State {
                 pace.learn(last.lapses, lapses, passed);
             }
             command.cut = cuts.take(index).map_or(last.cut, |(_, cut)| *cut);
+            command.low = lows.take(index).map_or(last.low, |(_, low)| *low);
         }
         cuts.end()?;
+        lows.end()?;
         rows.end()
     }
 }

@@ -2,7 +2,7 @@
 #![deny(clippy::float_arithmetic)]
 
 use crate::site::{Economics, PriceLost};
-use crate::units::{Efficiency, Price};
+use crate::units::{Efficiency, Power, Price};
 
 /// The price of energy at which a miner earns nothing: `1000 x hashprice x (1 - fee) / (24 x J/TH)` USD/MWh.
 ///
@@ -17,6 +17,21 @@ pub fn break_even(economics: &Economics, efficiency: Efficiency) -> Price {
     let earned = i128::from(economics.hashprice.micro_usd_per_ph_day()) * kept / 1_000_000;
     let micro = earned * 1_000 * 1_000 / (24 * joules);
     Price::from_micro_usd_per_mwh(i64::try_from(micro).unwrap_or(i64::MAX))
+}
+
+/// The price of energy at which the last watts of a miner earn nothing: those between `low` and `full`, each a power with the energy
+/// per terahash that is needed there. Lower than the break-even of either, because the last watts hash least.
+///
+/// No more than the break-even in full where the two powers are no step at all.
+pub fn slice_break_even(economics: &Economics, full: (Power, Efficiency), low: (Power, Efficiency)) -> Price {
+    let earns = |(power, efficiency): (Power, Efficiency)| {
+        i128::from(break_even(economics, efficiency).micro_usd_per_mwh()) * i128::from(power.watts())
+    };
+    let slice = i128::from((full.0 - low.0).watts());
+    if slice <= 0 {
+        return break_even(economics, full.1);
+    }
+    Price::from_micro_usd_per_mwh(i64::try_from((earns(full) - earns(low)).div_euclid(slice)).unwrap_or(i64::MAX))
 }
 
 /// The lowest and the highest price that can be one, in micro-dollars a megawatt-hour. No market clears beyond: caps and floors are
@@ -62,6 +77,16 @@ mod tests {
             [13_541, 9_285, 8_125, 5_508]
         );
         assert_eq!([cents(12_000, 2), cents(17_500, 2), cents(29_500, 2)], [13_270, 9_100, 5_398]);
+    }
+
+    #[test]
+    fn the_last_watts_of_a_miner_break_even_at_a_lower_price_than_its_first() {
+        let joules = |milli| Efficiency::from_millijoules_per_th(milli);
+        // 3,300 W at 20 J/TH are 165 TH/s, 2,200 W at 16 J/TH 137.5: the 1,100 W between make 27.5, which is 40 J/TH.
+        let (full, low) = ((Power::from_watts(3_300), joules(20_000)), (Power::from_watts(2_200), joules(16_000)));
+        let (slice, same) = (slice_break_even(&at(39, 0), full, low), break_even(&at(39, 0), joules(40_000)));
+        assert!((slice.micro_usd_per_mwh() - same.micro_usd_per_mwh()).abs() <= 10, "{slice} is not {same}");
+        assert_eq!(slice_break_even(&at(39, 0), full, full), break_even(&at(39, 0), joules(20_000)));
     }
 
     #[test]

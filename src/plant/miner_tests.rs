@@ -20,6 +20,7 @@ fn path(firmware: Firmware, response: Duration) -> FirmwarePath {
         proof: response * 2,
         asleep: ASLEEP,
         first: true,
+        low: None,
     }
 }
 

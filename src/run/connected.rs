@@ -65,9 +65,9 @@ impl Connections for Connected {
         Some(self.fleet(group)?.seen())
     }
 
-    fn command_miners(&mut self, group: GroupIx, on: u64, lapses: Mono) {
+    fn command_miners(&mut self, group: GroupIx, on: u64, low: u64, lapses: Mono) {
         if let Some(fleet) = self.fleet(group) {
-            fleet.command(on, lapses);
+            fleet.command(on, low, lapses);
         }
     }
 

@@ -28,8 +28,8 @@ pub(crate) trait Connections {
     fn adopt(&mut self, device: DeviceIx, on: u64, lapses: Mono);
     /// What the firmware of a group's miners says; nothing where it is not asked.
     fn miners(&self, group: GroupIx) -> Option<MinersSeen>;
-    /// These miners of the group may run, all others sleep.
-    fn command_miners(&mut self, group: GroupIx, on: u64, lapses: Mono);
+    /// These miners of the group may run, those of `low` at low power, and all others sleep.
+    fn command_miners(&mut self, group: GroupIx, on: u64, low: u64, lapses: Mono);
     /// As that, of what was found running.
     fn adopt_miners(&mut self, group: GroupIx, on: u64, lapses: Mono);
 }
@@ -103,7 +103,7 @@ impl Cycle {
             match (tell, fixed.sleep) {
                 (_, None) => {}
                 (Tell::Found, _) => connections.adopt_miners(ix, command.on, command.lapses),
-                _ => connections.command_miners(ix, command.on, command.lapses),
+                _ => connections.command_miners(ix, command.on, command.low, command.lapses),
             }
             if switched {
                 changed.push(ix);

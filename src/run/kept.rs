@@ -37,6 +37,9 @@ pub struct Begun {
 struct Dwell {
     wall_us: i64,
     units: Vec<(String, Vec<u64>)>,
+    /// The units told to run at low power.
+    #[serde(default)]
+    low: Vec<(String, u64)>,
 }
 
 /// How the run before this one ended.
@@ -207,7 +210,7 @@ fn past(store: Option<&Store>) -> Past {
         Ok(Some(dwell)) => {
             let down = Clock::start().now().wall.since(Wall::from_micros(dwell.wall_us));
             let strikes = store.get(store::STRIKES).ok().flatten().unwrap_or_default();
-            Past::Known(Remembered { margin, dwell_ms: dwell.units, strikes }, down)
+            Past::Known(Remembered { margin, dwell_ms: dwell.units, strikes, low: dwell.low }, down)
         }
         Ok(None) => Past::None(margin),
         Err(_) => Past::Unknown,
@@ -235,8 +238,8 @@ impl Keeping {
             || self.changed.iter().zip(&memory.groups).any(|(kept, group)| *kept != group.changed)
         {
             self.changed = memory.groups.iter().map(|group| group.changed.clone()).collect();
-            let units = memory.remember(site, now.mono).dwell_ms;
-            keeper.put(store::DWELL, &Dwell { wall_us: now.wall.micros(), units });
+            let Remembered { dwell_ms: units, low, .. } = memory.remember(site, now.mono);
+            keeper.put(store::DWELL, &Dwell { wall_us: now.wall.micros(), units, low });
         }
         let strikes =
             |group: &GroupMemory| group.asleep.strikes.iter().map(|strikes| usize::from(*strikes)).sum::<usize>();

@@ -9,7 +9,7 @@ use crate::journal::Health;
 use crate::plan::{Cause, Condition, Event, Plan, Retreat};
 use crate::plant::Score;
 use crate::site::Site;
-use crate::snapshot::{Link, Reading, Snapshot};
+use crate::snapshot::{GroupSeen, Link, Reading, Snapshot};
 use crate::time::{Now, Wall};
 use crate::units::{Power, Share};
 use crate::web::words;
@@ -195,10 +195,14 @@ impl Panel {
 
 fn groups(standing: &Standing, seen: &Seen<'_>) -> Vec<GroupView> {
     let all = standing.site.groups.iter().zip(&seen.snapshot.groups).zip(&seen.memory.groups);
+    let on = |now: &GroupSeen, told: u64| {
+        now.on.map_or(told, |(on, _)| on & now.miners.map_or(u64::MAX, |miners| miners.mining))
+    };
     all.map(|((group, now), memory)| GroupView {
         name: group.name.clone(),
         units: group.units,
-        on: now.on.map_or(memory.told.unwrap_or(0), |(on, _)| on & now.miners.map_or(u64::MAX, |miners| miners.mining)),
+        on: on(now, memory.told.unwrap_or(0)),
+        low: (on(now, memory.told.unwrap_or(0)) & memory.told.unwrap_or(0) & memory.level.low).count_ones(),
         power_w: now.power.known().filter(|_| now.link == Link::Up).map(|(power, _)| power.watts()),
         link: now.link,
         following: !memory.not_following,

@@ -63,8 +63,8 @@ impl SimulatedFleet {
     }
 
     /// As the loop commands.
-    pub(super) fn command(&mut self, on: u64, lapses: Mono, now: Mono) {
-        if self.talks.command(on, lapses, now) {
+    pub(super) fn command(&mut self, on: u64, low: u64, lapses: Mono, now: Mono) {
+        if self.talks.command(on, low, lapses, now) {
             self.wake(now);
         }
     }
@@ -114,7 +114,7 @@ pub(super) fn answer(
     step: Step,
     miner: &crate::plant::Miner,
     slow: Option<Duration>,
-    mut does: impl FnMut(bool),
+    mut does: impl FnMut(Step),
 ) -> Option<(Result<Came, Fault>, Duration)> {
     if !miner.phase.answers() {
         return Some((Err(Fault::NoConnection), SILENCE));
@@ -123,11 +123,19 @@ pub(super) fn answer(
     Some(match step {
         Step::Identify => (Ok(Came::Identified(crate::devices::miners::Identity::default())), at_once),
         Step::Observe => {
-            let report = crate::devices::miners::step::Report { watts: Some(miner.power), gigahashes: None };
+            let report = crate::devices::miners::step::Report {
+                watts: Some(miner.power),
+                gigahashes: None,
+                target: Some(miner.limit),
+            };
             (Ok(Came::Reported(report)), at_once)
         }
+        Step::Target(_) => {
+            does(step);
+            (Ok(Came::Answered), at_once)
+        }
         Step::Sleep | Step::Wake => {
-            does(step == Step::Sleep);
+            does(step);
             (Ok(Came::Answered), slow.unwrap_or(at_once))
         }
         Step::Rest(_) | Step::Over => return None,

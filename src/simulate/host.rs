@@ -164,9 +164,9 @@ impl Connections for Links {
         self.seen.get(group).copied().flatten()
     }
 
-    fn command_miners(&mut self, group: GroupIx, on: u64, lapses: Mono) {
+    fn command_miners(&mut self, group: GroupIx, on: u64, low: u64, lapses: Mono) {
         if let Some(Some(fleet)) = self.fleets.get_mut(group) {
-            fleet.command(on, lapses, self.now);
+            fleet.command(on, low, lapses, self.now);
         }
     }
 

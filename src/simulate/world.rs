@@ -211,7 +211,10 @@ impl<'a> World<'a> {
         let miner = self.plant.miner(group, unit)?;
         let firmware = self.site.groups.get(group)?.firmware.as_ref()?.firmware;
         let slow = (firmware == Firmware::Antminer).then_some(RESTARTED);
-        fleet::answer(step, &miner, slow, |asleep| self.plant.sleep(group, unit, asleep))
+        fleet::answer(step, &miner, slow, |step| match step {
+            Step::Target(power) => self.plant.limit(group, unit, power),
+            step => self.plant.sleep(group, unit, step == Step::Sleep),
+        })
     }
 
     /// The units of a group that may run, in truth: their outlets are closed, and they were not told to sleep.

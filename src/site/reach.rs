@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::DeviceIx;
-use crate::units::Power;
+use crate::units::{Efficiency, Power};
 
 /// One way to lower a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,21 @@ pub struct FirmwarePath {
     pub asleep: Power,
     /// A limit uses it before the outlets. What is lowered for a price always does.
     pub first: bool,
+    /// A level between full power and sleep, where they have one.
+    pub low: Option<LowPower>,
+}
+
+/// Low power: a power target at which a miner hashes more for each joule than at its full one. A price uses it before sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LowPower {
+    /// The target of one miner, and most that it then draws.
+    pub power: Power,
+    /// Its energy per terahash there.
+    pub efficiency: Efficiency,
+    /// The target of one miner at full power.
+    pub full: Power,
+    /// By when the lower power must be measured: some firmware tunes for minutes.
+    pub proof: Duration,
 }
 
 /// What runs on a miner, as far as it matters how it is spoken to.
@@ -62,6 +77,11 @@ impl Firmware {
         ("braiins", Self::Braiins),
         ("whatsminer", Self::Whatsminer),
     ];
+
+    /// Whether its miners can be given a power target through the library that speaks to them.
+    pub fn takes_a_power_target(self) -> bool {
+        self != Self::Antminer
+    }
 
     /// Its name in a site file.
     pub fn name(self) -> &'static str {

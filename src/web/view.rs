@@ -79,6 +79,9 @@ pub struct GroupView {
     /// browser's numbers hold 53 bits.
     #[serde(with = "bits")]
     pub on: u64,
+    /// How many of these were told to run at low power.
+    #[serde(default)]
+    pub low: u32,
     /// Measured power.
     pub power_w: Option<i64>,
     /// Whether its device answers.

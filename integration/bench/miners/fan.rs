@@ -128,7 +128,7 @@ impl Client {
                 if fleets.is_empty() {
                     *fleets = spawn(site, runtime);
                 }
-                fleets.iter().for_each(|(_, fleet)| fleet.command(0, from.after(LAPSES)));
+                fleets.iter().for_each(|(_, fleet)| fleet.command(0, 0, from.after(LAPSES)));
                 let taken = site.taken(true);
                 times(from, &taken, &written(site, fleets, (0, from)))
             }
@@ -154,7 +154,7 @@ impl Client {
             Self::Ours(fleets, _) => {
                 let from = site.world.clock.mono();
                 let all = (1 << MINERS) - 1;
-                fleets.iter().for_each(|(_, fleet)| fleet.command(all, from.after(LAPSES)));
+                fleets.iter().for_each(|(_, fleet)| fleet.command(all, 0, from.after(LAPSES)));
                 written(site, fleets, (all, from));
             }
             // What the library makes of a waking is not measured here.

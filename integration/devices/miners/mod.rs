@@ -26,6 +26,7 @@ fn path(firmware: Firmware, network: u8, units: u8) -> FirmwarePath {
         proof: Duration::from_secs(4),
         asleep: Power::from_watts(60),
         first: true,
+        low: None,
     }
 }
 

@@ -104,10 +104,10 @@ async fn luxos_is_told_in_a_session_of_our_own_which_ends_with_the_verb() {
     let peer = Peer::at(address(200, 1), luxos).await;
     let fleet = fleet(&path(Firmware::Luxos, 200, 1));
     seen(&fleet, "it mines", |seen| seen.mining == 1).await;
-    fleet.command(0, NEVER);
+    fleet.command(0, 0, NEVER);
     seen(&fleet, "it sleeps", |seen| seen.mining == 0).await;
     assert_eq!(peer.written(), ["logon", "curtail s1,sleep", "logoff s1"]);
-    fleet.command(1, NEVER);
+    fleet.command(1, 0, NEVER);
     seen(&fleet, "it mines", |seen| seen.mining == 1).await;
     assert_eq!(peer.written()[3..], ["logon", "curtail s1,wakeup", "logoff s1"]);
 }
@@ -118,7 +118,7 @@ async fn who_is_asleep_already_has_answered() {
     peer.asleep.store(1, SeqCst);
     let fleet = fleet(&path(Firmware::Luxos, 201, 1));
     seen(&fleet, "it is heard", |seen| seen.reached == 1).await;
-    fleet.command(0, NEVER);
+    fleet.command(0, 0, NEVER);
     seen(&fleet, "it has answered", |seen| seen.written.is_some()).await;
     assert_eq!(fleet.trouble(), None);
 }
@@ -139,7 +139,7 @@ async fn a_session_of_ours_whose_answer_was_lost_is_used_and_a_strangers_is_not(
     let stranger = stranger.await;
     let fleet = fleet(&path(Firmware::Luxos, 202, 2));
     seen(&fleet, "both mine", |seen| seen.mining == 0b11).await;
-    fleet.command(0, NEVER);
+    fleet.command(0, 0, NEVER);
     seen(&fleet, "one sleeps", |seen| seen.mining == 0b10).await;
     until("the other was tried again", || stranger.written().len() > 1, || format!("{:?}", stranger.written())).await;
     assert!(stranger.written().iter().all(|asked| asked == "logon"), "{:?}", stranger.written());
@@ -156,7 +156,7 @@ async fn other_firmware_is_named_and_never_told_anything() {
     let stock = stock.await;
     let strange = Peer::at(address(203, 2), |_, _, _| yes("VERSION", json!({"CGMiner": "4.11.1"}))).await;
     let fleet = fleet(&path(Firmware::Luxos, 203, 2));
-    fleet.command(0, NEVER);
+    fleet.command(0, 0, NEVER);
     found(&fleet, "its trouble", |found| found.trouble.is_some()).await;
     let words = fleet.found()[0].trouble.as_ref().unwrap().to_string();
     assert_eq!(words, "the site file says its firmware is luxos, and it runs antminer");
@@ -198,7 +198,7 @@ async fn sixty_four_miners_are_told_at_once() {
     }
     let fleet = fleet(&path(Firmware::Luxos, 205, UNITS));
     seen(&fleet, "all mine", |seen| seen.mining == u64::MAX).await;
-    fleet.command(0, NEVER);
+    fleet.command(0, 0, NEVER);
     until("all have knocked", || open.available_permits() > 0, || format!("{knocks:?}")).await;
     let again: u64 = fleet.found().iter().map(|found| found.counts.resent).sum();
     assert_eq!(again, 0, "all at once, before any deadline was over");

@@ -57,7 +57,7 @@ pub(super) fn remembered(data: &[u8]) {
     let margin: Margin = serde_json::from_slice(part()).unwrap_or_default();
     let dwell_ms = serde_json::from_slice(part()).unwrap_or_default();
     let standing = site::small();
-    let kept = Remembered { margin, dwell_ms, strikes: Vec::new() };
+    let kept = Remembered { margin, dwell_ms, strikes: Vec::new(), low: Vec::new() };
     let (recalled, start) = Memory::recall(&standing.site, &kept, Mono::START, Duration::from_secs(5));
     assert!(recalled.groups.iter().flat_map(|group| &group.changed).all(|changed| *changed <= start));
     site::run(standing, recalled, 2, orders);

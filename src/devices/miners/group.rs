@@ -28,6 +28,7 @@ pub(crate) struct Group {
 #[derive(Clone, Copy)]
 struct Order {
     on: u64,
+    low: u64,
     since: Mono,
     lapses: Mono,
     /// It lapsed: `on` is nothing now.
@@ -47,22 +48,32 @@ impl Group {
 
     // For the owner.
 
-    /// These units may mine, all others shall sleep. Whether that is anything but the same for longer.
-    pub(crate) fn command(&mut self, on: u64, lapses: Mono, now: Mono) -> bool {
-        let on = on & self.all();
+    /// These units may mine, those of `low` at low power, and all others shall sleep. Whether that is anything but the same for longer.
+    pub(crate) fn command(&mut self, on: u64, low: u64, lapses: Mono, now: Mono) -> bool {
+        let (on, low) = (on & self.all(), low & on);
         if let Some(same) = self.order.as_mut().filter(|order| order.on == on) {
-            same.lapses = lapses;
-            return false;
+            let moved = same.low != low;
+            (same.lapses, same.low) = (lapses, low);
+            self.level(low);
+            return moved;
         }
-        self.give(Order { on, since: now, lapses, void: false, adopted: false }, now);
+        self.give(Order { on, low, since: now, lapses, void: false, adopted: false }, now);
+        self.level(low);
         true
+    }
+
+    /// Says nothing to whoever is at its level already.
+    fn level(&mut self, low: u64) {
+        for (unit, talk) in self.talks.iter_mut().enumerate() {
+            talk.shall_run(low >> unit & 1 == 1);
+        }
     }
 
     /// Takes on what is found. Whether there was no command before it.
     pub(crate) fn adopt(&mut self, on: u64, lapses: Mono, now: Mono) -> bool {
         let first = self.order.is_none();
         if first {
-            self.give(Order { on: on & self.all(), since: now, lapses, void: false, adopted: true }, now);
+            self.give(Order { on: on & self.all(), low: 0, since: now, lapses, void: false, adopted: true }, now);
         }
         first
     }
@@ -161,7 +172,7 @@ impl Group {
         if sabotage::is(Sabotage::LapseForgotten) {
             return;
         }
-        *order = Order { on: 0, since: now, void: true, adopted: false, ..*order };
+        *order = Order { on: 0, low: 0, since: now, void: true, adopted: false, ..*order };
         self.talks.iter_mut().for_each(|talk| talk.lapsed(now));
     }
 

@@ -15,6 +15,7 @@ fn path(units: u8) -> FirmwarePath {
         proof: Duration::from_secs(8),
         asleep: Power::from_watts(100),
         first: true,
+        low: None,
     }
 }
 
@@ -37,12 +38,17 @@ fn play(group: &mut Group, mining: &mut u64, silent: u64, seconds: std::ops::Ran
                     Step::Identify => Ok(Came::Identified(Identity::default())),
                     Step::Observe => {
                         let watts = if *mining & bit == 0 { 30 } else { 3_500 };
-                        Ok(Came::Reported(Report { watts: Some(Power::from_watts(watts)), gigahashes: None }))
+                        Ok(Came::Reported(Report {
+                            watts: Some(Power::from_watts(watts)),
+                            gigahashes: None,
+                            target: None,
+                        }))
                     }
                     Step::Sleep => {
                         (*mining, slept) = (*mining & !bit, slept | bit);
                         Ok(Came::Answered)
                     }
+                    Step::Target(_) => Ok(Came::Answered),
                     Step::Wake => {
                         (*mining, woken) = (*mining | bit, woken | bit);
                         Ok(Came::Answered)
@@ -69,7 +75,7 @@ fn a_command_is_written_once_every_miner_that_answers_has_answered_for_it() {
     let (mut group, mut mining) = (Group::new("hall", &path(4), at(0)), 0b1111);
     play(&mut group, &mut mining, 0, 0..10);
     play(&mut group, &mut mining, 0b1000, 10..30);
-    assert!(group.command(0b0011, at(60_000), at(30_000)));
+    assert!(group.command(0b0011, 0, at(60_000), at(30_000)));
     assert_eq!(group.seen().written, None);
     assert_eq!(play(&mut group, &mut mining, 0b1000, 30..40), (0b0100, 0));
     let (on, when) = group.seen().written.unwrap();
@@ -80,7 +86,7 @@ fn a_command_is_written_once_every_miner_that_answers_has_answered_for_it() {
 #[test]
 fn a_group_nobody_of_which_answers_has_written_nothing() {
     let (mut group, mut mining) = (Group::new("hall", &path(2), at(0)), 0b11);
-    group.command(0, at(60_000), at(0));
+    group.command(0, 0, at(60_000), at(0));
     play(&mut group, &mut mining, 0b11, 0..20);
     assert_eq!(group.seen().written, None);
 }
@@ -88,8 +94,8 @@ fn a_group_nobody_of_which_answers_has_written_nothing() {
 #[test]
 fn the_same_command_again_only_lasts_longer_and_an_unrenewed_one_puts_all_to_sleep() {
     let (mut group, mut mining) = (Group::new("hall", &path(3), at(0)), 0b111);
-    assert!(group.command(0b111, at(12_000), at(0)));
-    assert!(!group.command(0b111, at(22_000), at(10_000)));
+    assert!(group.command(0b111, 0, at(12_000), at(0)));
+    assert!(!group.command(0b111, 0, at(22_000), at(10_000)));
     assert_eq!(play(&mut group, &mut mining, 0, 0..22), (0, 0));
     assert_eq!(play(&mut group, &mut mining, 0, 22..30), (0b111, 0));
     assert_eq!(group.seen().written.map(|(on, _)| on), Some(0));
@@ -100,7 +106,7 @@ fn the_same_command_again_only_lasts_longer_and_an_unrenewed_one_puts_all_to_sle
 fn a_rest_ends_when_the_command_lapses() {
     let mut group = Group::new("hall", &path(1), at(0));
     play(&mut group, &mut 1, 0, 0..4);
-    group.command(1, at(4_100), at(4_000));
+    group.command(1, 0, at(4_100), at(4_000));
     let mut steps = Vec::new();
     for ms in 4_000..=4_100 {
         match group.next(0, at(ms)) {
@@ -119,7 +125,7 @@ fn what_is_adopted_is_not_written_and_only_the_first_word_counts() {
     assert_eq!(play(&mut group, &mut mining, 0, 5..30), (0, 0));
     assert_eq!(group.seen().written, None);
     assert!(!group.adopt(0b11, at(60_000), at(30_000)));
-    group.command(0b11, at(60_000), at(30_000));
+    group.command(0b11, 0, at(60_000), at(30_000));
     assert_eq!(play(&mut group, &mut mining, 0, 30..40), (0, 0b10));
     assert_eq!(group.seen().written.map(|(on, _)| on), Some(0b11));
 }
@@ -134,7 +140,7 @@ fn an_adopted_permit_lapses_as_any_other() {
 #[test]
 fn without_an_owner_it_goes_on_until_the_lapse_and_until_all_sleep() {
     let (mut group, mut mining) = (Group::new("hall", &path(2), at(0)), 0b11);
-    group.command(0b11, at(10_000), at(0));
+    group.command(0b11, 0, at(10_000), at(0));
     play(&mut group, &mut mining, 0, 0..5);
     group.close();
     assert!(!group.is_over(0, at(9_999)));
@@ -157,7 +163,7 @@ fn without_an_owner_and_a_command_there_is_nothing_to_do() {
 #[test]
 fn a_group_has_at_most_sixty_four_miners() {
     let mut group = Group::new("hall", &path(200), at(0));
-    group.command(u64::MAX, at(1), at(0));
+    group.command(u64::MAX, 0, at(1), at(0));
     assert_eq!(group.units(), 64);
     assert_eq!(group.next(64, at(0)), Step::Over);
 }
@@ -166,11 +172,11 @@ fn a_group_has_at_most_sixty_four_miners() {
 fn the_same_units_commanded_a_second_time_are_answered_for_a_second_time() {
     let (mut group, mut mining) = (Group::new("hall", &path(2), at(0)), 0b11);
     play(&mut group, &mut mining, 0, 0..5);
-    group.command(0b01, at(60_000), at(5_000));
+    group.command(0b01, 0, at(60_000), at(5_000));
     play(&mut group, &mut mining, 0, 5..10);
     let first = group.seen().written.unwrap();
-    group.command(0b11, at(60_000), at(10_000));
-    group.command(0b01, at(60_000), at(10_000));
+    group.command(0b11, 0, at(60_000), at(10_000));
+    group.command(0b01, 0, at(60_000), at(10_000));
     assert_eq!(group.seen().written, Some(first));
     play(&mut group, &mut mining, 0, 10..20);
     let second = group.seen().written.unwrap();

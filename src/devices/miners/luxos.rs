@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::port::ask;
 use super::step::{Came, Fault};
 use crate::time::Mono;
+use crate::units::Power;
 
 /// A session ends by itself after this long.
 const ENDS: Duration = Duration::from_secs(60);
@@ -35,13 +36,24 @@ enum Held {
 impl Session {
     /// Says one verb. What was done already counts as answered.
     pub(super) async fn curtail(&self, miner: &dyn Miner, verb: &str, now: Mono) -> Result<Came, Fault> {
+        self.says(miner, &[("curtail", verb)], now).await
+    }
+
+    /// Takes the profile that draws the most within `target`. The tuner that would leave it again is switched off first.
+    pub(super) async fn profile(&self, miner: &dyn Miner, target: Power, now: Mono) -> Result<Came, Fault> {
+        let listed = ask(miner, &bare("profiles")).await?;
+        let name = profile_within(&listed, target).ok_or_else(|| Fault::refused("no profile draws so little"))?;
+        self.says(miner, &[("atmset", "enabled=false"), ("profileset", &name)], now).await
+    }
+
+    async fn says(&self, miner: &dyn Miner, words: &[(&'static str, &str)], now: Mono) -> Result<Came, Fault> {
         let (id, is_left_over) = self.open(miner, now).await?;
-        let mut told = say(miner, "curtail", &format!("{id},{verb}")).await;
+        let mut told = say_all(miner, &id, words).await;
         if is_left_over && matches!(told, Err(Fault::Refused(_))) {
             // The session was from before, and is over.
             self.hold(Held::None);
             let (id, _) = self.open(miner, now).await?;
-            told = say(miner, "curtail", &format!("{id},{verb}")).await;
+            told = say_all(miner, &id, words).await;
         }
         self.end(miner).await;
         match told {
@@ -87,6 +99,26 @@ impl Session {
     fn hold(&self, held: Held) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = held;
     }
+}
+
+/// One after the other, as long as none is refused.
+async fn say_all(miner: &dyn Miner, id: &str, words: &[(&'static str, &str)]) -> Result<(), Fault> {
+    for (command, word) in words {
+        match say(miner, command, &format!("{id},{word}")).await {
+            Err(Fault::Refused(words)) if words.to_lowercase().contains("already") => {}
+            said => drop(said?),
+        }
+    }
+    Ok(())
+}
+
+/// The name of the profile that draws the most within so much.
+fn profile_within(listed: &Value, most: Power) -> Option<String> {
+    let all = listed.pointer("/PROFILES")?.as_array()?.iter();
+    let within =
+        all.filter_map(|profile| Some((profile.get("Watts")?.as_f64()?, profile.get("Profile Name")?.as_str()?)));
+    let within = within.filter(|(watts, _)| *watts > 0.0 && *watts <= most.watts() as f64);
+    within.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, name)| name.to_owned())
 }
 
 fn bare(command: &'static str) -> MinerCommand {

@@ -101,7 +101,7 @@ impl Fleet {
         let shared = Arc::new(Shared::new(group, clock));
         let credentials = credentials.map(Arc::new);
         for (unit, address) in addresses.iter().enumerate() {
-            let port = port::Port::new(path.firmware, *address, credentials.clone());
+            let port = port::Port::new(path, *address, credentials.clone());
             runtime.spawn(task::run(Arc::clone(&shared), unit, port));
         }
         Self { shared, name: name.to_owned(), addresses, clock }
@@ -112,10 +112,10 @@ impl Fleet {
         self.shared.group().seen()
     }
 
-    /// These units may mine until `lapses`, all others shall sleep. Replaces the command before it; the same units again only renew
+    /// These units may mine until `lapses`, those of `low` at low power, and all others shall sleep. Replaces the command before it; the same units again only renew
     /// it.
-    pub fn command(&self, on: u64, lapses: Mono) {
-        let changed = self.shared.group().command(on, lapses, self.clock.mono());
+    pub fn command(&self, on: u64, low: u64, lapses: Mono) {
+        let changed = self.shared.group().command(on, low, lapses, self.clock.mono());
         self.shared.woken_if(changed);
     }
 
@@ -145,7 +145,7 @@ impl Fleet {
 
 impl Found {
     fn of(unit: u32, address: IpAddr, facts: &Facts) -> Self {
-        let Report { watts, gigahashes } = facts.report;
+        let Report { watts, gigahashes, .. } = facts.report;
         Self {
             unit,
             address,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::step::{Came, Fault, Step};
 use crate::devices::profile::Credentials;
-use crate::site::Firmware;
+use crate::site::FirmwarePath;
 use crate::time::Mono;
 
 /// One miner, that nobody here can speak to.
 pub(super) struct Port;
 
 impl Port {
-    pub(super) fn new(_: Firmware, _: IpAddr, _: Option<Arc<Credentials>>) -> Self {
+    pub(super) fn new(_: &FirmwarePath, _: IpAddr, _: Option<Arc<Credentials>>) -> Self {
         Self
     }
 

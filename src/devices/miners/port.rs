@@ -14,6 +14,7 @@ use std::time::Duration;
 use asic_rs::core::data::collector::{DataCollector, DataField};
 use asic_rs::core::data::command::MinerCommand;
 use asic_rs::core::data::hashrate::HashRateUnit;
+use asic_rs::core::data::miner::TuningTarget;
 use asic_rs::core::errors::ModelSelectionError;
 use asic_rs::core::traits::entry::FirmwareEntry;
 use asic_rs::core::traits::identification::FirmwareIdentification;
@@ -28,7 +29,7 @@ use tokio::time::timeout;
 use super::luxos::Session;
 use super::step::{Came, Fault, Identity, Report, Step};
 use crate::devices::profile::Credentials;
-use crate::site::Firmware;
+use crate::site::{Firmware, FirmwarePath};
 use crate::time::Mono;
 use crate::units::Power;
 
@@ -59,6 +60,8 @@ pub(super) struct Port {
     /// Nothing before it was met.
     met: Mutex<Option<Arc<Met>>>,
     session: Session,
+    /// It has two power targets, and is asked which of them it has.
+    has_levels: bool,
 }
 
 /// A miner that was met: kept, so that a command need not begin with an introduction.
@@ -70,8 +73,9 @@ struct Met {
 }
 
 impl Port {
-    pub(super) fn new(firmware: Firmware, address: IpAddr, credentials: Option<Arc<Credentials>>) -> Self {
-        Self { firmware, address, credentials, met: Mutex::new(None), session: Session::default() }
+    pub(super) fn new(path: &FirmwarePath, address: IpAddr, credentials: Option<Arc<Credentials>>) -> Self {
+        let (firmware, has_levels) = (path.firmware, path.low.is_some());
+        Self { firmware, address, credentials, met: Mutex::new(None), session: Session::default(), has_levels }
     }
 
     /// Does one step, which began `now`.
@@ -82,6 +86,7 @@ impl Port {
                 Step::Observe => self.observe().await,
                 Step::Sleep => self.tell(false, now).await,
                 Step::Wake => self.tell(true, now).await,
+                Step::Target(power) => self.target(power, now).await,
                 Step::Rest(_) | Step::Over => Err(Fault::Broke),
             }
         };
@@ -176,7 +181,7 @@ impl Port {
                 .await?
                 .map(|said| summary(&said))
         } else {
-            Some(within(self.answers_within(), async { Ok(report(&*met.miner).await) }).await?)
+            Some(within(self.answers_within(), async { Ok(report(&*met.miner, self.has_levels).await) }).await?)
         };
         match report.filter(|report| report.watts.is_some() || report.gigahashes.is_some()) {
             Some(report) => Ok(Came::Reported(report)),
@@ -196,6 +201,23 @@ impl Port {
             return Fault::NotUnderstood;
         };
         ask(miner, &question).await.err().unwrap_or(Fault::NotUnderstood)
+    }
+
+    async fn target(&self, power: Power, now: Mono) -> Result<Came, Fault> {
+        let met = self.met()?;
+        if self.firmware == Firmware::Luxos {
+            return self.session.profile(&*met.miner, power, now).await;
+        }
+        if !met.miner.supports_set_power_limit() {
+            return Err(Fault::refused("it takes no power target"));
+        }
+        let TuningTarget::Power(watts) = TuningTarget::from_watts(power.watts() as f64) else {
+            return Err(Fault::Broke);
+        };
+        let told = within(TWO_ANSWERS, async {
+            met.miner.set_power_limit(watts).await.map_err(|error| fault_of(&error.to_string()))
+        });
+        if told.await? { Ok(Came::Answered) } else { Err(Fault::refused("it did not take the power target")) }
     }
 
     async fn tell(&self, mine: bool, now: Mono) -> Result<Came, Fault> {
@@ -246,18 +268,25 @@ fn summary(said: &Value) -> Report {
     let number = |at: &str| said.pointer(at).and_then(Value::as_f64);
     Report {
         watts: number("/SUMMARY/0/Power").and_then(whole).map(Power::from_watts),
+        target: number("/SUMMARY/0/Power Limit").and_then(whole).map(Power::from_watts),
         gigahashes: number("/SUMMARY/0/HS RT").and_then(|mega| u64::try_from(whole(mega / 1_000.0)?).ok()),
     }
 }
 
 /// Watts and hashrate by as few questions as the firmware allows. What failed is left out.
-async fn report(miner: &dyn Miner) -> Report {
+async fn report(miner: &dyn Miner, with_target: bool) -> Report {
     let mut collector = DataCollector::new(miner);
-    let said = collector.collect(&[DataField::Wattage, DataField::Hashrate]).await;
+    let mut fields = vec![DataField::Wattage, DataField::Hashrate];
+    fields.extend(with_target.then_some(DataField::TuningTarget));
+    let said = collector.collect(&fields).await;
     let rate = miner.parse_hashrate(&said).map(|rate| rate.as_unit(HashRateUnit::GigaHash).value);
     Report {
         watts: miner.parse_wattage(&said).and_then(|watts| whole(watts.as_watts())).map(Power::from_watts),
         gigahashes: rate.and_then(|rate| u64::try_from(whole(rate)?).ok()),
+        target: match miner.parse_tuning_target(&said) {
+            Some(TuningTarget::Power(watts)) => whole(watts.as_watts()).map(Power::from_watts),
+            _ => None,
+        },
     }
 }
 
@@ -351,7 +380,7 @@ mod tests {
         assert!(is_before_v3(Some("20240624.18.REL")) && is_before_v3(None) && is_before_v3(Some("x")));
         assert!(!is_before_v3(Some("20241101.1.REL")));
         let said = summary(&json!({"SUMMARY":[{"Power":3440,"HS RT":172_000_000.0}]}));
-        assert_eq!(said, Report { watts: Some(Power::from_watts(3_440)), gigahashes: Some(172_000) });
+        assert_eq!(said, Report { watts: Some(Power::from_watts(3_440)), gigahashes: Some(172_000), target: None });
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(crate) enum Step {
     Sleep,
     /// Tell it to mine.
     Wake,
+    /// Tell it to draw so much while it mines.
+    Target(Power),
     /// Nothing until then, until a step that is under way ends, or until the owner changes something.
     Rest(Mono),
     /// Nothing ever: the owner is gone and nothing is left to put to sleep.
@@ -62,6 +64,8 @@ pub(crate) struct Report {
     pub(crate) watts: Option<Power>,
     /// What it hashes, in gigahashes a second; nothing where it does not say.
     pub(crate) gigahashes: Option<u64>,
+    /// What it was told to draw; nothing where it does not say, or was not asked.
+    pub(crate) target: Option<Power>,
 }
 
 /// So many times of what it draws asleep, and a miner mines. Asleep it draws its fans and its control board; mining, at its lowest
@@ -165,7 +169,7 @@ mod tests {
     use super::*;
 
     fn mines(watts: Option<i64>, gigahashes: Option<u64>) -> Option<bool> {
-        Report { watts: watts.map(Power::from_watts), gigahashes }.mines(Power::from_watts(100))
+        Report { watts: watts.map(Power::from_watts), gigahashes, target: None }.mines(Power::from_watts(100))
     }
 
     #[test]

@@ -37,7 +37,8 @@ pub(super) async fn run(shared: Arc<Shared>, unit: usize, port: Port) {
             Step::Over => return,
             Step::Rest(until) => until,
             step => {
-                let place = if matches!(step, Step::Sleep | Step::Wake) { &mut verb } else { &mut question };
+                let place =
+                    if matches!(step, Step::Sleep | Step::Wake | Step::Target(_)) { &mut verb } else { &mut question };
                 *place = Some(begin(&shared, unit, &port, (step, now)));
                 continue;
             }

@@ -22,6 +22,7 @@ fn sleeping(response: u64, proof: u64) -> Report {
             proof: Duration::from_millis(proof),
             asleep: Power::from_watts(40),
             first: true,
+            low: None,
         };
         site.groups[..26].iter_mut().for_each(|group| group.firmware = Some(path.clone()));
     })

@@ -6,13 +6,15 @@ use std::time::Duration;
 use super::devices::login;
 use super::group::{Row, Way, filled, read_template, times};
 use super::repeat::Template;
-use super::{Places, Reader};
+use super::{Places, Reader, flip};
 use crate::document::{Code, Form};
-use crate::site::{Firmware, FirmwarePath, Login};
-use crate::units::Power;
+use crate::site::{Firmware, FirmwarePath, Login, LowPower};
+use crate::units::{Efficiency, Power};
 
 /// How often a miner is asked what it does, where the file does not say.
 const POLL: Duration = Duration::from_secs(5);
+/// By when a miner draws no more than its new power target, where the file does not say.
+const TUNED: Duration = Duration::from_secs(300);
 
 /// Such a path, before its placeholders are filled.
 pub(super) struct FirmwareWay<'d> {
@@ -24,6 +26,16 @@ pub(super) struct FirmwareWay<'d> {
     response: Duration,
     proof: Duration,
     asleep: Power,
+    low: Option<LowWay<'d>>,
+}
+
+/// Its `low`, before the rest of the group is known.
+struct LowWay<'d> {
+    form: Form<'d>,
+    power: Power,
+    efficiency: Efficiency,
+    full: Option<Power>,
+    proof: Duration,
 }
 
 /// Reads one.
@@ -33,8 +45,59 @@ pub(super) fn way(form: Form<'_>) -> Option<FirmwareWay<'_>> {
     let address = form.required::<String>("address").and_then(|text| read_template(&form, "address", &text, help));
     let (poll, login, times) = (form.positive_or("poll", POLL), login(&form), times(&form));
     let asleep = form.positive("asleep");
+    let low = flip(form.optional_table("low").map(low));
     let (firmware, address, asleep, (response, proof)) = (firmware?, address?, asleep?, times?);
-    Some(FirmwareWay { firmware, address, poll: poll?, login: login.ok()?, response, proof, asleep, form })
+    Some(FirmwareWay { firmware, address, poll: poll?, login: login.ok()?, response, proof, asleep, low: low?, form })
+}
+
+fn low(form: Form<'_>) -> Option<LowWay<'_>> {
+    let (power, efficiency) = (form.positive("power"), form.positive("efficiency"));
+    let full = flip(form.has("full").then(|| form.positive("full")));
+    let proof = form.positive_or("proof", TUNED);
+    Some(LowWay { power: power?, efficiency: efficiency?, full: full?, proof: proof?, form })
+}
+
+/// Low power must be less than full power and more than sleep, hash more for each joule, and less in all: else no price would choose it.
+pub(super) fn has_a_use_for_low_power(row: &Row, ways: &[Way<'_>]) -> Option<()> {
+    let Some(way) = ways.iter().find_map(Way::firmware) else { return Some(()) };
+    let Some(low) = &way.low else { return Some(()) };
+    let problem = |key: &str, message: String, help: &str| {
+        low.form.problem(key, Code::Conflict, message, Some(help.into()));
+        None
+    };
+    let (full, most) = (low.full.unwrap_or(row.unit), row.unit);
+    if !way.firmware.takes_a_power_target() {
+        let message = format!("the firmware {} takes no power target", way.firmware.name());
+        return problem("power", message, "take `low` out: its miners sleep or run in full");
+    }
+    if low.power <= way.asleep || low.power >= full {
+        let message = format!("{} is not between {} asleep and {full} in full", low.power, way.asleep);
+        return problem("power", message, "the power target of one miner at low power");
+    }
+    if full > most {
+        return problem(
+            "full",
+            format!("{full} is more than the {most} of a unit"),
+            "at most the `watts` of the group",
+        );
+    }
+    if low.efficiency >= row.efficiency {
+        let (low, full) = (low.efficiency, row.efficiency);
+        let message = format!("{low} is no better than the {full} of the group in full");
+        return problem("efficiency", message, "the J/TH at low power; where it is not better, take `low` out");
+    }
+    let rate = |power: Power, efficiency: Efficiency| {
+        i128::from(power.watts()) * 1_000_000 / i128::from(efficiency.millijoules_per_th().max(1))
+    };
+    if rate(low.power, low.efficiency) >= rate(row.unit, row.efficiency) {
+        let message = "at low power these miners would hash as much as in full".to_owned();
+        return problem(
+            "efficiency",
+            message,
+            "check `efficiency` here and that of the group: power / (J/TH) is the hashrate",
+        );
+    }
+    Some(())
 }
 
 /// A miner that is told and draws on loses its outlet: so there must be one for each.
@@ -77,7 +140,7 @@ impl<'d> Reader<'d> {
         &mut self,
         n: u32,
         group: &str,
-        units: u32,
+        (units, unit): (u32, Power),
         way: &FirmwareWay<'d>,
         first: bool,
     ) -> Option<FirmwarePath> {
@@ -98,6 +161,12 @@ impl<'d> Reader<'d> {
             proof: way.proof,
             asleep: way.asleep,
             first,
+            low: way.low.as_ref().map(|low| LowPower {
+                power: low.power,
+                efficiency: low.efficiency,
+                full: low.full.unwrap_or(unit),
+                proof: low.proof,
+            }),
         })
     }
 }

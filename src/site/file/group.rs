@@ -22,8 +22,8 @@ pub(super) struct Row {
     feeder: Option<FeederIx>,
     pub(super) miners: u32,
     pub(super) units: u32,
-    unit: Power,
-    efficiency: Efficiency,
+    pub(super) unit: Power,
+    pub(super) efficiency: Efficiency,
     dwell: (Duration, Duration),
 }
 
@@ -80,6 +80,7 @@ impl<'d> Reader<'d> {
             form.tables("path").into_iter().map(way).collect::<Vec<_>>().into_iter().collect();
         let (repeat, name, row, ways) = (repeat?, name?, row?, ways?);
         firmware::stands_beside_outlets(form, &row, &ways)?;
+        firmware::has_a_use_for_low_power(&row, &ways)?;
         let first = *repeat.start();
         repeat.map(|n| self.group(form, (n, n - first), &name.fill(n), &row, &ways, devices)).collect()
     }
@@ -102,7 +103,7 @@ impl<'d> Reader<'d> {
             outlets.map(|(at, way)| self.path(n, nth, &device_name(name, at), way, devices)).collect();
         let firmware = ways.iter().find_map(Way::firmware);
         let first = matches!(ways.first(), Some(Way::Firmware(_)));
-        let firmware = flip(firmware.map(|way| self.firmware(n, name, row.units, way, first)));
+        let firmware = flip(firmware.map(|way| self.firmware(n, name, (row.units, row.unit), way, first)));
         Some(Group {
             name: name.into(),
             feeder: row.feeder,

@@ -157,3 +157,28 @@ fn a_pdu_that_is_given_an_address_for_each_miner_is_refused() {
     let problems = load("demo.toml", &text).unwrap_err();
     assert!(problems.all()[0].message.contains("{unit} counts the miners of a group"), "{problems}");
 }
+
+#[test]
+fn low_power_that_no_price_would_choose_or_no_firmware_takes_is_refused_at_its_line() {
+    let site = include_str!("../../../sites/firmware.toml");
+    let low = "low = { power = \"2.4 kW\", efficiency = \"15 J/TH\", proof = \"2 min\" }";
+    assert!(load("firmware.toml", site).is_ok() && site.contains(low));
+    for (written, told) in [
+        ("low = { power = \"20 W\", efficiency = \"15 J/TH\" }", "is not between 30 W asleep and 3.5 kW in full"),
+        ("low = { power = \"3.5 kW\", efficiency = \"15 J/TH\" }", "is not between 30 W asleep and 3.5 kW in full"),
+        ("low = { power = \"2.4 kW\", efficiency = \"17.5 J/TH\" }", "no better than the 17.5 J/TH"),
+        ("low = { power = \"2.4 kW\", efficiency = \"11 J/TH\" }", "would hash as much as in full"),
+        (
+            "low = { power = \"2.4 kW\", efficiency = \"15 J/TH\", full = \"4 kW\" }",
+            "is more than the 3.5 kW of a unit",
+        ),
+        ("low = { power = \"2.4 kW\" }", "`efficiency`"),
+    ] {
+        let problems = load("firmware.toml", &site.replacen(low, written, 1)).unwrap_err();
+        assert!(problems.to_string().contains(told), "{written}: {problems}");
+    }
+    let stock = site.replace("asleep = \"40 W\"\n\n", &format!("asleep = \"40 W\"\n{low}\n\n"));
+    let stock = if stock == site { format!("{}\n{low}\n", site.trim_end()) } else { stock };
+    let problems = load("firmware.toml", &stock).unwrap_err();
+    assert!(problems.to_string().contains("antminer takes no power target"), "{problems}");
+}

@@ -13,6 +13,8 @@ const lit = (group) => {
   return Math.min(on, group.units);
 };
 
+const low = (units) => units ? `, ${units} at low power` : "";
+
 export class Groups {
   constructor(words) {
     this.words = words;
@@ -43,15 +45,16 @@ export class Groups {
   }
 
   tile(tile, group) {
-    const state = `${group.on}/${group.power_w}/${group.link}/${group.following}/${group.cause}`;
+    const state = `${group.on}/${group.low}/${group.power_w}/${group.link}/${group.following}/${group.cause}`;
     if (tile.state === state) return;
     tile.state = state;
     const on = lit(group);
+    const told = `${on} of ${group.units} on${low(group.low)}`;
     const mark = group.link === "silent" ? "silent" : group.link === "new" ? "not seen yet" : group.following ? "" : "not following";
     tile.root.dataset.mark = mark;
-    tile.root.title = `${group.name}: ${on} of ${group.units} on, ${power(group.power_w)}; held by: ${this.words(group.cause).name.toLowerCase()}`;
+    tile.root.title = `${group.name}: ${told}, ${power(group.power_w)}; held by: ${this.words(group.cause).name.toLowerCase()}`;
     put(tile.power, mark || (on || group.power_w ? power(group.power_w) : "off"));
-    put(tile.spoken, `${on} of ${group.units} on`);
+    put(tile.spoken, told);
     if (tile.bar) tile.bar.value = on;
     const bits = tile.bar ? 0n : BigInt(group.on);
     tile.dots.forEach((dot, ix) => dot.classList.toggle("on", Boolean(bits >> BigInt(ix) & 1n)));
@@ -62,8 +65,8 @@ export class Groups {
     const rows = new Map();
     for (const group of groups) {
       const on = lit(group);
-      const row = rows.get(rowOf(group.name)) ?? { groups: 0, on: 0, units: 0, watts: 0 };
-      rows.set(rowOf(group.name), { groups: row.groups + 1, on: row.on + on, units: row.units + group.units, watts: row.watts + (group.power_w ?? 0) });
+      const row = rows.get(rowOf(group.name)) ?? { groups: 0, on: 0, low: 0, units: 0, watts: 0 };
+      rows.set(rowOf(group.name), { groups: row.groups + 1, on: row.on + on, low: row.low + (group.low ?? 0), units: row.units + group.units, watts: row.watts + (group.power_w ?? 0) });
       total.on += on;
       total.units += group.units;
       total.silent += group.link === "silent";
@@ -71,7 +74,7 @@ export class Groups {
     }
     for (const [name, row] of this.rows) {
       const sum = rows.get(name);
-      if (sum) put(row.sum, `${sum.on} of ${sum.units} on · ${power(sum.watts)}`);
+      if (sum) put(row.sum, `${sum.on} of ${sum.units} on${low(sum.low)} · ${power(sum.watts)}`);
     }
     const more = groups.length > TILES ? ` · first ${TILES} drawn` : "";
     put(one("groups-sum"), `${total.on} of ${total.units} outlets on in ${total.groups} groups · ${total.silent} silent · ${total.deaf} not following${more}`);

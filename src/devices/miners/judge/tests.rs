@@ -32,6 +32,7 @@ fn group() -> Group {
             proof: second,
             asleep: watts(60),
             first: true,
+            low: None,
         }),
         paths: Vec::new(),
         dwell_on: second,

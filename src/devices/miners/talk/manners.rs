@@ -15,6 +15,8 @@ pub(crate) struct Manners {
     /// A miner that took a wake-up and still sleeps is told again after this long. It takes minutes to come up, and some firmware
     /// begins anew when it is told twice.
     pub(super) wake_again: Duration,
+    /// Its two power targets, low and full, where it has them.
+    pub(super) targets: Option<(Power, Power)>,
 }
 
 impl Manners {
@@ -24,6 +26,11 @@ impl Manners {
             Firmware::Antminer | Firmware::Whatsminer => Duration::from_secs(300),
             Firmware::Luxos | Firmware::Braiins => Duration::from_secs(30),
         };
-        Self { poll: path.poll.max(Duration::from_millis(1)), asleep: path.asleep, wake_again }
+        Self {
+            poll: path.poll.max(Duration::from_millis(1)),
+            asleep: path.asleep,
+            wake_again,
+            targets: path.low.map(|low| (low.power, low.full)),
+        }
     }
 }

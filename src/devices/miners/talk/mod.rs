@@ -10,13 +10,18 @@ use std::time::Duration;
 use super::step::{Came, Fault, Report, Step};
 use crate::devices::wire::backoff::Backoff;
 use crate::time::Mono;
+use crate::units::Power;
 
 mod facts;
+mod level;
 mod manners;
+mod said;
 
 pub use facts::Counts;
 pub(crate) use facts::Facts;
+use level::Level;
 pub(crate) use manners::Manners;
+use said::{Question, Reported, Tried, Wish};
 
 /// A miner that shall sleep is told so again after this long, and a silent one knocked at this often.
 pub(crate) const AGAIN: Duration = Duration::from_secs(2);
@@ -43,6 +48,7 @@ pub(crate) struct Talk {
     verb: Option<bool>,
     /// The last verb that ended, well or not.
     tried: Option<Tried>,
+    level: Level,
     wish: Option<Wish>,
     report: Option<Reported>,
     /// No question before.
@@ -59,38 +65,6 @@ pub(crate) struct Talk {
     facts: Facts,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Question {
-    Who,
-    What,
-}
-
-/// A verb that ended.
-#[derive(Clone, Copy)]
-struct Tried {
-    mine: bool,
-    started: Mono,
-    ended: Mono,
-    answered: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Reported {
-    mines: bool,
-    started: Mono,
-}
-
-/// What a miner is to do.
-#[derive(Clone, Copy)]
-struct Wish {
-    mine: bool,
-    since: Mono,
-    /// It was found so: nothing is said unless it reports otherwise.
-    adopted: bool,
-    /// When it answered for it, or reported it done.
-    done: Option<Mono>,
-}
-
 impl Talk {
     /// Before the first question. The miner's name spreads its moments apart from those of others.
     pub(crate) fn new(name: &str, manners: Manners, now: Mono) -> Self {
@@ -103,6 +77,7 @@ impl Talk {
             question: None,
             verb: None,
             tried: None,
+            level: Level::default(),
             wish: None,
             report: None,
             ask_at,
@@ -135,6 +110,11 @@ impl Talk {
         self.shall(false, false, now);
     }
 
+    /// It runs at low power while it mines, or in full. The same again changes nothing.
+    pub(crate) fn shall_run(&mut self, low: bool) {
+        self.level.shall(low);
+    }
+
     /// When it answered for what it shall do, or reported that it does so.
     pub(crate) fn done(&self) -> Option<Mono> {
         self.wish?.done
@@ -142,12 +122,12 @@ impl Talk {
 
     /// Whether nothing is left to say: it reports what it shall do, and nothing is under way.
     pub(crate) fn is_settled(&self) -> bool {
-        self.verb.is_none() && self.wish.is_none_or(|wish| self.agrees(&wish))
+        !self.is_telling() && self.wish.is_none_or(|wish| self.agrees(&wish))
     }
 
     /// Whether a verb is under way.
     pub(crate) fn is_telling(&self) -> bool {
-        self.verb.is_some()
+        self.verb.is_some() || self.level.is_telling()
     }
 
     /// Whether it shall sleep and did not say that it does: it goes before all that only asks.
@@ -169,17 +149,23 @@ impl Talk {
         if let Some((mine, _)) = verb.filter(|(_, at)| *at <= now) {
             return self.tell(mine, now);
         }
+        let target = self.target_due(now);
+        if let Some((power, _)) = target.filter(|(_, at)| *at <= now) {
+            self.level.tells();
+            return self.counted(Step::Target(power));
+        }
         if self.question.is_none() && self.ask_at <= now {
             self.question = Some(Question::What);
             return self.counted(Step::Observe);
         }
         let ask_at = if self.question.is_some() { far } else { self.ask_at };
-        Step::Rest(verb.map_or(ask_at, |(_, at)| at.min(ask_at)))
+        let due = [verb.map(|(_, at)| at), target.map(|(_, at)| at)];
+        Step::Rest(due.into_iter().flatten().fold(ask_at, Mono::min))
     }
 
     /// Nobody is told anything before it is known who it is.
     fn meet(&mut self, now: Mono, far: Mono) -> Step {
-        if self.verb.is_some() || self.question.is_some() {
+        if self.is_telling() || self.question.is_some() {
             return Step::Rest(far);
         }
         let knock = self.knocked.map_or(now, |last| last.after(AGAIN));
@@ -208,9 +194,17 @@ impl Talk {
 
     /// The verb that is to be said, and when.
     fn verb_due(&self, now: Mono) -> Option<(bool, Mono)> {
-        let wish = self.wish.filter(|_| self.verb.is_none())?;
+        let wish = self.wish.filter(|_| !self.is_telling())?;
         let at = if wish.mine { self.wake_due(&wish, now) } else { self.sleep_due(&wish, now) };
         at.map(|at| (wish.mine, at.max(self.locked_until)))
+    }
+
+    /// The power target that is to be said, and when: only to one that mines and may, and has nothing else to do.
+    fn target_due(&self, now: Mono) -> Option<(Power, Mono)> {
+        let wish = self.wish.filter(|wish| wish.mine && !self.is_telling() && self.agrees(wish))?;
+        self.reported(&wish)?;
+        let (power, at) = self.level.due(self.manners.targets?, self.facts.report.target, now)?;
+        Some((power, at.max(self.locked_until)))
     }
 
     /// At once; again every two seconds until it says that it sleeps.
@@ -265,6 +259,7 @@ impl Talk {
                 None
             }
             Step::Sleep | Step::Wake => self.verb.take(),
+            Step::Target(_) => return self.told_target(came, started, now),
             Step::Rest(_) | Step::Over => return,
         };
         let came = self.sensible(came);
@@ -278,6 +273,17 @@ impl Talk {
         match came {
             Ok(came) => self.came(came, started, now),
             Err(fault) => self.failed(fault, started, now),
+        }
+    }
+
+    /// Whether a target was taken is seen by its next report, and by the watts.
+    fn told_target(&mut self, came: Result<Came, Fault>, started: Mono, now: Mono) {
+        self.facts.asked = true;
+        self.heard(&came);
+        self.level.told(came.is_ok(), now);
+        self.ask_at = self.ask_at.min(now.after(CHECK)).max(now);
+        if let Err(fault) = came {
+            self.failed(fault, started, now);
         }
     }
 

@@ -19,6 +19,7 @@ fn manners(firmware: Firmware) -> Manners {
         proof: Duration::from_secs(8),
         asleep: Power::from_watts(100),
         first: true,
+        low: None,
     };
     Manners::of(&path)
 }
@@ -108,7 +109,11 @@ impl Story {
 }
 
 fn says(mines: bool) -> Came {
-    Came::Reported(Report { watts: Some(Power::from_watts(if mines { 3_500 } else { 30 })), gigahashes: None })
+    Came::Reported(Report {
+        watts: Some(Power::from_watts(if mines { 3_500 } else { 30 })),
+        gigahashes: None,
+        target: None,
+    })
 }
 
 fn is_verb(step: &Step) -> bool {
