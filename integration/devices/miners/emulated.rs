@@ -118,7 +118,7 @@ async fn miners_take_the_power_target_of_their_level_and_the_full_one_again() {
         let power = Power::from_watts(full.watts() * 7 / 10);
         let efficiency = Efficiency::from_millijoules_per_th(15_000);
         let low = LowPower { power, efficiency, full, proof: Duration::from_secs(60) };
-        let hall = Hall::of(ballast::site::FirmwarePath { low: Some(low), ..path(firmware, network + 40, UNITS) });
+        let hall = Hall::of(ballast::site::FirmwarePath { low: Some(low), ..path(firmware, network + 130, UNITS) });
         let limits = || {
             let plant = hall.plant.lock().unwrap();
             [0, 1, 2, 3].map(|unit| plant.miner(0, unit).unwrap().limit)
