@@ -121,6 +121,37 @@ async fn outlets_are_switched_byte_by_byte_and_the_power_follows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_board_that_measures_nothing_switches_what_the_meter_of_its_group_shows() {
+    let mut site = site([METERS[0], METERS[1], METERS[2]], &["relay-board"]);
+    let meter = ballast::site::Device {
+        name: "group-0-meter".into(),
+        profile: "eastron-sdm630".into(),
+        address: "127.0.0.1:0".parse().unwrap(),
+        ..site.devices[3].clone()
+    };
+    site.devices.push(meter);
+    site.groups[0].paths[0].meter = Some(4);
+    let (emulator, _) = start(&site);
+    let mut board = tcp::connect(to(&emulator, 3)).await.unwrap();
+    let mut meter = tcp::connect(to(&emulator, 4)).await.unwrap();
+    let power = profiles()["eastron-sdm630"].power.clone().unwrap();
+    let mut shows = async || {
+        let words = meter.read_input_registers(power.block.address, power.block.count).await.unwrap().unwrap();
+        power.decode(&words).unwrap()
+    };
+    assert_eq!(shows().await, Power::ZERO);
+    board.write_multiple_coils(0, &[true, true, true, false]).await.unwrap().unwrap();
+    assert_eq!(board.read_coils(0, 4).await.unwrap().unwrap(), [true, true, true, false]);
+    let shown = until(async || Some(shows().await).filter(|shown| *shown > Power::from_watts(10_000))).await;
+    assert!(shown < Power::from_watts(10_700), "three units of 3.5 kW: {shown}");
+    assert_eq!(
+        board.read_input_registers(0, 2).await.unwrap(),
+        Err(ExceptionCode::IllegalDataAddress),
+        "the board itself measures nothing"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_common_client_reads_and_switches() {
     let site = site(METERS, &["gude-expert-pdu"]);
     let (emulator, plant) = start(&site);

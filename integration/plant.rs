@@ -34,7 +34,7 @@ fn group(ix: usize, device: DeviceIx) -> Group {
         unit: Power::from_watts(3_500),
         efficiency: Efficiency::from_millijoules_per_th(17_500),
         firmware: None,
-        paths: vec![Path { device, response, proof: response * 20, comms_loss: CommsLoss::Holds }],
+        paths: vec![Path { device, response, proof: response * 20, comms_loss: CommsLoss::Holds, meter: None }],
         dwell_on: Duration::from_secs(60),
         dwell_off: Duration::from_secs(30),
     }

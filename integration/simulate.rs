@@ -105,6 +105,31 @@ fn feeders_watchdogs_and_a_lost_price_hold_what_they_promise() {
     }
 }
 
+/// The demo site with relay boards in its last row, which measure nothing, and a meter for each of them.
+pub(crate) fn boards() -> String {
+    let (rest, row) = DEMO.split_at(DEMO.find("name = \"east-").unwrap());
+    let row = row.replacen(
+        "profile = \"netio-powerpdu\"",
+        "profile = \"relay-board\"\nmeasured_by = \"east-{n:02}-meter\"",
+        1,
+    );
+    let meter = |n: u32| {
+        let name = format!("name = \"east-{n:02}-meter\"\nprofile = \"eastron-sdm630\"");
+        format!("\n[[meter]]\n{name}\naddress = \"127.66.4.{n}:5020\"\npoll = \"500 ms\"\n")
+    };
+    let meters: String = (1..=12).map(meter).collect();
+    format!("{rest}{row}{meters}")
+}
+
+#[test]
+fn groups_that_a_meter_of_their_own_measures_hold_what_they_promise() {
+    for seed in [1, 2] {
+        let episode = on(&boards(), &Class::ALL, seed, seconds(1_200));
+        assert!(episode.calms >= 1);
+        assert!(episode.broken.is_empty(), "seed {seed}: {:?}", episode.broken);
+    }
+}
+
 #[test]
 fn a_controller_that_dies_anywhere_in_its_tick_comes_back_gently() {
     for (dies, least) in [(Class::Killed, 20), (Class::HostDark, 2), (Class::TornTail, 2)] {

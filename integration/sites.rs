@@ -287,3 +287,25 @@ proptest! {
         survives(&format!("{}{put}{}", &DEMO[..at], &DEMO[end..]));
     }
 }
+
+#[test]
+fn a_group_is_measured_by_a_meter_of_its_own_or_its_file_is_refused() {
+    let findings = |text: &str| checked_text(text, false);
+    let good = crate::simulate::boards();
+    let (code, found) = findings(&good);
+    assert_eq!(code, 0, "{found}");
+    let by = "measured_by = \"east-{n:02}-meter\"";
+    for (other, told) in [
+        ("", "measures no power"),
+        ("measured_by = \"east-{n}-meter\"", "there is no meter `east-1-meter`"),
+        ("measured_by = \"poi-meter\"", "meter of a group `poi-meter` is given twice"),
+    ] {
+        let (code, found) = findings(&good.replace(by, other));
+        assert!(code == 1 && found.contains(told), "{other}: {found}");
+    }
+    let one = good
+        .replace("repeat = \"1..12\"\nname = \"east-{n:02}\"", "name = \"east\"")
+        .replace("127.66.3.{n}", "127.66.3.1");
+    let (_, found) = findings(&one.replace(by, "measured_by = \"poi-meter\""));
+    assert!(found.contains("is that of [poi]"), "{found}");
+}

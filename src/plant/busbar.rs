@@ -80,7 +80,7 @@ impl Plant {
     fn start_meters(&mut self) {
         let flows = self.flows();
         for meter in self.meters.values_mut() {
-            meter.start(measured(meter.measures, &flows));
+            meter.start(measured(meter.measures, &flows, &self.banks));
         }
     }
 
@@ -121,7 +121,7 @@ impl Plant {
         self.step_busy();
         let flows = self.flows();
         for meter in self.meters.values_mut() {
-            meter.step(self.steps, measured(meter.measures, &flows));
+            meter.step(self.steps, measured(meter.measures, &flows, &self.banks));
         }
         self.tally.step(&flows);
         self.step_scored(&flows);
@@ -326,11 +326,12 @@ impl Plant {
     }
 }
 
-fn measured(what: Measures, flows: &Flows) -> Power {
+fn measured(what: Measures, flows: &Flows, banks: &[Bank]) -> Power {
     match what {
         Measures::Poi => flows.poi(),
         Measures::Hall => flows.hall,
         Measures::House => flows.house,
+        Measures::Group(ix) => banks.get(ix).map_or(Power::ZERO, Bank::power),
     }
 }
 
@@ -338,7 +339,9 @@ fn measured(what: Measures, flows: &Flows) -> Power {
 fn meters(site: &Site, seed: u64) -> BTreeMap<DeviceIx, Meter> {
     let named = [(Measures::House, site.house.meter), (Measures::Hall, site.hall.meter)];
     let named = named.into_iter().filter_map(|(what, ix)| ix.map(|ix| (what, ix)));
-    let all = named.chain([(Measures::Poi, site.poi.meter)]);
+    let groups = site.groups.iter().enumerate();
+    let groups = groups.filter_map(|(ix, group)| Some((Measures::Group(ix), group.paths.first()?.meter?)));
+    let all = groups.chain(named).chain([(Measures::Poi, site.poi.meter)]);
     all.map(|(what, ix)| {
         let poll = site.devices.get(ix).map_or(REFRESH.0, |device| device.poll);
         let chance = Chance::new(seed, 100 + u64::try_from(ix).unwrap_or(0));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::chance::Chance;
 use super::ramp::STEP;
+use crate::site::GroupIx;
 use crate::units::{Power, Share};
 
 /// Error of a reading, at most, either way: 0.1 %.
@@ -18,6 +19,8 @@ pub(super) enum Measures {
     Poi,
     Hall,
     House,
+    /// The miners of one group.
+    Group(GroupIx),
 }
 
 /// A meter. It samples, shows the sample a fifth of its refresh time later, and samples again in time for the next: what it shows

@@ -47,6 +47,8 @@ pub(crate) struct Sight {
     house: Option<DeviceIx>,
     /// Device and smallest move of each group.
     groups: Vec<(DeviceIx, Power)>,
+    /// What measures each, where its device does not.
+    meters: Vec<Option<DeviceIx>>,
     entered: Vec<GroupSeen>,
     /// The last value of the meter that wakes the loop.
     news: Option<Power>,
@@ -79,6 +81,7 @@ impl Sight {
             seen: vec![Seen::default(); groups.len()],
             miners: vec![None; groups.len()],
             commanded: vec![None; groups.len()],
+            meters: site.groups.iter().map(|group| group.paths.first().and_then(|path| path.meter)).collect(),
             groups,
             news: None,
             told: vec![],
@@ -93,6 +96,9 @@ impl Sight {
             if let (Some(fresh), Some(seen)) = (wires.seen(*device), self.seen.get_mut(ix)) {
                 *seen = fresh;
             }
+        }
+        for (measured, seen) in self.meters.iter().zip(&mut self.seen).filter(|(measured, _)| measured.is_some()) {
+            seen.power = meter(wires, *measured);
         }
         for (ix, miners) in self.miners.iter_mut().enumerate() {
             *miners = wires.miners(ix);
@@ -224,6 +230,7 @@ mod tests {
             hall: None,
             house: None,
             groups: vec![(0, Power::ZERO); 3],
+            meters: vec![None; 3],
             entered: vec![all, all, GroupSeen::default()],
             seen: vec![Seen::default(); 3],
             miners: vec![None; 3],

@@ -270,7 +270,10 @@ impl<'a> World<'a> {
     pub(super) fn read(&mut self, device: DeviceIx, at: Mono) -> Option<Said> {
         match Role::of(self.site, device) {
             Some(role) => self.meters.read(role, &self.plant, device, at, &self.active),
-            None => self.pdu(self.plant.group_of(device)?, at),
+            None => match self.plant.group_of(device) {
+                Some(group) => self.pdu(group, at),
+                None => Some(Said { power: Reading::Known(self.plant.shown(device), at), on: None }),
+            },
         }
     }
 

@@ -138,6 +138,7 @@ pub fn check(site: &Site, known: &[KnownProfile<'_>], hall_at: Option<Power>) ->
     let feeders = feeders(site, &mut found);
     devices::profiles(site, known, &mut found);
     devices::unmeasured(site, known, &mut found);
+    devices::shared_meters(site, &mut found);
     devices::logins(site, known, &mut found);
     devices::gateways(site, known, &mut found);
     devices::polls(site, known, &mut found);

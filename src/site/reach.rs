@@ -17,6 +17,8 @@ pub struct Path {
     pub proof: Duration,
     /// What the device does when it hears nothing.
     pub comms_loss: CommsLoss,
+    /// What measures the group, where the device does not.
+    pub meter: Option<DeviceIx>,
 }
 
 /// The way to lower a group by the firmware of its miners: they are told to sleep, one unit a miner. Outlets that stand beside it take the

@@ -42,7 +42,8 @@ pub(super) fn profiles(site: &Site, known: &[KnownProfile<'_>], found: &mut Find
 
 /// What is switched off is proved off by its watts alone: a PDU that measures none could be told to, and never be believed.
 pub(super) fn unmeasured(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
-    let devices = site.groups.iter().flat_map(|group| &group.paths).filter_map(|path| site.devices.get(path.device));
+    let devices = site.groups.iter().flat_map(|group| &group.paths);
+    let devices = devices.filter_map(|path| site.devices.get(path.meter.unwrap_or(path.device)));
     let mut blind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for device in devices.filter(|device| says(device, known).is_some_and(|says| says.refresh.is_none())) {
         blind.entry(&device.profile).or_default().push(&device.name);
@@ -50,8 +51,23 @@ pub(super) fn unmeasured(site: &Site, known: &[KnownProfile<'_>], found: &mut Fi
     for (profile, names) in blind {
         let first = names.first().copied().unwrap_or_default();
         let message = format!("{} can never be proved off: device file `{profile}` measures no power", spoken(&names));
-        let help = format!("add [power] to devices/{profile}.toml, or put a PDU there that measures");
+        let help =
+            format!("say `measured_by` = the name of a [[meter]] of its own, or add [power] to devices/{profile}.toml");
         found.errors.push(Finding::new(format!("{}.profile", Places::device(first)), message, help));
+    }
+}
+
+/// A group is proved by what it alone draws.
+pub(super) fn shared_meters(site: &Site, found: &mut Findings) {
+    let taken = [(Some(site.poi.meter), "[poi]"), (site.hall.meter, "[hall]"), (site.house.meter, "[house]")];
+    for group in &site.groups {
+        for path in group.paths.iter().filter(|path| path.meter.is_some()) {
+            let Some((_, whose)) = taken.iter().find(|(taken, _)| *taken == path.meter) else { continue };
+            let message =
+                format!("the meter that measures `{}` is that of {whose}: it shows more than this group", group.name);
+            let help = "give the group a [[meter]] of its own, or a PDU that measures";
+            found.errors.push(Finding::new(format!("{}.profile", Places::device(&group.name)), message, help));
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use super::devices::{Devices, login};
 use super::firmware::{self, FirmwareWay};
 use super::repeat::{Template, range};
 use super::{MAX_GROUPS, Places, Reader, flip};
-use crate::document::{Code, Field, Form, Problem, Value};
-use crate::site::{CommsLoss, Device, FeederIx, Group, Login, MAX_UNITS, Path};
+use crate::document::{Code, Field, Form, Problem, Value, nearest};
+use crate::site::{CommsLoss, Device, DeviceIx, FeederIx, Group, Login, MAX_UNITS, Path};
 use crate::units::{Efficiency, Power, span};
 
 /// Time a unit stays on, and off, where the file does not say: enough for boards to warm and fans to settle.
@@ -44,6 +44,8 @@ pub(super) struct OutletsWay<'d> {
     response: Duration,
     proof: Duration,
     loss: Loss,
+    /// The name of the meter that measures each group.
+    measured_by: Option<Template>,
 }
 
 /// What the device does when it hears nothing, and how much later each next group of the row does it.
@@ -124,11 +126,29 @@ impl<'d> Reader<'d> {
         self.places.note(&Places::device(name), form, &keys);
         let address = filled::<SocketAddr>(form, "address", &way.address.fill(n), "an IP address with a port");
         let unit_id = filled::<u8>(form, "unit_id", &way.unit_id.fill(n), "a unit id from 0 to 255");
-        let (address, unit_id) = (address?, unit_id?);
+        let meter = flip(way.measured_by.as_ref().map(|by| self.measured_by(form, &by.fill(n), devices)));
+        let (address, unit_id, meter) = (address?, unit_id?, meter?);
         self.take_address(address, unit_id, form);
         let (name, profile, login) = (name.to_owned(), way.profile.clone(), way.login.clone());
         let ix = devices.add(Some(Device { name, profile, address, unit_id, poll: way.poll, login }));
-        Some(Path { device: ix, response: way.response, proof: way.proof, comms_loss: way.loss.of(nth) })
+        Some(Path { device: ix, response: way.response, proof: way.proof, comms_loss: way.loss.of(nth), meter })
+    }
+}
+
+impl<'d> Reader<'d> {
+    /// The meter of this name, for one group alone.
+    fn measured_by(&mut self, form: &Form<'d>, name: &str, devices: &Devices) -> Option<DeviceIx> {
+        let Some(ix) = devices.meters.iter().position(|meter| meter == name) else {
+            let known: Vec<&str> = devices.meters.iter().map(String::as_str).collect();
+            let help = match nearest(name, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "each group needs a [[meter]] of its own".into(),
+            };
+            form.problem("measured_by", Code::Reference, format!("there is no meter `{name}`"), Some(help));
+            return None;
+        };
+        self.take("meter of a group", name, form.span_of("measured_by"));
+        Some(ix)
     }
 }
 
@@ -238,12 +258,14 @@ fn outlets_way(form: Form<'_>) -> Option<OutletsWay<'_>> {
     let unit_id = form.or("unit_id", UnitId("1".into())).and_then(|UnitId(text)| template(&form, "unit_id", &text));
     let poll = form.positive_or("poll", POLL);
     let login = login(&form);
+    let measured_by =
+        form.has("measured_by").then(|| template(&form, "measured_by", &form.required::<String>("measured_by")?));
     let times = times(&form);
     let loss = loss(&form);
     let (response, proof) = times?;
     let (profile, address, unit_id) = (profile?, address?, unit_id?);
-    let login = login.ok()?;
-    Some(OutletsWay { profile, address, unit_id, poll: poll?, login, response, proof, loss: loss?, form })
+    let (login, measured_by) = (login.ok()?, flip(measured_by)?);
+    Some(OutletsWay { profile, address, unit_id, poll: poll?, login, response, proof, loss: loss?, measured_by, form })
 }
 
 /// Response and proof of a path.
