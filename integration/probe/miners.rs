@@ -136,12 +136,30 @@ async fn miners_of_every_firmware_are_met_and_nothing_is_commanded() {
         let (miners, pdu) = (row["miners_w"].as_i64().unwrap(), row["pdu_w"].as_i64().unwrap());
         assert!(miners > 10_000 && (miners - pdu).abs() < 100, "{row:#}");
         assert!(row["miners"].as_array().unwrap().iter().all(|miner| miner["fine"] == true), "{row:#}");
-        assert_eq!(row["fine"], name != "whatsminer", "{row:#}");
+        assert_eq!(row["fine"], true, "{row:#}");
+        assert!(
+            row["miners"].as_array().unwrap().iter().all(|miner| miner["clock_ahead_s"].as_i64().unwrap().abs() < 5)
+        );
     }
     assert_eq!(row(&said, "luxos")["miners"][1]["state"], "asleep");
     assert_eq!(row(&said, "antminer")["models"][0], json!({"name": "Antminer S21", "miners": 4}));
-    finds(&said, "whatsminer", None, "its miners run 2 versions (2 ");
-    assert_eq!(code, 1, "two versions in one row are told");
+    let remark = row(&said, "whatsminer")["remarks"][0].as_str().unwrap();
+    assert!(remark.contains("its miners run 2 versions (2 "), "{remark}");
+    assert_eq!(code, 0, "two versions in one row are told, and are no fault");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_wrong_is_told_with_what_it_breaks() {
+    let hall = Hall::new(4);
+    hall.lie(1, 2, Lie::Clock(Duration::from_secs(3_600)));
+    hall.lie(2, 1, Lie::Clock(Duration::from_secs(90)));
+    (0..UNITS).for_each(|unit| hall.lie(3, unit, Lie::Clock(Duration::from_secs(86_400))));
+    let (said, code) = hall.probed(&hall.text);
+    assert_eq!(code, 1);
+    finds(&said, "whatsminer", Some(2), "behind this machine's, and the tokens of its commands are made of the time");
+    finds(&said, "braiins", Some(1), "s behind this machine's: its log will not fit the journal");
+    finds(&said, "antminer", None, "24 h behind this machine's: look at this machine's clock first");
+    assert_eq!(row(&said, "luxos")["fine"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,6 +52,11 @@ pub async fn session_is_held(address: IpAddr) -> bool {
     port::session_is_held(address).await
 }
 
+/// The time of a miner's own clock, in whole seconds since 1970, as its answers on port 4028 carry it; nothing where it does not say.
+pub async fn clock_of(address: IpAddr) -> Option<i64> {
+    port::clock_of(address).await
+}
+
 /// What is known of one miner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
