@@ -18,7 +18,9 @@ use crate::site::{Device, DeviceIx, GroupIx, Site};
 use crate::time::Clock;
 use crate::units::{Power, Share};
 
+mod keep;
 mod miners;
+pub mod scan;
 mod text;
 
 /// The meters of a site may be this far apart, of its import limit: classes add up, and they are read one after the other.
@@ -61,7 +63,8 @@ impl Probed {
 
 /// Runs `ballast probe`. Exit code: 0 where everything is as the files say, 1 where something is not, 2 where the site's file cannot
 /// be used.
-pub fn run(site: &Path, as_json: bool) -> u8 {
+pub fn run(site: &Path, write: Option<&Path>, as_json: bool) -> u8 {
+    let _ = write;
     probe(site, as_json).unwrap_or_else(|code| code)
 }
 

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::time::Duration;
 
+pub mod fit;
+
 use super::profile::codec::{Factor, Type, WordOrder};
 use super::profile::{Point, Window};
 use super::wire::Fault;

@@ -23,11 +23,6 @@ impl Port {
 }
 
 /// Nobody asks.
-pub(super) async fn clock_of(_: IpAddr) -> Option<i64> {
-    None
-}
-
-/// Nobody asks.
 pub(super) async fn session_is_held(_: IpAddr) -> bool {
     false
 }

@@ -218,7 +218,7 @@ impl Port {
 }
 
 /// What was declared, as the library's entry.
-fn entry(firmware: Firmware) -> Box<dyn FirmwareEntry> {
+pub(super) fn entry(firmware: Firmware) -> Box<dyn FirmwareEntry> {
     match firmware {
         Firmware::Antminer => Box::new(antminer::firmware::AntMinerStockFirmware::default()),
         Firmware::Luxos => Box::new(luxminer::firmware::LuxMinerFirmware::default()),
@@ -229,7 +229,7 @@ fn entry(firmware: Firmware) -> Box<dyn FirmwareEntry> {
 
 /// What runs on a miner that says this of its version. Other makers' firmware names the Antminer it runs on too, so it is looked for
 /// first.
-fn runs(said: &Value) -> Option<Firmware> {
+pub(super) fn runs(said: &Value) -> Option<Firmware> {
     let said = said.to_string().to_uppercase();
     let order = [Firmware::Luxos, Firmware::Braiins, Firmware::Whatsminer, Firmware::Antminer];
     order.into_iter().find(|firmware| FirmwareIdentification::identify_rpc(&*entry(*firmware), &said))
@@ -279,19 +279,7 @@ pub(super) async fn session_is_held(address: IpAddr) -> bool {
     id.is_some_and(|id| !id.is_empty())
 }
 
-/// The time of a miner's own clock, in whole seconds since 1970; nothing where it does not say. Every answer on this port carries it.
-pub(super) async fn clock_of(address: IpAddr) -> Option<i64> {
-    let said = within(ANSWER, async { Ok(send_rpc_command(&address, "version").await) }).await.ok().flatten();
-    said.as_ref().and_then(when)
-}
-
-/// The miner's time in an answer: the makers have it in two places. Zero is no time.
-fn when(said: &Value) -> Option<i64> {
-    let at = |at: &&str| said.pointer(at).and_then(Value::as_i64);
-    ["/STATUS/0/When", "/When"].iter().find_map(at).filter(|when| *when > 0)
-}
-
-async fn within<T>(span: Duration, does: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+pub(super) async fn within<T>(span: Duration, does: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     timeout(span, does).await.unwrap_or(Err(Fault::NoAnswer))
 }
 
@@ -324,14 +312,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_miners_time_is_read_wherever_its_maker_has_it() {
-        assert_eq!(when(&json!({"STATUS": [{"STATUS": "S", "When": 1_795_323_600}]})), Some(1_795_323_600));
-        assert_eq!(when(&json!({"STATUS": "S", "When": 12, "Msg": {}})), Some(12));
-        assert_eq!(when(&json!({"STATUS": [{"STATUS": "S", "When": 0}]})), None, "that is no time");
-        assert_eq!(when(&json!({"STATUS": [{"STATUS": "S"}]})), None);
-    }
 
     #[test]
     fn the_librarys_words_are_faults_that_say_what_to_do() {
