@@ -24,7 +24,7 @@ const UNITS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The shipped site with four miners a row, all with power and mining, at addresses that no other test has.
-struct Hall {
+pub(super) struct Hall {
     text: String,
     site: Site,
     plant: Arc<Mutex<Plant>>,
@@ -32,7 +32,7 @@ struct Hall {
 }
 
 impl Hall {
-    fn new(test: u8) -> Self {
+    pub(super) fn new(test: u8) -> Self {
         let rows = SITE.replace("miners = 8", "miners = 4").replace("outlets = 8", "outlets = 4");
         // Row and miner in the last byte, the test in the one before.
         let text = [1, 2, 3, 4].iter().fold(rows, |text, row| {

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::check::{self, Judged};
+use super::mend::Mended;
 use super::scan::MARK;
 use crate::document::Problems;
 
@@ -54,8 +55,8 @@ fn put(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Everything that is wrong with a site of this text, file by file.
-pub(super) fn problems(path: &Path, text: &str, beside: Option<&Path>) -> Vec<Problems> {
-    match check::judge(&path.display().to_string(), text, beside, None) {
+fn problems(file: &str, text: &str, beside: Option<&Path>) -> Vec<Problems> {
+    match check::judge(file, text, beside, None) {
         Ok(Judged { problems, .. }) | Err(problems) => problems,
     }
 }
@@ -64,7 +65,7 @@ pub(super) fn problems(path: &Path, text: &str, beside: Option<&Path>) -> Vec<Pr
 pub(super) fn write_draft(path: &Path, text: &str) -> Result<String, String> {
     let blanks = text.lines().filter(|line| !line.starts_with('#') && line.contains(MARK)).count();
     let file = path.display().to_string();
-    let others: Vec<String> = strange(text, &problems(path, text, path.parent()));
+    let others: Vec<String> = strange(text, &problems(&file, text, path.parent()));
     write(path, text)?;
     let beside = match others.as_slice() {
         [] => String::new(),
@@ -85,7 +86,19 @@ fn strange(text: &str, problems: &[Problems]) -> Vec<String> {
     all.map(|problem| problem.message.clone()).collect()
 }
 
-/// Writes a mended site file.
-pub(super) fn write_mended(path: &Path, text: &str) -> Result<(), String> {
-    write(path, text)
+/// Writes a mended site file; what was changed, and what is still wrong with it.
+pub(super) fn write_mended(path: &Path, mended: &Mended) -> Result<String, String> {
+    let file = path.display();
+    if mended.list.is_empty() {
+        return Ok(format!("\n{file}: not written: there is nothing to correct\n"));
+    }
+    let left = problems(&path.display().to_string(), &mended.text, path.parent());
+    write(path, &mended.text)?;
+    let Mended { values, notes, list, .. } = mended;
+    let loads = if left.is_empty() {
+        "it loads".to_owned()
+    } else {
+        format!("it would still be refused:\n\n{}", check::render(&left, false))
+    };
+    Ok(format!("\n{list}{file}: written, with {values} values changed and {notes} findings as comments; {loads}\n"))
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::{Probed, Role};
 use crate::devices::miners::judge::{Finding, Judged, Row};
-use crate::devices::miners::{Found, State, clock_of, session_is_held};
+use crate::devices::miners::{Fault, Found, State, clock_of, session_is_held};
 use crate::devices::{Credentials, Fleet};
 use crate::site::{Firmware, Group, GroupIx, Site};
 use crate::time::Clock;
@@ -119,6 +119,22 @@ impl Rated<'_> {
         self.row.found.len()
     }
 
+    /// The name of the group.
+    pub(super) fn group(&self) -> &str {
+        &self.row.group.name
+    }
+
+    /// The firmware that every one of them runs, where the file says another.
+    pub(super) fn all_run(&self) -> Option<Firmware> {
+        let other = |found: &Found| match found.trouble {
+            Some(Fault::OtherFirmware { runs, .. }) if !found.reached => runs,
+            _ => None,
+        };
+        let mut all = self.row.found.iter().map(other);
+        let first = all.next()??;
+        all.all(|runs| runs == Some(first)).then_some(first)
+    }
+
     /// How many of its miners are not as the file says; one where only all together are not.
     pub(super) fn suspects(&self) -> usize {
         let miners = self.judged.miners.iter().filter(|findings| !findings.is_empty()).count();
@@ -142,7 +158,7 @@ impl Rated<'_> {
     }
 
     /// One line a finding; what several miners have in common is said once.
-    fn findings(&self) -> Vec<String> {
+    pub(super) fn findings(&self) -> Vec<String> {
         let mut common: Vec<(String, Vec<&Found>)> = Vec::new();
         for (found, findings) in self.row.found.iter().zip(&self.judged.miners) {
             for sentence in findings.iter().map(ToString::to_string) {

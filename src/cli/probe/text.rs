@@ -47,7 +47,7 @@ impl Probed {
     }
 
     /// What is wrong with it, one sentence each.
-    fn findings(&self) -> Vec<String> {
+    pub(super) fn findings(&self) -> Vec<String> {
         let told = match &self.told {
             Ok(told) => told,
             Err(fault) => return vec![format!("{fault}; {}", fault.next_step())],

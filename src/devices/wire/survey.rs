@@ -26,8 +26,6 @@ const CONNECT: Duration = Duration::from_millis(500);
 const TIMES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(10));
 /// So many requests without a right answer, and a unit is left alone.
 const SILENCES: u32 = 4;
-/// How many outlets PDUs have: tried downwards where one refuses what its map says.
-const COUNTS: [u32; 14] = [48, 42, 36, 32, 30, 24, 20, 16, 12, 10, 8, 6, 4, 2];
 
 /// One address that is asked.
 struct Survey {
@@ -134,15 +132,27 @@ impl Survey {
         Some(Fit { profile: Arc::clone(map), says_so, power, outlets })
     }
 
-    /// As many outlets as the map says, or as many as there are.
+    /// As many outlets as the map says, or, where that is refused, as many as are not.
     async fn outlets(&mut self, unit: u8, outlets: &Outlets) -> Option<(u32, u64)> {
-        let fewer = COUNTS.into_iter().filter(|count| *count < outlets.count);
-        for count in std::iter::once(outlets.count.min(MAX_UNITS)).chain(fewer) {
-            if let Some(words) = self.read(unit, outlets.read.block(count)).await {
-                return Some((count, outlets.read.decode(&words, count).ok()?));
+        let most = outlets.count.clamp(1, MAX_UNITS);
+        if let Some(words) = self.read(unit, outlets.read.block(most)).await {
+            return Some((most, outlets.read.decode(&words, most).ok()?));
+        }
+        let (mut given, mut refused) = (None, most);
+        let mut next = 1;
+        while next < refused {
+            match self.read(unit, outlets.read.block(next)).await {
+                Some(words) => given = Some((next, outlets.read.decode(&words, next).ok()?)),
+                None if given.is_none() => return None,
+                None => refused = next,
+            }
+            let (least, _) = given?;
+            next = least + (refused - least).div_ceil(2);
+            if refused - least <= 1 {
+                break;
             }
         }
-        None
+        given
     }
 
     /// The words of a block; nothing where they are not to be had.

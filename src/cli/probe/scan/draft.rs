@@ -40,7 +40,9 @@ pub(super) fn of(found: &Found, ranges: &[String]) -> String {
 /// `key = value`, and why.
 fn set(out: &mut String, key: &str, value: &str, why: &str) {
     let line = format!("{key} = {value}");
-    let _ = match why {
+    // A miner's own words may be anything: a comment ends with its line.
+    let why: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let _ = match why.as_str() {
         "" => writeln!(out, "{line}"),
         why => writeln!(out, "{line:<COMMENT_AT$}  # {why}"),
     };

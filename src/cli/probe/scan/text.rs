@@ -90,10 +90,10 @@ fn miner_line(met: &Met) -> Line<6> {
     [
         met.address.to_string(),
         name(met),
-        identity.map_or_else(|| "-".into(), |it| format!("{} {}", it.make, it.model)),
+        identity.map_or_else(|| "-".into(), |it| plain(&format!("{} {}", it.make, it.model))),
         met.watts.map_or_else(|| "-".into(), |watts| watts.to_string()),
         met.clock_ahead.map_or_else(|| "-".into(), |ahead| format!("{ahead:+} s")),
-        identity.map_or_else(|| "-".into(), |it| it.firmware.to_string()),
+        identity.map_or_else(|| "-".into(), |it| plain(&it.firmware)),
     ]
 }
 
@@ -143,4 +143,9 @@ pub(super) fn json(found: &Found) -> Value {
         "miners": found.miners.values().map(miner).collect::<Vec<_>>(),
         "mute": found.mute.iter().map(|(at, fault)| json!({"address": at.to_string(), "fault": fault.to_string()})).collect::<Vec<_>>(),
     })
+}
+
+/// A miner's own words without what would move the cursor.
+fn plain(words: &str) -> String {
+    words.chars().filter(|c| !c.is_control()).collect()
 }
