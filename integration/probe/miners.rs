@@ -202,3 +202,34 @@ async fn a_miner_that_says_it_sleeps_and_draws_on_is_betrayed_by_its_pdu() {
     finds(&said, "whatsminer", Some(1), "not reached: no answer in time; check its network");
     assert_eq!(row(&said, "braiins")["fine"], true, "{said:#}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_firmware_is_corrected_where_all_of_a_row_say_the_same_and_noted_where_not() {
+    let hall = Hall::new(6);
+    let all = hall.file_with(&[
+        ("whatsminer", "firmware = \"whatsminer\"", "firmware = \"antminer\" # as bought"),
+        ("luxos", "watts = \"3.5 kW\"", "watts = \"2 kW\""),
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let (site, mended) = (folder.path().join("site.toml"), folder.path().join("mended.toml"));
+    std::fs::write(&site, &all).unwrap();
+    let before = hall.standing();
+    let probe = std::process::Command::new(env!("CARGO_BIN_EXE_ballast"))
+        .arg("probe")
+        .arg(&site)
+        .args(["--json", "--write"])
+        .arg(&mended)
+        .output()
+        .unwrap();
+    assert_eq!(hall.standing(), before, "it commands nothing");
+    assert!(serde_json::from_slice::<Value>(&probe.stdout).is_ok(), "what it changed is told beside the JSON");
+    let text = std::fs::read_to_string(&mended).unwrap();
+    let new =
+        "firmware = \"whatsminer\" # as bought  # probe: was \"antminer\"; response, proof and asleep were for that";
+    assert!(text.contains(new), "{text}");
+    assert!(text.contains("watts = \"2 kW\""), "nobody can know a nameplate");
+    assert!(text.contains("# probe: luxos.1 to luxos.4: it says 3.5 kW, and `watts` is 2.0 kW"), "{text}");
+    assert_eq!(text.matches("# probe: ").count(), 2, "{text}");
+    std::fs::write(&site, &text).unwrap();
+    assert_eq!(row(&probed(&site).0, "whatsminer")["fine"], true);
+}

@@ -269,3 +269,6 @@ fn strangers(out: &mut String, found: &Found) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
