@@ -69,7 +69,7 @@ impl Hall {
     }
 
     /// Outlets that are on, and miners that were told to sleep, by row.
-    fn standing(&self) -> Vec<(u64, Vec<bool>)> {
+    pub(super) fn standing(&self) -> Vec<(u64, Vec<bool>)> {
         let plant = self.plant.lock().unwrap();
         let asleep = |row| (0..UNITS).map(|unit| plant.miner(row, unit).unwrap().asleep).collect();
         (0..ROWS.len()).map(|row| (plant.outlets(row), asleep(row))).collect()

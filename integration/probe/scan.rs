@@ -84,6 +84,18 @@ fn nobody_is_asked_outside_of_what_was_named_and_what_is_no_range_is_refused() {
     }
 }
 
+#[test]
+fn who_takes_a_connection_and_never_answers_is_named() {
+    let listener = std::net::TcpListener::bind("127.138.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let said = json(&scan(&[&address, "--units", "1-2", "--json"]));
+    assert_eq!(said["devices"], Value::Array(vec![]));
+    assert_eq!(
+        (&said["mute"][0]["address"], &said["mute"][0]["fault"]),
+        (&address.into(), &"no answer in time".into())
+    );
+}
+
 #[cfg(feature = "miners")]
 mod from_nothing {
     use std::path::Path;
@@ -150,7 +162,8 @@ mod from_nothing {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_scan_filled_in_is_a_site_that_checks_and_is_as_the_probe_finds_it() {
-        let _hall = Hall::new(5);
+        let hall = Hall::new(5);
+        let before = hall.standing();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("new.toml");
         let path = file.to_str().unwrap();
@@ -158,6 +171,7 @@ mod from_nothing {
         let output = scan(&range);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(hall.standing(), before, "a scan switches nothing and puts nobody to sleep");
         assert!(said.contains("7 meters and PDUs, 16 miners"), "{said}");
         assert!(said.contains("TO BE FILLED IN. Fill them in"), "nothing else is wrong with it: {said}");
         let draft = std::fs::read_to_string(&file).unwrap();

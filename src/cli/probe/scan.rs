@@ -1,6 +1,6 @@
 //! `ballast probe --scan RANGE...`: who answers at addresses of which nobody said what stands there, for a first site file.
 //!
-//! It reads alone, and asks nobody outside of what was typed. At most [`AT_ONCE`] addresses are asked at once, each by one connection at
+//! It reads alone, and asks nobody outside of what was typed. At most 64 addresses are asked at once, each by one connection at
 //! a time.
 
 use std::collections::BTreeMap;
@@ -88,6 +88,7 @@ fn scan(asked: &Asked) -> Result<u8, String> {
     };
     if asked.json {
         println!("{:#}", text::json(&found));
+        eprint!("{said}");
     } else {
         print!("{}{said}", text::table(&found));
     }

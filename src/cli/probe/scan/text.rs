@@ -55,6 +55,9 @@ fn verdict(found: &Found) -> String {
     let named = format!("{} addresses asked, nothing written to any: ", found.asked);
     match (devices, found.miners.len()) {
         (0, 0) => format!("{named}nobody answers; check the range, the ports (--ports) and the unit ids (--units)"),
+        (devices, _) if !cfg!(feature = "miners") => {
+            format!("{named}{devices} meters and PDUs{doubt}; this build speaks to no miners")
+        }
         (devices, miners) => format!("{named}{devices} meters and PDUs{doubt}, {miners} miners"),
     }
 }
