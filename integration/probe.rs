@@ -1,8 +1,11 @@
 //! `ballast probe`: what it says of a site that is as its files say, and of one whose device file has a mistake. Each mistake that people
-//! make with a register map, one at a time, in the file that only the probe has. Miners are in `miners`.
+//! make with a register map, one at a time, in the file that only the probe has. Miners are in `miners`, what is proposed in
+//! `write`, addresses of which nothing is known in `scan`.
 
 #[cfg(feature = "miners")]
 mod miners;
+mod scan;
+mod write;
 
 use std::path::Path;
 use std::process::Command;

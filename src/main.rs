@@ -27,7 +27,7 @@ enum Verb {
     Emulate(Emulate),
     /// Check site and device files: every problem at once, with the line shown
     Check(Check),
-    /// Ask every device of a site who it is and what it shows, and compare that with the files; commands nothing
+    /// Ask every device of a site who it is and what it shows, and compare that with the files; or scan for what there is. Commands nothing
     Probe(Probe),
     /// The same decision on the plant in virtual time: what is absorbed, against two honest baselines
     Simulate(Simulate),
@@ -158,7 +158,20 @@ struct Check {
 #[derive(Args)]
 struct Probe {
     /// Site file
-    site: PathBuf,
+    #[arg(required_unless_present = "scan", conflicts_with = "scan")]
+    site: Option<PathBuf>,
+    /// Ask these addresses, as 10.0.0.0/24, 10.0.0.1-10.0.0.40 or 10.0.0.1-40:502, of which no file says what stands there
+    #[arg(long, value_name = "RANGE", num_args = 1..)]
+    scan: Vec<String>,
+    /// Ports on which Modbus devices may be, where a range names none
+    #[arg(long, value_name = "PORTS", value_delimiter = ',', default_value = "502,5020,802", requires = "scan")]
+    ports: Vec<u16>,
+    /// Unit ids that are asked at each, as 1-4 or 1,9-20
+    #[arg(long, value_name = "UNITS", default_value = "1-4", requires = "scan")]
+    units: String,
+    /// Propose a corrected site file, or with --scan a first one; never over a file that is there
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -282,13 +295,21 @@ fn main() -> ExitCode {
         }
         Verb::Emulate(it) => cli::emulate::run(&it.site, world(it.hall, None), it.span, &it.lies),
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
-        Verb::Probe(probe) => cli::probe::run(&probe.site, probe.json),
+        Verb::Probe(it) => probe(it),
         Verb::Simulate(it) => simulate(it),
         Verb::Latency(it) => cli::latency::run(&it.site, &it.hall, it.span, it.seeds, it.svg.as_deref(), it.json),
         Verb::Replay(replay) => cli::replay_journal(&replay.journal, replay.json),
         Verb::Audit(Audit { verb: AuditVerb::Verify(verify) }) => cli::audit::run(&verify.journal, verify.json),
     };
     ExitCode::from(code)
+}
+
+fn probe(it: Probe) -> u8 {
+    let Probe { site, scan: ranges, ports, units, write, json } = it;
+    match site {
+        Some(site) => cli::probe::run(&site, write.as_deref(), json),
+        None => cli::probe::scan::run(&cli::probe::scan::Asked { ranges, ports, units, write, json }),
+    }
 }
 
 fn simulate(mut it: Simulate) -> u8 {

@@ -24,7 +24,7 @@ const UNITS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The shipped site with four miners a row, all with power and mining, at addresses that no other test has.
-struct Hall {
+pub(super) struct Hall {
     text: String,
     site: Site,
     plant: Arc<Mutex<Plant>>,
@@ -32,7 +32,7 @@ struct Hall {
 }
 
 impl Hall {
-    fn new(test: u8) -> Self {
+    pub(super) fn new(test: u8) -> Self {
         let rows = SITE.replace("miners = 8", "miners = 4").replace("outlets = 8", "outlets = 4");
         // Row and miner in the last byte, the test in the one before.
         let text = [1, 2, 3, 4].iter().fold(rows, |text, row| {
@@ -69,7 +69,7 @@ impl Hall {
     }
 
     /// Outlets that are on, and miners that were told to sleep, by row.
-    fn standing(&self) -> Vec<(u64, Vec<bool>)> {
+    pub(super) fn standing(&self) -> Vec<(u64, Vec<bool>)> {
         let plant = self.plant.lock().unwrap();
         let asleep = |row| (0..UNITS).map(|unit| plant.miner(row, unit).unwrap().asleep).collect();
         (0..ROWS.len()).map(|row| (plant.outlets(row), asleep(row))).collect()
@@ -136,12 +136,30 @@ async fn miners_of_every_firmware_are_met_and_nothing_is_commanded() {
         let (miners, pdu) = (row["miners_w"].as_i64().unwrap(), row["pdu_w"].as_i64().unwrap());
         assert!(miners > 10_000 && (miners - pdu).abs() < 100, "{row:#}");
         assert!(row["miners"].as_array().unwrap().iter().all(|miner| miner["fine"] == true), "{row:#}");
-        assert_eq!(row["fine"], name != "whatsminer", "{row:#}");
+        assert_eq!(row["fine"], true, "{row:#}");
+        assert!(
+            row["miners"].as_array().unwrap().iter().all(|miner| miner["clock_ahead_s"].as_i64().unwrap().abs() < 5)
+        );
     }
     assert_eq!(row(&said, "luxos")["miners"][1]["state"], "asleep");
     assert_eq!(row(&said, "antminer")["models"][0], json!({"name": "Antminer S21", "miners": 4}));
-    finds(&said, "whatsminer", None, "its miners run 2 versions (2 ");
-    assert_eq!(code, 1, "two versions in one row are told");
+    let remark = row(&said, "whatsminer")["remarks"][0].as_str().unwrap();
+    assert!(remark.contains("its miners run 2 versions (2 "), "{remark}");
+    assert_eq!(code, 0, "two versions in one row are told, and are no fault");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_wrong_is_told_with_what_it_breaks() {
+    let hall = Hall::new(4);
+    hall.lie(1, 2, Lie::Clock(Duration::from_secs(3_600)));
+    hall.lie(2, 1, Lie::Clock(Duration::from_secs(90)));
+    (0..UNITS).for_each(|unit| hall.lie(3, unit, Lie::Clock(Duration::from_secs(86_400))));
+    let (said, code) = hall.probed(&hall.text);
+    assert_eq!(code, 1);
+    finds(&said, "whatsminer", Some(2), "behind this machine's, and the tokens of its commands are made of the time");
+    finds(&said, "braiins", Some(1), "s behind this machine's: its log will not fit the journal");
+    finds(&said, "antminer", None, "24 h behind this machine's: look at this machine's clock first");
+    assert_eq!(row(&said, "luxos")["fine"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,4 +201,35 @@ async fn a_miner_that_says_it_sleeps_and_draws_on_is_betrayed_by_its_pdu() {
     finds(&said, "luxos", Some(0), "another manager holds the miner's only session");
     finds(&said, "whatsminer", Some(1), "not reached: no answer in time; check its network");
     assert_eq!(row(&said, "braiins")["fine"], true, "{said:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_firmware_is_corrected_where_all_of_a_row_say_the_same_and_noted_where_not() {
+    let hall = Hall::new(6);
+    let all = hall.file_with(&[
+        ("whatsminer", "firmware = \"whatsminer\"", "firmware = \"antminer\" # as bought"),
+        ("luxos", "watts = \"3.5 kW\"", "watts = \"2 kW\""),
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let (site, mended) = (folder.path().join("site.toml"), folder.path().join("mended.toml"));
+    std::fs::write(&site, &all).unwrap();
+    let before = hall.standing();
+    let probe = std::process::Command::new(env!("CARGO_BIN_EXE_ballast"))
+        .arg("probe")
+        .arg(&site)
+        .args(["--json", "--write"])
+        .arg(&mended)
+        .output()
+        .unwrap();
+    assert_eq!(hall.standing(), before, "it commands nothing");
+    assert!(serde_json::from_slice::<Value>(&probe.stdout).is_ok(), "what it changed is told beside the JSON");
+    let text = std::fs::read_to_string(&mended).unwrap();
+    let new =
+        "firmware = \"whatsminer\" # as bought  # probe: was \"antminer\"; response, proof and asleep were for that";
+    assert!(text.contains(new), "{text}");
+    assert!(text.contains("watts = \"2 kW\""), "nobody can know a nameplate");
+    assert!(text.contains("# probe: luxos.1 to luxos.4: it says 3.5 kW, and `watts` is 2.0 kW"), "{text}");
+    assert_eq!(text.matches("# probe: ").count(), 2, "{text}");
+    std::fs::write(&site, &text).unwrap();
+    assert_eq!(row(&probed(&site).0, "whatsminer")["fine"], true);
 }

@@ -1,5 +1,5 @@
 //! `ballast probe SITE`: asks every device of a site, and every miner with a firmware path, who it is and what it shows, compares that
-//! with what the files say, and commands nothing.
+//! with what the files say, and commands nothing. With a file to write to, what is known to be wrong is corrected there.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,15 +10,23 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use super::{FINE, PROBLEMS, session, world};
+use super::world::{self, Known};
+use super::{COULD_NOT, FINE, PROBLEMS, session};
+use crate::devices::probe::fit::Answering;
 use crate::devices::probe::{Asked, Range, Suspicion, Told, judge};
 use crate::devices::wire::{Fault, inquire};
 use crate::devices::{Credentials, Profile, Station};
+use crate::site::file::load_placed;
 use crate::site::{Device, DeviceIx, GroupIx, Site};
 use crate::time::Clock;
 use crate::units::{Power, Share};
 
+mod correct;
+mod keep;
+mod mend;
 mod miners;
+pub mod scan;
+mod second;
 mod text;
 
 /// The meters of a site may be this far apart, of its import limit: classes add up, and they are read one after the other.
@@ -61,11 +69,12 @@ impl Probed {
 
 /// Runs `ballast probe`. Exit code: 0 where everything is as the files say, 1 where something is not, 2 where the site's file cannot
 /// be used.
-pub fn run(site: &Path, as_json: bool) -> u8 {
-    probe(site, as_json).unwrap_or_else(|code| code)
+pub fn run(site: &Path, write: Option<&Path>, as_json: bool) -> u8 {
+    probe(site, write, as_json).unwrap_or_else(|code| code)
 }
 
-fn probe(path: &Path, as_json: bool) -> Result<u8, u8> {
+fn probe(path: &Path, write: Option<&Path>, as_json: bool) -> Result<u8, u8> {
+    write.map_or(Ok(()), keep::may_write).map_err(refuse)?;
     let known = world::known(Some(path))?;
     let credentials = world::credentials(&known.site)?;
     let of_miners = world::miner_credentials(&known.site)?;
@@ -95,7 +104,30 @@ fn probe(path: &Path, as_json: bool) -> Result<u8, u8> {
     } else {
         print!("{}{}{}", text::table(site, &all), miners::table(&rated), text::verdict(&all, &rated));
     }
+    if let Some(file) = write {
+        let second = second::look(&runtime, site, &all);
+        let said = propose(&known, file, (&all, &rated), &second).map_err(refuse)?;
+        if as_json { eprint!("{said}") } else { print!("{said}") }
+    }
     Ok(if fine { FINE } else { PROBLEMS })
+}
+
+fn refuse(message: String) -> u8 {
+    eprintln!("{message}");
+    COULD_NOT
+}
+
+/// Writes the site file with what is known to be wrong corrected; what was changed.
+fn propose(
+    known: &Known,
+    file: &Path,
+    (all, rated): (&[Probed], &[miners::Rated<'_>]),
+    second: &BTreeMap<SocketAddr, Vec<Answering>>,
+) -> Result<String, String> {
+    let (_, name, text) = known.files.first().ok_or("there is no site file")?;
+    let (_, places) = load_placed(name, text).map_err(|problems| problems.to_string())?;
+    let (values, notes) = correct::Found { site: &known.site, places: &places, all, rated, second }.corrections();
+    keep::write_mended(file, &mend::mend(text, values, notes))
 }
 
 /// A PDU that shows the very watts its miners say of themselves is not read wrongly, whatever the site file expects of it.

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::time::Duration;
 
+pub mod fit;
+
 use super::profile::codec::{Factor, Type, WordOrder};
 use super::profile::{Point, Window};
 use super::wire::Fault;
@@ -270,9 +272,10 @@ impl Asked<'_> {
     }
 }
 
-/// What all others leave for this one: nothing where one of them is not known. Half of what has no meter is taken to flow.
+/// What all others leave for this one: nothing where one of them is not known, or there is none. Half of what has no meter is taken to flow.
 fn share_of(ix: usize, all: &[Asked<'_>], shown: &[Option<Power>], unmetered: Power) -> Option<Power> {
     let others = || all.iter().zip(shown).enumerate().filter(|(other, _)| *other != ix).map(|(_, pair)| pair);
+    others().next()?;
     let loads: Option<Power> = others().filter(|(asked, _)| !asked.is_poi).map(|(_, shown)| *shown).sum();
     let loads = loads? + Power::from_watts(unmetered.watts() / 2);
     if all.get(ix)?.is_poi {

@@ -2,6 +2,7 @@
 //!
 //! It holds the same [`Fleet`]s as a run and gives them no command, and before its first command a fleet writes nothing.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::{Probed, Role};
 use crate::devices::miners::judge::{Finding, Judged, Row};
-use crate::devices::miners::{Found, State, session_is_held};
+use crate::devices::miners::{Fault, Found, State, clock_of, session_is_held};
 use crate::devices::{Credentials, Fleet};
 use crate::site::{Firmware, Group, GroupIx, Site};
 use crate::time::Clock;
@@ -29,6 +30,8 @@ pub(super) struct Asked {
     found: Vec<Found>,
     /// Units whose only session another program holds.
     held: u64,
+    /// By unit, how many seconds its clock is ahead of ours.
+    clocks: BTreeMap<u32, i64>,
 }
 
 /// The miners of a group with what was made of their words.
@@ -56,7 +59,8 @@ pub(super) fn ask(runtime: &Runtime, site: &Site, credentials: Vec<Option<Creden
         for (group, firmware, fleet) in fleets {
             let found = fleet.found();
             let held = if firmware == Firmware::Luxos { held(&found).await } else { 0 };
-            asked.push(Asked { group, found, held });
+            let clocks = clocks(&found, clock).await;
+            asked.push(Asked { group, found, held, clocks });
         }
         asked
     })
@@ -76,13 +80,26 @@ async fn held(found: &[Found]) -> u64 {
     asked.join_all().await.into_iter().fold(0, |held, unit| held | unit)
 }
 
+/// How far ahead of ours the clocks of those that answer are.
+async fn clocks(found: &[Found], clock: Clock) -> BTreeMap<u32, i64> {
+    let mut asked = JoinSet::new();
+    for Found { unit, address, .. } in found.iter().filter(|found| found.reached) {
+        let (unit, address) = (*unit, *address);
+        asked.spawn(async move {
+            let when = clock_of(address).await?;
+            Some((unit, when - clock.now().wall.micros() / 1_000_000))
+        });
+    }
+    asked.join_all().await.into_iter().flatten().collect()
+}
+
 /// What was made of each group's answers, with what its PDU shows.
 pub(super) fn rate<'a>(site: &'a Site, asked: &'a [Asked], devices: &[Probed]) -> Vec<Rated<'a>> {
-    let rated = asked.iter().filter_map(|Asked { group: ix, found, held }| {
+    let rated = asked.iter().filter_map(|Asked { group: ix, found, held, clocks }| {
         let told = devices.iter().find(|it| it.role == Role::Group(*ix)).and_then(|it| it.told.as_ref().ok());
         let outlets = told.and_then(|told| told.on?.ok());
         let pdu = told.and_then(|told| told.power().ok());
-        let row = Row { group: site.groups.get(*ix)?, found, held: *held, outlets, pdu };
+        let row = Row { group: site.groups.get(*ix)?, found, held: *held, outlets, pdu, clocks };
         Some(Rated { judged: row.judge(), row })
     });
     rated.collect()
@@ -102,14 +119,30 @@ impl Rated<'_> {
         self.row.found.len()
     }
 
+    /// The name of the group.
+    pub(super) fn group(&self) -> &str {
+        &self.row.group.name
+    }
+
+    /// The firmware that every one of them runs, where the file says another.
+    pub(super) fn all_run(&self) -> Option<Firmware> {
+        let other = |found: &Found| match found.trouble {
+            Some(Fault::OtherFirmware { runs, .. }) if !found.reached => runs,
+            _ => None,
+        };
+        let mut all = self.row.found.iter().map(other);
+        let first = all.next()??;
+        all.all(|runs| runs == Some(first)).then_some(first)
+    }
+
     /// How many of its miners are not as the file says; one where only all together are not.
     pub(super) fn suspects(&self) -> usize {
         let miners = self.judged.miners.iter().filter(|findings| !findings.is_empty()).count();
         miners.max(usize::from(!self.is_fine()))
     }
 
-    /// What stands in the table: name, firmware, who answers, make and model, version, watts of the miners and of the PDU.
-    fn fields(&self) -> [String; 7] {
+    /// What stands in the table: name, firmware, who answers, make and model, watts of the miners and of the PDU, the worst clock, version.
+    fn fields(&self) -> [String; 8] {
         let Row { group, found, pdu, .. } = &self.row;
         let show = |power: Option<Power>| power.map_or_else(|| "-".into(), |power| power.to_string());
         [
@@ -117,14 +150,15 @@ impl Rated<'_> {
             group.firmware.as_ref().map_or("", |path| path.firmware.name()).into(),
             format!("{} of {}", self.row.reached(), found.len()),
             first(&self.row.models()),
-            first(&self.row.versions()),
             show(self.row.said()),
             show(*pdu),
+            self.row.clock().map_or_else(|| "-".into(), |ahead| format!("{ahead:+} s")),
+            first(&self.row.versions()),
         ]
     }
 
     /// One line a finding; what several miners have in common is said once.
-    fn findings(&self) -> Vec<String> {
+    pub(super) fn findings(&self) -> Vec<String> {
         let mut common: Vec<(String, Vec<&Found>)> = Vec::new();
         for (found, findings) in self.row.found.iter().zip(&self.judged.miners) {
             for sentence in findings.iter().map(ToString::to_string) {
@@ -137,11 +171,12 @@ impl Rated<'_> {
         let name = &self.row.group.name;
         let of_miners = common.into_iter().map(|(sentence, miners)| format!("{}: {sentence}", who(name, &miners)));
         let together = self.judged.together.iter().map(|finding| format!("{name}: {finding}"));
-        of_miners.chain(together).collect()
+        let remarks = self.judged.remarks.iter().map(|remark| format!("{name}, by the way: {remark}"));
+        of_miners.chain(together).chain(remarks).collect()
     }
 
     fn json(&self) -> Value {
-        let Row { group, found, pdu, .. } = &self.row;
+        let Row { group, found, pdu, clocks, .. } = &self.row;
         let counted = |words: Vec<(Box<str>, usize)>| -> Vec<Value> {
             words.into_iter().map(|(name, count)| json!({"name": name, "miners": count})).collect()
         };
@@ -151,18 +186,19 @@ impl Rated<'_> {
             "models": counted(self.row.models()), "versions": counted(self.row.versions()),
             "miners_w": self.row.said().map(Power::watts), "pdu_w": pdu.map(Power::watts), "fine": self.is_fine(),
             "findings": self.judged.together.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "miners": found.iter().zip(&self.judged.miners).map(|(found, odd)| miner(found, odd)).collect::<Vec<_>>(),
+            "remarks": self.judged.remarks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "miners": found.iter().zip(&self.judged.miners).map(|(found, odd)| miner(found, odd, clocks)).collect::<Vec<_>>(),
         })
     }
 }
 
-fn miner(found: &Found, findings: &[Finding]) -> Value {
+fn miner(found: &Found, findings: &[Finding], clocks: &BTreeMap<u32, i64>) -> Value {
     let identity = found.identity.as_ref();
     json!({
         "unit": found.unit + 1, "address": found.address.to_string(), "reached": found.reached,
         "make": identity.map(|it| &it.make), "model": identity.map(|it| &it.model), "runs": identity.map(|it| &it.firmware),
         "state": match found.state { State::Unknown => "unknown", State::Mining => "mining", State::Asleep => "asleep" },
-        "watts": found.watts.map(Power::watts), "gigahashes": found.gigahashes,
+        "watts": found.watts.map(Power::watts), "gigahashes": found.gigahashes, "clock_ahead_s": clocks.get(&found.unit),
         "fine": findings.is_empty(), "findings": findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
@@ -202,17 +238,18 @@ pub(super) fn table(rated: &[Rated<'_>]) -> String {
     if rated.is_empty() {
         return String::new();
     }
-    let head = ["miners", "firmware", "reached", "make and model", "runs", "they say", "PDU shows"].map(String::from);
-    let lines: Vec<[String; 7]> = std::iter::once(head).chain(rated.iter().map(Rated::fields)).collect();
+    let head =
+        ["miners", "firmware", "reached", "make and model", "they say", "PDU shows", "clock", "runs"].map(String::from);
+    let lines: Vec<[String; 8]> = std::iter::once(head).chain(rated.iter().map(Rated::fields)).collect();
     let width = |n: usize| lines.iter().filter_map(|fields| fields.get(n)).map(|field| field.chars().count()).max();
     let [a, b, c, d, e, f, g] = [0, 1, 2, 3, 4, 5, 6].map(|n| width(n).unwrap_or(0));
     let mut out = String::from("\n");
-    for (ix, [name, firmware, reached, model, runs, said, pdu]) in lines.iter().enumerate() {
+    for (ix, [name, firmware, reached, model, said, pdu, clock, runs]) in lines.iter().enumerate() {
         let is_fine = ix.checked_sub(1).and_then(|ix| rated.get(ix)).is_none_or(Rated::is_fine);
         let mark = if is_fine { "" } else { "  SUSPECT" };
         let _ = writeln!(
             out,
-            "{name:<a$}  {firmware:<b$}  {reached:>c$}  {model:<d$}  {runs:<e$}  {said:>f$}  {pdu:>g$}{mark}"
+            "{name:<a$}  {firmware:<b$}  {reached:>c$}  {model:<d$}  {said:>e$}  {pdu:>f$}  {clock:>g$}  {runs}{mark}"
         );
     }
     for finding in rated.iter().flat_map(Rated::findings) {

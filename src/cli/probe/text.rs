@@ -46,8 +46,23 @@ impl Probed {
         }
     }
 
+    /// What stands in the table.
+    fn fields(&self) -> [String; 8] {
+        let device = &self.device;
+        [
+            device.name.clone(),
+            self.role.name().into(),
+            self.profile.name.clone(),
+            device.address.to_string(),
+            device.unit_id.to_string(),
+            self.shows(),
+            self.outlets(),
+            self.told.as_ref().ok().and_then(|told| told.latency).map_or_else(|| "-".into(), tenths),
+        ]
+    }
+
     /// What is wrong with it, one sentence each.
-    fn findings(&self) -> Vec<String> {
+    pub(super) fn findings(&self) -> Vec<String> {
         let told = match &self.told {
             Ok(told) => told,
             Err(fault) => return vec![format!("{fault}; {}", fault.next_step())],
@@ -92,29 +107,17 @@ fn sentence(shows: &str, Suspicion { why, explained }: &Suspicion) -> String {
 
 /// A line for each device, what is wrong with it below, and how the meters add up.
 pub(super) fn table(site: &Site, all: &[Probed]) -> String {
-    let width = |least: usize, text: fn(&Probed) -> &str| all.iter().map(|it| text(it).len()).fold(least, usize::max);
-    let (names, profiles) = (width(6, |it| &it.device.name), width(7, |it| &it.profile.name));
+    let head = ["device", "is", "profile", "address", "unit", "shows", "outlets", "answers"].map(String::from);
+    let lines: Vec<[String; 8]> = std::iter::once(head).chain(all.iter().map(Probed::fields)).collect();
+    let width = |n: usize| lines.iter().filter_map(|line| line.get(n)).map(|cell| cell.chars().count()).max();
+    let [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7].map(|n| width(n).unwrap_or(0));
     let mut out = String::new();
-    let head = format!(
-        "{:<names$}  {:<8}  {:<profiles$}  {:>21} {:>4}  {:>10}  {:>7}  {:>8}",
-        "device", "is", "profile", "address", "unit", "shows", "outlets", "answers"
-    );
-    let _ = writeln!(out, "{head}");
-    for it in all {
-        let latency = it.told.as_ref().ok().and_then(|told| told.latency).map_or_else(|| "-".into(), tenths);
-        let device = &it.device;
+    for (ix, [name, is, profile, address, unit, shows, outlets, answers]) in lines.iter().enumerate() {
+        let is_fine = ix.checked_sub(1).and_then(|ix| all.get(ix)).is_none_or(Probed::is_fine);
+        let mark = if is_fine { "" } else { "  SUSPECT" };
         let _ = writeln!(
             out,
-            "{:<names$}  {:<8}  {:<profiles$}  {:>21} {:>4}  {:>10}  {:>7}  {:>8}{}",
-            device.name,
-            it.role.name(),
-            it.profile.name,
-            device.address.to_string(),
-            device.unit_id,
-            it.shows(),
-            it.outlets(),
-            latency,
-            if it.is_fine() { "" } else { "  SUSPECT" }
+            "{name:<a$}  {is:<b$}  {profile:<c$}  {address:>d$} {unit:>e$}  {shows:>f$}  {outlets:>g$}  {answers:>h$}{mark}"
         );
     }
     let suspects: Vec<&Probed> = all.iter().filter(|it| !it.is_fine()).collect();

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{Fault, Found, Identity, State};
-use crate::site::Group;
+use crate::site::{Firmware, Group};
 use crate::units::{Power, Share};
 
 mod words;
@@ -17,6 +17,8 @@ const OVER: Share = Share::from_ppm(300_000);
 const APART: Share = Share::from_ppm(100_000);
 /// What is between these many times as much is taken for kilowatts read as watts: a miner's few watts are rounded up.
 const THOUSAND: std::ops::RangeInclusive<i64> = 700..=1_400;
+/// A miner's clock may be this far off ours, in seconds: it says whole ones, and the answer takes its time.
+const CLOCK_OFF: i64 = 5;
 /// With so many steps begun and no report, a miner is not waited for any longer: two have ended, and one may be lost on the way.
 const TRIES: u64 = 3;
 
@@ -33,6 +35,8 @@ pub struct Row<'a> {
     pub outlets: Option<u64>,
     /// What the PDU shows; nothing where it does not.
     pub pdu: Option<Power>,
+    /// By unit, how many seconds its clock is ahead of ours; less than zero where it is behind, nothing where it does not say.
+    pub clocks: &'a BTreeMap<u32, i64>,
 }
 
 /// What is not as the file says.
@@ -42,6 +46,8 @@ pub struct Judged {
     pub miners: Vec<Vec<Finding>>,
     /// Of all together.
     pub together: Vec<Together>,
+    /// What is as the file says, and good to know.
+    pub remarks: Vec<Remark>,
 }
 
 impl Judged {
@@ -85,6 +91,13 @@ pub enum Finding {
         /// What most are.
         most: Box<str>,
     },
+    /// Its clock is far off ours.
+    Clock {
+        /// So many seconds ahead; less than zero where it is behind.
+        ahead: i64,
+        /// Its commands carry a token that is made of the time.
+        token: bool,
+    },
 }
 
 /// What is not as it should be of the miners of a group together.
@@ -99,7 +112,14 @@ pub enum Together {
         /// What is likely.
         likely: Likely,
     },
-    /// They run different versions, each with the number of its miners.
+    /// Every clock among them is off by the same: so many seconds ahead of ours.
+    Clocks(i64),
+}
+
+/// What is no fault of anybody, and good to know before it is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// They run different versions, each with the number of its miners. All of them are spoken to as they are.
     Mixed(Vec<(Box<str>, usize)>),
 }
 
@@ -176,8 +196,27 @@ impl Row<'_> {
         let most = self.models().into_iter().next().map(|(most, _)| most);
         let miners = self.found.iter().map(|found| self.of_miner(found, most.as_deref())).collect();
         let versions = self.versions();
-        let mixed = (versions.len() > 1).then_some(Together::Mixed(versions));
-        Judged { miners, together: self.apart().into_iter().chain(mixed).collect() }
+        let mixed = (versions.len() > 1).then_some(Remark::Mixed(versions));
+        let together = self.apart().into_iter().chain(self.clocks_off().map(Together::Clocks)).collect();
+        Judged { miners, together, remarks: mixed.into_iter().collect() }
+    }
+
+    /// The clock that is furthest off ours, in seconds ahead; nothing where no miner says its time.
+    pub fn clock(&self) -> Option<i64> {
+        self.clocks.values().copied().max_by_key(|ahead| ahead.unsigned_abs())
+    }
+
+    /// Where all miners say the same time and it is not ours, it is ours that is likely wrong.
+    fn clocks_off(&self) -> Option<i64> {
+        let (least, most) = (self.clocks.values().min()?, self.clocks.values().max()?);
+        let same = self.clocks.len() > 1 && most - least <= CLOCK_OFF;
+        (same && self.clocks.values().all(is_off)).then_some(*least)
+    }
+
+    fn of_clock(&self, unit: u32) -> Option<Finding> {
+        let ahead = *self.clocks.get(&unit)?;
+        let token = self.group.firmware.as_ref().is_some_and(|path| path.firmware == Firmware::Whatsminer);
+        (is_off(&ahead) && self.clocks_off().is_none()).then_some(Finding::Clock { ahead, token })
     }
 
     fn of_miner(&self, found: &Found, most: Option<&str>) -> Vec<Finding> {
@@ -195,7 +234,8 @@ impl Row<'_> {
         let of_power = self.of_power(found);
         let elsewhere = is_off.then_some(Finding::Elsewhere);
         let model = most.and_then(|most| other_model(found, most));
-        locked.map(Finding::Trouble).into_iter().chain(elsewhere).chain(of_power).chain(model).collect()
+        let of_clock = self.of_clock(found.unit);
+        locked.map(Finding::Trouble).into_iter().chain(elsewhere).chain(of_power).chain(model).chain(of_clock).collect()
     }
 
     fn of_power(&self, found: &Found) -> Option<Finding> {
@@ -250,6 +290,10 @@ impl Row<'_> {
     fn is_off(&self, unit: u32) -> bool {
         self.outlets.is_some_and(|on| on >> unit & 1 == 0)
     }
+}
+
+fn is_off(ahead: &i64) -> bool {
+    ahead.unsigned_abs() > CLOCK_OFF.unsigned_abs()
 }
 
 fn other_model(found: &Found, most: &str) -> Option<Finding> {

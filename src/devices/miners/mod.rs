@@ -22,9 +22,15 @@ use crate::time::{Clock, Mono};
 use crate::units::Power;
 
 pub(crate) mod group;
+#[cfg(feature = "miners")]
+mod hail;
+#[cfg(not(feature = "miners"))]
+#[path = "no_hail.rs"]
+mod hail;
 pub mod judge;
 #[cfg(feature = "miners")]
 mod luxos;
+mod meet;
 #[cfg(feature = "miners")]
 mod port;
 #[cfg(not(feature = "miners"))]
@@ -35,6 +41,7 @@ pub(crate) mod step;
 pub(crate) mod talk;
 mod task;
 
+pub use meet::{Met, meet};
 pub use step::{Fault, Identity};
 pub use talk::Counts;
 
@@ -50,6 +57,11 @@ pub struct Fleet {
 /// Whether another program holds the only session of a miner under LuxOS. Asks, and logs on to nothing; no answer is no.
 pub async fn session_is_held(address: IpAddr) -> bool {
     port::session_is_held(address).await
+}
+
+/// The time of a miner's own clock, in whole seconds since 1970, as its answers on port 4028 carry it; nothing where it does not say.
+pub async fn clock_of(address: IpAddr) -> Option<i64> {
+    hail::clock_of(address).await
 }
 
 /// What is known of one miner.

@@ -240,7 +240,7 @@ impl Port {
 }
 
 /// What was declared, as the library's entry.
-fn entry(firmware: Firmware) -> Box<dyn FirmwareEntry> {
+pub(super) fn entry(firmware: Firmware) -> Box<dyn FirmwareEntry> {
     match firmware {
         Firmware::Antminer => Box::new(antminer::firmware::AntMinerStockFirmware::default()),
         Firmware::Luxos => Box::new(luxminer::firmware::LuxMinerFirmware::default()),
@@ -251,7 +251,7 @@ fn entry(firmware: Firmware) -> Box<dyn FirmwareEntry> {
 
 /// What runs on a miner that says this of its version. Other makers' firmware names the Antminer it runs on too, so it is looked for
 /// first.
-fn runs(said: &Value) -> Option<Firmware> {
+pub(super) fn runs(said: &Value) -> Option<Firmware> {
     let said = said.to_string().to_uppercase();
     let order = [Firmware::Luxos, Firmware::Braiins, Firmware::Whatsminer, Firmware::Antminer];
     order.into_iter().find(|firmware| FirmwareIdentification::identify_rpc(&*entry(*firmware), &said))
@@ -308,7 +308,7 @@ pub(super) async fn session_is_held(address: IpAddr) -> bool {
     id.is_some_and(|id| !id.is_empty())
 }
 
-async fn within<T>(span: Duration, does: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+pub(super) async fn within<T>(span: Duration, does: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     timeout(span, does).await.unwrap_or(Err(Fault::NoAnswer))
 }
 

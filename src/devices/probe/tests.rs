@@ -91,3 +91,11 @@ fn where_nothing_explains_it_that_is_said() {
     let said = judge(&[asked], Power::ZERO, kw(60)).remove(0).unwrap();
     assert_eq!((said.why, said.explained), (Why::Impossible, Vec::new()));
 }
+
+#[test]
+fn a_poi_of_which_no_other_meter_could_be_read_is_judged_for_itself() {
+    let (point, range) = (truth(), Range { least: Power::ZERO, most: kw(5_000) });
+    let window = window(&point, kw(47));
+    let poi = Asked { point: &point, window: &window, range, is_poi: true, wanted: None };
+    assert_eq!(judge(&[poi], Power::ZERO, kw(2)), [None]);
+}

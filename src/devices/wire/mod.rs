@@ -33,12 +33,14 @@ mod scan;
 mod slot;
 pub(crate) mod step;
 mod stream;
+mod survey;
 pub(crate) mod talk;
 mod task;
 
 pub use inquiry::inquire;
 pub(crate) use line::CONNECT_WITHIN;
 pub use line::Fault;
+pub use survey::survey;
 
 /// One request over a stream of any kind, with every check a [`Wire`] makes of the answer. For fuzzing: the program itself
 /// has its connections in tasks.

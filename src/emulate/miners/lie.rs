@@ -29,12 +29,13 @@ pub enum Lie {
     Nul,
     /// Takes connections and never answers.
     Dumb,
+    /// Its clock is so much behind, as of a control board that found no time server.
+    Clock(Duration),
 }
 
 impl Lie {
     /// All of them as they are written.
-    pub const WRITTEN: &str =
-        "silent, believed, late:TIME, busy, refuses, wakes:TIME, reboots-asleep, gone:TIME, truncated, nul, dumb";
+    pub const WRITTEN: &str = "silent, believed, late:TIME, busy, refuses, wakes:TIME, reboots-asleep, gone:TIME, truncated, nul, dumb, clock:TIME";
 
     /// Reads one as in `silent` or `late:60 s`; nothing where it is none of [`Lie::WRITTEN`].
     pub fn parse(text: &str) -> Option<Self> {
@@ -52,6 +53,7 @@ impl Lie {
             ("truncated", None) => Self::Truncated,
             ("nul", None) => Self::Nul,
             ("dumb", None) => Self::Dumb,
+            ("clock", Some(time)) => Self::Clock(time),
             _ => return None,
         })
     }

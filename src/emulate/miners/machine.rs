@@ -168,9 +168,13 @@ impl Machine {
         self.time.now()
     }
 
-    /// Seconds since 1970, for answers.
+    /// Seconds since 1970 by its own clock, for answers.
     pub(super) fn when(&self) -> i64 {
-        self.time.clock.now().wall.micros() / 1_000_000
+        let behind = match self.lies() {
+            Some(Lie::Clock(behind)) => i64::try_from(behind.as_secs()).unwrap_or(i64::MAX),
+            _ => 0,
+        };
+        (self.time.clock.now().wall.micros() / 1_000_000).saturating_sub(behind)
     }
 
     /// Does this with the session, and says what came of it.

@@ -55,7 +55,7 @@ impl<'d> Reader<'d> {
             let login = login(&form);
             if let Some(name) = &name {
                 self.take("device", name, form.span_of("name"));
-                self.places.note(&Places::device(name), &form, &["profile", "poll", "login"]);
+                self.places.note(&Places::device(name), &form, &["profile", "address", "unit_id", "poll", "login"]);
             }
             if let (Some(address), Some(unit_id)) = (address, unit_id) {
                 self.take_address(address, unit_id, &form);

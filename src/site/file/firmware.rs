@@ -145,7 +145,11 @@ impl<'d> Reader<'d> {
         first: bool,
     ) -> Option<FirmwarePath> {
         let form = &way.form;
-        self.places.note(&Places::firmware(group), form, &["address", "login", "response", "proof", "asleep"]);
+        self.places.note(
+            &Places::firmware(group),
+            form,
+            &["firmware", "address", "login", "response", "proof", "asleep"],
+        );
         let read =
             |unit| filled::<IpAddr>(form, "address", &way.address.fill_unit(n, unit), "an IP address without a port");
         let addresses = (1..=units).map(read).collect::<Option<Vec<IpAddr>>>()?;

@@ -99,7 +99,7 @@ impl<'d> Reader<'d> {
         if self.take("group", name, form.span_of("name")) {
             self.take("device", name, form.span_of("name"));
         }
-        self.places.note(&Places::group(name), form, &["watts", "feeder"]);
+        self.places.note(&Places::group(name), form, &["watts", "feeder", "outlets"]);
         let outlets = ways.iter().filter_map(Way::outlets).enumerate();
         let paths: Option<Vec<Path>> =
             outlets.map(|(at, way)| self.path(n, nth, &device_name(name, at), way, devices)).collect();
@@ -122,7 +122,8 @@ impl<'d> Reader<'d> {
 
     fn path(&mut self, n: u32, nth: u32, name: &str, way: &OutletsWay<'d>, devices: &mut Devices) -> Option<Path> {
         let form = &way.form;
-        let keys = ["profile", "poll", "login", "response", "proof", "comms_loss", "comms_loss_after"];
+        let keys =
+            ["profile", "address", "unit_id", "poll", "login", "response", "proof", "comms_loss", "comms_loss_after"];
         self.places.note(&Places::device(name), form, &keys);
         let address = filled::<SocketAddr>(form, "address", &way.address.fill(n), "an IP address with a port");
         let unit_id = filled::<u8>(form, "unit_id", &way.unit_id.fill(n), "a unit id from 0 to 255");

@@ -69,7 +69,8 @@ fn silent(found: &mut Found, trouble: Fault) {
 }
 
 fn judged(found: &[Found], outlets: u64, pdu: i64) -> Judged {
-    Row { group: &group(), found, held: 0, outlets: Some(outlets), pdu: Some(watts(pdu)) }.judge()
+    Row { group: &group(), found, held: 0, outlets: Some(outlets), pdu: Some(watts(pdu)), clocks: &BTreeMap::new() }
+        .judge()
 }
 
 /// The only thing that is said of the third miner; nothing is said of the others.
@@ -81,7 +82,7 @@ fn only(judged: &Judged, finding: Finding) {
 fn likely(judged: &Judged) -> Option<Likely> {
     judged.together.iter().find_map(|finding| match finding {
         Together::Apart { likely, .. } => Some(*likely),
-        Together::Mixed(_) => None,
+        Together::Clocks(_) => None,
     })
 }
 
@@ -99,7 +100,7 @@ fn a_silent_miner_is_dark_only_where_its_pdu_shows_that() {
     silent(&mut found[2], Fault::NoConnection);
     only(&judged(&found, 0b1011, 10_500), Finding::Dark);
     only(&judged(&found, ALL, 10_500), Finding::Trouble(Fault::NoConnection));
-    let unknown = Row { group: &group(), found: &found, held: 0, outlets: None, pdu: None };
+    let unknown = Row { group: &group(), found: &found, held: 0, outlets: None, pdu: None, clocks: &BTreeMap::new() };
     only(&unknown.judge(), Finding::Trouble(Fault::NoConnection));
     let other = Fault::OtherFirmware { declared: Firmware::Luxos, runs: None };
     silent(&mut found[2], other.clone());
@@ -134,7 +135,8 @@ fn no_watts_a_held_session_and_a_closed_door_are_told() {
     found[2].watts = Some(Power::ZERO);
     only(&judged(&found, ALL, 14_000), Finding::NoWatts);
     let found = miners([3_500; 4]);
-    let held = Row { group: &group(), found: &found, held: 0b0100, outlets: Some(ALL), pdu: None };
+    let held =
+        Row { group: &group(), found: &found, held: 0b0100, outlets: Some(ALL), pdu: None, clocks: &BTreeMap::new() };
     only(&held.judge(), Finding::Trouble(Fault::SessionHeld));
     let mut found = found;
     found[2].trouble = Some(Fault::NotLetIn);
@@ -151,7 +153,27 @@ fn another_model_in_a_row_is_told_at_its_miner_and_another_version_at_the_row() 
     found[2].identity = Some(Identity { make: "Antminer".into(), model: "S19".into(), firmware: "LuxOS 2".into() });
     let judged = judged(&found, ALL, 14_000);
     only(&judged, Finding::Model { is: "Antminer S19".into(), most: "Antminer S21".into() });
-    assert_eq!(judged.together, [Together::Mixed(vec![("LuxOS 1".into(), 3), ("LuxOS 2".into(), 1)])]);
+    assert_eq!(judged.remarks, [Remark::Mixed(vec![("LuxOS 1".into(), 3), ("LuxOS 2".into(), 1)])]);
+}
+
+#[test]
+fn a_clock_that_is_far_off_is_told_at_its_miner_and_one_that_all_share_is_likely_ours() {
+    let found = miners([3_500; 4]);
+    let judged = |clocks: [i64; 4], firmware| {
+        let mut group = group();
+        group.firmware.iter_mut().for_each(|path| path.firmware = firmware);
+        let clocks = &(0..).zip(clocks).collect();
+        Row { group: &group, found: &found, held: 0, outlets: None, pdu: None, clocks }.judge()
+    };
+    assert!(judged([5, -5, 0, 1], Firmware::Luxos).is_fine(), "whole seconds and an answer's time");
+    only(&judged([0, 1, -6, 0], Firmware::Luxos), Finding::Clock { ahead: -6, token: false });
+    only(&judged([0, 1, 600, 0], Firmware::Whatsminer), Finding::Clock { ahead: 600, token: true });
+    let ours = judged([3_600, 3_601, 3_600, 3_599], Firmware::Luxos);
+    assert_eq!((ours.together, ours.miners.concat()), (vec![Together::Clocks(3_599)], vec![]));
+    let apart = judged([3_600, 3_601, 3_600, -3_600], Firmware::Luxos);
+    assert_eq!((apart.together, apart.miners.concat().len()), (vec![], 4));
+    let far = Finding::Clock { ahead: -700_000, token: false }.to_string();
+    assert!(far.starts_with("its clock is 8 days behind this machine's"), "{far}");
 }
 
 #[test]
@@ -192,7 +214,9 @@ fn who_says_nothing_may_draw_anything_up_to_its_plate() {
 fn a_pdu_is_acquitted_only_by_all_its_miners() {
     let group = group();
     let mut found = miners([3_500; 4]);
-    let agrees = |found: &[Found], pdu| Row { group: &group, found, held: 0, outlets: None, pdu }.agrees();
+    let agrees = |found: &[Found], pdu| {
+        Row { group: &group, found, held: 0, outlets: None, pdu, clocks: &BTreeMap::new() }.agrees()
+    };
     assert!(agrees(&found, Some(watts(14_000))));
     assert!(!agrees(&found, Some(watts(20_000))) && !agrees(&found, None));
     silent(&mut found[2], Fault::NoAnswer);

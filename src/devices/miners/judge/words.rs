@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Fault, Finding, Likely, Together, is_thousandfold};
+use super::{Fault, Finding, Likely, Remark, Together, is_thousandfold};
 use crate::units::Power;
 
 impl fmt::Display for Finding {
@@ -32,6 +32,17 @@ impl fmt::Display for Finding {
                 f,
                 "it is {is}, and most of its row are {most}; check its address, or give it a group with its own `watts`"
             ),
+            Self::Clock { ahead, token: true } => write!(
+                f,
+                "its clock is {} this machine's, and the tokens of its commands are made of the time: it may refuse to sleep; give both \
+                 one time server",
+                off(*ahead)
+            ),
+            Self::Clock { ahead, token: false } => write!(
+                f,
+                "its clock is {} this machine's: its log will not fit the journal; give both one time server",
+                off(*ahead)
+            ),
         }
     }
 }
@@ -40,12 +51,33 @@ impl fmt::Display for Together {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Apart { said, pdu, likely } => apart(f, *said, *pdu, *likely),
-            Self::Mixed(versions) => {
-                let each: Vec<String> = versions.iter().map(|(version, count)| format!("{count} {version}")).collect();
-                write!(f, "its miners run {} versions ({}); update them to one", versions.len(), each.join(", "))
-            }
+            Self::Clocks(ahead) => write!(
+                f,
+                "the clocks of its miners agree, {} this machine's: look at this machine's clock first, then give all one time server",
+                off(*ahead)
+            ),
         }
     }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Mixed(versions) = self;
+        let each: Vec<String> = versions.iter().map(|(version, count)| format!("{count} {version}")).collect();
+        write!(f, "its miners run {} versions ({}); each is spoken to as it is", versions.len(), each.join(", "))
+    }
+}
+
+/// How far off a clock is, no finer than it matters.
+fn off(ahead: i64) -> String {
+    let (seconds, way) = (ahead.unsigned_abs(), if ahead < 0 { "behind" } else { "ahead of" });
+    let (count, unit) = match seconds {
+        0..120 => (seconds, "s"),
+        120..7_200 => (seconds / 60, "min"),
+        7_200..172_800 => (seconds / 3_600, "h"),
+        _ => (seconds / 86_400, "days"),
+    };
+    format!("{count} {unit} {way}")
 }
 
 fn apart(f: &mut fmt::Formatter<'_>, said: Power, pdu: Power, likely: Likely) -> fmt::Result {
