@@ -139,6 +139,7 @@ pub fn check(site: &Site, known: &[KnownProfile<'_>], hall_at: Option<Power>) ->
     devices::profiles(site, known, &mut found);
     devices::unmeasured(site, known, &mut found);
     devices::logins(site, known, &mut found);
+    devices::secured(site, &mut found);
     devices::gateways(site, known, &mut found);
     devices::polls(site, known, &mut found);
     devices::silence(site, known, &mut found);

@@ -13,7 +13,7 @@ pub mod check;
 pub mod file;
 mod reach;
 
-pub use reach::{CommsLoss, Device, Firmware, FirmwarePath, Login, Path, SecretRef};
+pub use reach::{CommsLoss, Device, Firmware, FirmwarePath, Identity, Login, Path, SecretRef, Tls};
 
 /// Index into [`Site::devices`].
 pub type DeviceIx = usize;

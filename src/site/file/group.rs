@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::devices::{Devices, login};
 use super::firmware::{self, FirmwareWay};
 use super::repeat::{Template, range};
+use super::tls::tls;
 use super::{MAX_GROUPS, Places, Reader, flip};
 use crate::document::{Code, Field, Form, Problem, Value};
-use crate::site::{CommsLoss, Device, FeederIx, Group, Login, MAX_UNITS, Path};
+use crate::site::{CommsLoss, Device, FeederIx, Group, Login, MAX_UNITS, Path, Tls};
 use crate::units::{Efficiency, Power, span};
 
 /// Time a unit stays on, and off, where the file does not say: enough for boards to warm and fans to settle.
@@ -41,6 +42,7 @@ pub(super) struct OutletsWay<'d> {
     unit_id: Template,
     poll: Duration,
     login: Option<Login>,
+    tls: Option<(Tls, Option<Template>)>,
     response: Duration,
     proof: Duration,
     loss: Loss,
@@ -119,14 +121,16 @@ impl<'d> Reader<'d> {
 
     fn path(&mut self, n: u32, nth: u32, name: &str, way: &OutletsWay<'d>, devices: &mut Devices) -> Option<Path> {
         let form = &way.form;
-        let keys = ["profile", "poll", "login", "response", "proof", "comms_loss", "comms_loss_after"];
+        let keys = ["profile", "poll", "login", "tls", "response", "proof", "comms_loss", "comms_loss_after"];
         self.places.note(&Places::device(name), form, &keys);
         let address = filled::<SocketAddr>(form, "address", &way.address.fill(n), "an IP address with a port");
         let unit_id = filled::<u8>(form, "unit_id", &way.unit_id.fill(n), "a unit id from 0 to 255");
         let (address, unit_id) = (address?, unit_id?);
         self.take_address(address, unit_id, form);
         let (name, profile, login) = (name.to_owned(), way.profile.clone(), way.login.clone());
-        let ix = devices.add(Some(Device { name, profile, address, unit_id, poll: way.poll, login }));
+        let called = |name: &Option<Template>| name.as_ref().map(|name| name.fill(n));
+        let tls = way.tls.as_ref().map(|(tls, name)| Tls { server_name: called(name), ..tls.clone() });
+        let ix = devices.add(Some(Device { name, profile, address, unit_id, poll: way.poll, login, tls }));
         Some(Path { device: ix, response: way.response, proof: way.proof, comms_loss: way.loss.of(nth) })
     }
 }
@@ -237,12 +241,13 @@ fn outlets_way(form: Form<'_>) -> Option<OutletsWay<'_>> {
     let unit_id = form.or("unit_id", UnitId("1".into())).and_then(|UnitId(text)| template(&form, "unit_id", &text));
     let poll = form.positive_or("poll", POLL);
     let login = login(&form);
+    let tls = tls(&form, |form, name| template(form, "server_name", name));
     let times = times(&form);
     let loss = loss(&form);
     let (response, proof) = times?;
     let (profile, address, unit_id) = (profile?, address?, unit_id?);
-    let login = login.ok()?;
-    Some(OutletsWay { profile, address, unit_id, poll: poll?, login, response, proof, loss: loss?, form })
+    let (login, tls) = (login.ok()?, tls.ok()?);
+    Some(OutletsWay { profile, address, unit_id, poll: poll?, login, tls, response, proof, loss: loss?, form })
 }
 
 /// Response and proof of a path.
