@@ -4,9 +4,11 @@
 //! miners; `mbpoll` is the command line client of Debian.
 //! A peer that is missing is a failure, never a skip: `integration/test` brings them.
 
+mod certificates;
 pub(crate) mod miners;
 pub(crate) mod process;
 pub(crate) mod site;
+mod tls;
 mod wires;
 
 use std::path::Path;

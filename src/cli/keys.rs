@@ -3,10 +3,12 @@
 //! What is wrong with them is told at the line of the site file, all at once. Their content is shown to nobody.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use super::secret;
 use crate::devices::wire::tls::{Client, Trust, Unfit, Why};
+use crate::emulate;
 use crate::site::check::Finding;
 use crate::site::file::Places;
 use crate::site::{Device, SecretRef, Site, Tls};
@@ -121,6 +123,15 @@ impl Keys {
         let message = format!("certificate {} {is} {}", path(&own.certificate), day(until));
         self.warnings.push(finding(device, message, "renew it: devices will not take it after that day"));
     }
+}
+
+/// What the emulated devices show, from a folder with `ca.pem`, `server.pem` and `server.key`.
+pub(super) fn of_emulator(folder: &Path) -> Result<emulate::tls::Keys, String> {
+    let file = |name: &str| secret::pem(&SecretRef::File(folder.join(name).display().to_string()));
+    let help = "docs/devices.md says how to make it";
+    let read = |name: &str| file(name).map_err(|why| format!("{why}; {help}"));
+    let (ca, certificate, key) = (read("ca.pem")?, read("server.pem")?, read("server.key")?);
+    emulate::tls::Keys::read(&ca, &certificate, &key).map_err(|why| format!("{}: {why}; {help}", folder.display()))
 }
 
 /// The day of a moment, for people.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+use super::keys::day;
 use super::{FINE, PROBLEMS, session, world};
 use crate::devices::probe::{Asked, Range, Suspicion, Told, judge};
 use crate::devices::wire::tls::Client;

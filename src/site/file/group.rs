@@ -42,7 +42,7 @@ pub(super) struct OutletsWay<'d> {
     unit_id: Template,
     poll: Duration,
     login: Option<Login>,
-    tls: Option<(Tls, Option<Template>)>,
+    tls: Option<Box<(Tls, Option<Template>)>>,
     response: Duration,
     proof: Duration,
     loss: Loss,
@@ -129,7 +129,7 @@ impl<'d> Reader<'d> {
         self.take_address(address, unit_id, form);
         let (name, profile, login) = (name.to_owned(), way.profile.clone(), way.login.clone());
         let called = |name: &Option<Template>| name.as_ref().map(|name| name.fill(n));
-        let tls = way.tls.as_ref().map(|(tls, name)| Tls { server_name: called(name), ..tls.clone() });
+        let tls = way.tls.as_deref().map(|(tls, name)| Tls { server_name: called(name), ..tls.clone() });
         let ix = devices.add(Some(Device { name, profile, address, unit_id, poll: way.poll, login, tls }));
         Some(Path { device: ix, response: way.response, proof: way.proof, comms_loss: way.loss.of(nth) })
     }
@@ -246,7 +246,7 @@ fn outlets_way(form: Form<'_>) -> Option<OutletsWay<'_>> {
     let loss = loss(&form);
     let (response, proof) = times?;
     let (profile, address, unit_id) = (profile?, address?, unit_id?);
-    let (login, tls) = (login.ok()?, tls.ok()?);
+    let (login, tls) = (login.ok()?, tls.ok()?.map(Box::new));
     Some(OutletsWay { profile, address, unit_id, poll: poll?, login, tls, response, proof, loss: loss?, form })
 }
 
