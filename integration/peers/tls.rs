@@ -2,7 +2,6 @@
 //! emulator, with certificates that openssl made as the manual says.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +10,13 @@ use ballast::devices::wire::Fault;
 use ballast::devices::wire::tls::{Client, NoTls, Trust};
 use ballast::devices::{Profile, Station, Wire};
 use ballast::site::{Device, SecretRef, Tls};
-use ballast::time::{Clock, Mono};
+use ballast::time::Clock;
 use ballast::units::Power;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::certificates::Certificates;
-use super::process::{Process, ballast, python};
+use super::process::{Process, ballast, openssl, python};
 use super::site::{OUTLETS, Small};
 
 /// Longest wait for something to be seen.
@@ -169,18 +168,184 @@ fn a_pymodbus_device_that_cannot_be_believed_is_named_for_the_reason_and_never_s
 }
 
 #[test]
-fn a_pymodbus_device_that_does_not_believe_us_is_named_for_that_and_never_switched() {
+fn a_device_that_does_not_believe_us_is_named_for_that_and_never_switched() {
     let peers = Peers::serve(43, |certificates| {
         ["1.3", "1.2"].map(|version| with(mutual(certificates, "server"), "version", version)).into()
     });
     peers.certificates.stranger();
     for at in 0..2 {
+        // Python's servers break off and do not say why.
         let nobody = peers.wire(at, Some(peers.client(at, "ca.pem", None, None)));
-        peers.until(&nobody, |wire| wire.seen().counts.no_tls >= 2);
+        peers.never_comes_about(&nobody, NoTls::BrokenOff);
+        drop(nobody);
         let stranger = peers.wire(at, Some(peers.client(at, "ca.pem", Some("other/guest"), None)));
-        peers.until(&stranger, |wire| wire.seen().counts.no_tls >= 2);
-        println!("{:?} {:?}", nobody.trouble(), stranger.trouble());
+        peers.never_comes_about(&stranger, NoTls::BrokenOff);
     }
     let switched = peers.switched();
     assert!(switched.is_empty(), "{switched:?}");
+}
+
+#[test]
+fn a_device_that_says_why_it_does_not_believe_us_is_understood() {
+    let mut peers = Peers::serve(44, |_| Vec::new());
+    peers.certificates.stranger();
+    let (host, _) = Small::new(44).host_and_port("gude");
+    for (at, version) in ["-tls1_3", "-tls1_2"].into_iter().enumerate() {
+        let address = format!("{host}:{}", 8020 + at);
+        peers.addresses.push(address.parse().unwrap());
+        let [ca, certificate, key] =
+            ["ca.pem", "server.pem", "server.key"].map(|name| peers.certificates.path(name).display().to_string());
+        let server = ["s_server", "-quiet", version, "-accept", &address, "-Verify", "1", "-verify_return_error"];
+        let files = ["-CAfile", &ca, "-cert", &certificate, "-key", &key];
+        let mut server = openssl(&[&server[..], &files[..]].concat()).start();
+        server.listens_on(&address);
+        // It is made out to another address.
+        let name = Some("pdu-01");
+        for (own, why) in [(None, NoTls::Asks), (Some("other/guest"), NoTls::Refuses)] {
+            let wire = peers.wire(at, Some(peers.client(at, "ca.pem", own, name)));
+            // Where our request crosses its refusal, the connection may end before that is read.
+            peers.until(&wire, |wire| wire.seen().trouble.is_some_and(|it| it.fault == Fault::NoTls(why)));
+            assert_eq!(wire.seen().written, None);
+        }
+    }
+}
+
+/// A site whose every device is spoken to by TLS, and the folder with what it needs.
+fn secured(small: &Small) -> (Certificates, String) {
+    let certificates = Certificates::of(&small.host_and_port("netio").0);
+    let file = small.write(certificates.folder());
+    let text = std::fs::read_to_string(&file).unwrap();
+    let path = |name: &str| certificates.path(name).display().to_string();
+    let (ca, certificate, key) = (path("ca.pem"), path("ballast.pem"), path("ballast.key"));
+    let tls = format!(
+        "tls = {{ ca = \"file:{ca}\", certificate = \"file:{certificate}\", key = \"file:{key}\", server_name = \"pdu-01\" }}"
+    );
+    std::fs::write(&file, text.replace("poll = ", &format!("{tls}\npoll = "))).unwrap();
+    (certificates, file)
+}
+
+fn emulated(small: &Small) -> (Process, Certificates, String) {
+    let (certificates, file) = secured(small);
+    let folder = certificates.folder().display().to_string();
+    let mut emulator = ballast(&["emulate", &file, "--seed", "7", "--tls-dir", &folder]).start();
+    emulator.listens_on(&small.address("gude"));
+    (emulator, certificates, file)
+}
+
+#[test]
+fn pymodbus_switches_an_emulated_outlet_by_tls_where_its_role_may_and_strangers_read_nothing() {
+    let small = Small::new(45);
+    let (_emulator, certificates, _) = emulated(&small);
+    certificates.stranger();
+    let pair = |name: &str| [".pem", ".key"].map(|end| certificates.path(&format!("{name}{end}")));
+    let view = json!({
+        "pdu": small.address("netio"), "ca": certificates.path("ca.pem"), "ours": pair("ballast"), "guest": pair("guest"),
+        "stranger": pair("other/guest"),
+    });
+    let seen = python("tls_client.py", &view.to_string()).start().ends_well();
+    let seen: Value = serde_json::from_str(seen.trim()).unwrap();
+    assert_eq!(seen["version"], "TLSv1.3", "{seen}");
+    let reasons = json!(["TLSV13_ALERT_CERTIFICATE_REQUIRED", "TLSV1_ALERT_UNKNOWN_CA"]);
+    assert_eq!(seen["refused"], reasons, "{seen}");
+}
+
+#[test]
+fn openssl_is_let_in_with_a_certificate_of_the_ca_alone_and_plain_modbus_is_not() {
+    let small = Small::new(46);
+    let (_emulator, certificates, _) = emulated(&small);
+    certificates.stranger();
+    let client = |version: &str, own: &[&str]| {
+        let ca = certificates.path("ca.pem").display().to_string();
+        let own = own.iter().map(|name| certificates.path(name).display().to_string()).collect::<Vec<_>>();
+        let own: Vec<&str> = ["-cert", "-key"].into_iter().zip(&own).flat_map(|(flag, name)| [flag, name]).collect();
+        let (address, files) = (small.address("poi"), ["-CAfile", &ca, "-verify_return_error", version]);
+        let arguments = [&["s_client", "-connect", &address][..], &files, &own].concat();
+        let output = Command::new("openssl").args(arguments).stdin(Stdio::null()).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    for version in ["-tls1_2", "-tls1_3"] {
+        let (is_in, said) = client(version, &["ballast.pem", "ballast.key"]);
+        assert!(is_in && said.contains("Verify return code: 0 (ok)"), "{said}");
+    }
+    // By TLS 1.3 the refusal would come after what s_client calls the end.
+    assert!(!client("-tls1_2", &[]).0 && !client("-tls1_2", &["other/guest.pem", "guest.key"]).0);
+    assert!(!client("-tls1_1", &["ballast.pem", "ballast.key"]).0);
+    let (host, port) = small.host_and_port("poi");
+    let arguments = ["-m", "tcp", "-a", "1", "-0", "-r", "12322", "-t", "4:float", "-1", "-o", "2", "-p", &port, &host];
+    let plain = Command::new(std::env::var("BALLAST_MBPOLL").unwrap()).args(arguments).output().unwrap();
+    assert!(!plain.status.success(), "{}", String::from_utf8_lossy(&plain.stdout));
+}
+
+/// What `ballast` says, its errors behind, and its exit code.
+fn said(arguments: &[&str]) -> (String, Option<i32>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_ballast")).args(arguments).output().unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (text, output.status.code())
+}
+
+#[test]
+fn a_site_by_tls_is_checked_probed_and_run_and_what_is_wrong_is_told_before_anything_connects() {
+    let small = Small::new(47);
+    let (_emulator, certificates, file) = emulated(&small);
+    let (text, code) = said(&["check", &file]);
+    assert!(code == Some(0) && !text.contains("tls of"), "{text}");
+    let (text, code) = said(&["probe", &file]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("poi-meter, hall-meter, house-meter, netio, gude: TLS 1.3, TLS13_AES_256_GCM_SHA384, its"),
+        "{text}"
+    );
+    let journal = certificates.path("journal").display().to_string();
+    let run = ["run", &file, "--for", "6s", "--headless", "--json", "--port", "0", "--journal", &journal];
+    let (text, code) = said(&run);
+    assert_eq!(code, Some(0), "{text}");
+    let summary: Value = serde_json::from_str(text.lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
+    let written = summary["stages"].as_array().unwrap().iter().find(|stage| stage["stage"] == "acknowledge").unwrap();
+    assert!(written["count"].as_u64().unwrap() > 0, "nothing was switched: {summary}");
+
+    // With a CA that the devices are not of, each is named, and why.
+    certificates.stranger();
+    std::fs::copy(certificates.path("other/ca.pem"), certificates.path("ca.pem")).unwrap();
+    let (text, code) = said(&["probe", &file]);
+    assert_eq!(code, Some(1), "{text}");
+    assert_eq!(text.matches("no TLS: its certificate is not from the CA of the site file").count(), 5, "{text}");
+}
+
+#[test]
+fn every_mistake_in_the_files_of_tls_is_told_at_its_line_and_a_run_does_not_start() {
+    let small = Small::new(48);
+    let (certificates, file) = secured(&small);
+    certificates.stranger();
+    let put = |name: &str, text: &[u8]| std::fs::write(certificates.path(name), text).unwrap();
+    let (ours, key) = (certificates.read("ballast.pem"), certificates.read("ballast.key"));
+    let told = |words: &[&str]| {
+        let (text, code) = said(&["check", &file]);
+        assert!(code == Some(1) && words.iter().all(|words| text.contains(words)), "{words:?}\n{text}");
+        let line = text.lines().find(|line| line.trim_start().starts_with("-->")).unwrap_or_else(|| panic!("{text}"));
+        assert!(line.contains("peers.toml:"), "{line}");
+        for verb in ["run", "probe"] {
+            let (text, code) = said(&[verb, &file]);
+            assert!(code == Some(1) && words.iter().all(|words| text.contains(words)), "{verb} {words:?}\n{text}");
+        }
+    };
+    put("ballast.key", &certificates.read("guest.key"));
+    told(&["ballast.key does not go with certificate", "the same request"]);
+    put("ballast.key", &ours);
+    put("ca.pem", b"-----BEGIN CERTIFICATE-----\nno\n");
+    told(&["there is no key without a password in PEM in it", "ca.pem: what is in it cannot be read"]);
+    std::fs::remove_file(certificates.path("ballast.pem")).unwrap();
+    told(&["ballast.pem: No such file", "this user can read"]);
+    certificates.sh("cp other/ca.pem ca.pem");
+    put("ballast.pem", &ours);
+    put("ballast.key", &key);
+    certificates.sh("chmod 604 ballast.key");
+    let (text, code) = said(&["check", &file]);
+    assert!(code == Some(0) && text.contains("open to everybody") && text.contains("chmod 600"), "{text}");
+    // What systemd hands over is known to what systemd starts.
+    let site = std::fs::read_to_string(&file).unwrap();
+    let of_systemd = site.replace(&format!("file:{}", certificates.path("ballast.key").display()), "credential:modbus");
+    std::fs::write(&file, of_systemd).unwrap();
+    let (text, code) = said(&["check", &file]);
+    assert!(code == Some(0) && text.contains("there is no credential modbus"), "{text}");
+    assert_eq!(said(&["probe", &file]).1, Some(1));
 }

@@ -183,7 +183,7 @@ fn fault_of(error: &Error, unproved: Option<bool>) -> Fault {
         Error::Transport(error) if inner(error).is_some() => {
             inner(error).map_or(Fault::NotUnderstood, |error| Fault::NoTls(NoTls::of(error, unproved.unwrap_or(true))))
         }
-        Error::Transport(error) if unproved.is_some() && is_end(error) => Fault::NoTls(NoTls::Ended),
+        Error::Transport(error) if unproved.is_some() && is_end(error) => Fault::NoTls(NoTls::BrokenOff),
         Error::Transport(error) if is_end(error) => Fault::NoConnection,
         Error::Transport(_) | Error::Protocol(_) => Fault::NotUnderstood,
     }

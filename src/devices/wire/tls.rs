@@ -20,6 +20,7 @@ use tokio_rustls::rustls::{
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
+use super::stream::Heard;
 use crate::site;
 use crate::time::Wall;
 
@@ -50,9 +51,9 @@ pub enum NoTls {
     /// There is no version and no cipher that both have.
     #[error("it has no TLS version or cipher in common with us")]
     NothingInCommon,
-    /// It ended the connection after the handshake, before any answer.
-    #[error("it ended the connection right after the handshake")]
-    Ended,
+    /// It ended the connection without a reason, before any answer. By TLS 1.3 it looks at our certificate when we are done already.
+    #[error("it broke off the handshake")]
+    BrokenOff,
     /// What came is no TLS, or nothing came.
     #[error("it does not answer in TLS")]
     NotSpoken,
@@ -78,7 +79,7 @@ impl NoTls {
             Self::Asks => "add `certificate` and `key` to its tls in the site file",
             Self::Refuses => "check that the device knows the CA of our certificate, and that ours holds today",
             Self::NothingInCommon => "the device needs TLS 1.2 or 1.3 with a cipher of today: update its firmware",
-            Self::Ended => {
+            Self::BrokenOff => {
                 "most do that to a certificate they do not take: check that the device knows its CA, and that it holds today"
             }
             Self::NotSpoken => {
@@ -123,10 +124,11 @@ impl NoTls {
     }
 
     /// Of a handshake that broke, where it was TLS that broke it.
-    fn of_handshake(error: &io::Error, known: bool) -> Option<Self> {
+    fn of_handshake(error: &io::Error, known: bool, heard: bool) -> Option<Self> {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         let gone = matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof);
-        inner(error).map(|error| Self::of(error, known)).or(gone.then_some(Self::NotSpoken))
+        let end = if heard { Self::BrokenOff } else { Self::NotSpoken };
+        inner(error).map(|error| Self::of(error, known)).or(gone.then_some(end))
     }
 }
 
@@ -291,10 +293,11 @@ impl Client {
     }
 
     /// The handshake over a connection that was just made. Nothing where the connection broke, and not TLS.
-    pub(super) async fn shake(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Met), Option<NoTls>> {
+    pub(super) async fn shake(&self, stream: TcpStream) -> Result<(TlsStream<Heard>, Met), Option<NoTls>> {
         let connector = TlsConnector::from(Arc::clone(&self.config));
-        let shaken = connector.connect(self.name.clone(), stream).await;
-        let stream = shaken.map_err(|error| NoTls::of_handshake(&error, self.known))?;
+        let shaken = connector.connect(self.name.clone(), Heard::of(stream)).into_fallible().await;
+        let stream =
+            shaken.map_err(|(error, stream)| NoTls::of_handshake(&error, self.known, stream.heard_anything()))?;
         let (_, connection) = stream.get_ref();
         let version = match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
