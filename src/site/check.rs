@@ -17,6 +17,8 @@ mod reaction_tests;
 mod reserve;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 pub use dead::{Dead, Ends};
 pub use reaction::ReactionLine;
