@@ -104,10 +104,10 @@ impl Peers {
         assert!(said.contains(&why.to_string()) && said.contains(why.next_step()), "{said}");
     }
 
-    /// What was switched where, by the devices' own account.
-    fn switched(self) -> Vec<Value> {
+    /// Ends the devices. What was switched where, by their own account; and where our connections live on.
+    fn end(self) -> (Vec<Value>, Runtime) {
         let log = self.server.stops_when_its_input_ends();
-        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        (log.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), self.runtime)
     }
 }
 
@@ -127,6 +127,7 @@ fn our_driver_reads_and_switches_pymodbus_devices_by_either_version_of_tls() {
     let peers = Peers::serve(41, |certificates| {
         ["1.3", "1.2"].map(|version| with(mutual(certificates, "server"), "version", version)).into()
     });
+    let clock = peers.clock;
     for at in 0..2 {
         let wire = peers.wire(at, Some(peers.client(at, "ca.pem", Some("ballast"), None)));
         let drawn = Power::from_watts(3 * 3_500);
@@ -134,7 +135,16 @@ fn our_driver_reads_and_switches_pymodbus_devices_by_either_version_of_tls() {
         peers.until(&wire, |wire| wire.seen().on.is_some_and(|(on, _)| on == 0b0000_0111));
         assert_eq!((wire.seen().counts.no_tls, wire.seen().counts.reconnects), (0, 0), "{wire:?}");
     }
-    let switched = peers.switched();
+    let wire = peers.wire(0, Some(peers.client(0, "ca.pem", Some("ballast"), None)));
+    peers.until(&wire, |wire| wire.seen().power.known().is_some());
+    let (switched, _runtime) = peers.end();
+    // It went away without a farewell: that is no trouble with its TLS.
+    let since = clock.mono();
+    while wire.seen().counts.no_connection == 0 {
+        assert!(clock.mono().since(since) < SEEN, "{wire:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!((wire.seen().counts.no_tls, wire.seen().counts.not_understood), (0, 0), "{wire:?}");
     assert_eq!(switched.iter().filter(|line| line["at"] == 0 && line["on"] == true).count(), 3, "{switched:?}");
     assert_eq!(switched.iter().filter(|line| line["at"] == 1 && line["on"] == true).count(), 3, "{switched:?}");
 }
@@ -163,7 +173,7 @@ fn a_pymodbus_device_that_cannot_be_believed_is_named_for_the_reason_and_never_s
     let fault = plain.seen().trouble.unwrap().fault;
     assert!(matches!(fault, Fault::NoTls(NoTls::NotSpoken | NoTls::Late)), "{fault:?}");
     drop((cases, plain));
-    let switched = peers.switched();
+    let (switched, _) = peers.end();
     assert!(switched.is_empty(), "{switched:?}");
 }
 
@@ -181,7 +191,7 @@ fn a_device_that_does_not_believe_us_is_named_for_that_and_never_switched() {
         let stranger = peers.wire(at, Some(peers.client(at, "ca.pem", Some("other/guest"), None)));
         peers.never_comes_about(&stranger, NoTls::BrokenOff);
     }
-    let switched = peers.switched();
+    let (switched, _) = peers.end();
     assert!(switched.is_empty(), "{switched:?}");
 }
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tokio_modbus::client::{Client, tcp};
 use tokio_modbus::{Error, Request, Response, Slave};
 
-use super::stream::Stream;
+use super::stream::{Secured, Stream};
 use super::tls::{Client as Tls, Met, NoTls, inner};
 use crate::time::{Clock, Mono};
 
@@ -98,7 +98,7 @@ impl Line {
         let (stream, met) = shaken
             .map_err(|_| Fault::NoTls(NoTls::Late))?
             .map_err(|why| why.map_or(Fault::NoConnection, Fault::NoTls))?;
-        let line = Self { unproved: Some(tls.is_known()), ..Self::over(stream, times, clock) };
+        let line = Self { unproved: Some(tls.is_known()), ..Self::over(Secured(stream), times, clock) };
         Ok((line, Some(met)))
     }
 
@@ -189,9 +189,9 @@ fn fault_of(error: &Error, unproved: Option<bool>) -> Fault {
     }
 }
 
-/// Whether the connection ended. Where it ends without a word of TLS, that is no error of the system.
+/// Whether the connection ended.
 fn is_end(error: &io::Error) -> bool {
-    error.raw_os_error().is_some() || matches!(error.kind(), io::ErrorKind::NotConnected | io::ErrorKind::UnexpectedEof)
+    error.raw_os_error().is_some() || error.kind() == io::ErrorKind::NotConnected
 }
 
 /// Whether this is the answer to this request: function, echo, and as much as was asked for.
