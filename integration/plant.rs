@@ -21,7 +21,15 @@ fn firm(nameplate_kw: i64, slew_kw: i64, step_kw: i64, meter: DeviceIx) -> FirmL
 
 fn device(name: String, profile: &str, poll_ms: u64) -> Device {
     let address = ([127, 0, 0, 1], 0).into();
-    Device { name, profile: profile.into(), address, unit_id: 1, poll: Duration::from_millis(poll_ms), login: None }
+    Device {
+        name,
+        profile: profile.into(),
+        address,
+        unit_id: 1,
+        poll: Duration::from_millis(poll_ms),
+        login: None,
+        tls: None,
+    }
 }
 
 fn group(ix: usize, device: DeviceIx) -> Group {

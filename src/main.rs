@@ -109,6 +109,9 @@ struct Demo {
     prices: Prices,
     #[command(flatten)]
     watch: Watch,
+    /// Folder with what emulated devices show by TLS: ca.pem, server.pem, server.key
+    #[arg(long, value_name = "DIR")]
+    tls_dir: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -140,6 +143,9 @@ struct Emulate {
     /// Makes a miner lie or fail, as in `row-1.3=silent` or `row-1.3=late:60 s`; docs/miners.md lists the ways
     #[arg(long = "lie", value_name = "MINER=LIE")]
     lies: Vec<String>,
+    /// Folder with what emulated devices show by TLS: ca.pem, server.pem, server.key
+    #[arg(long, value_name = "DIR")]
+    tls_dir: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -287,13 +293,16 @@ fn wall(text: &str) -> Result<Wall, String> {
 fn main() -> ExitCode {
     let code = match Ballast::parse().verb {
         Verb::Demo(demo) => {
-            cli::demo::run(demo.site.as_deref(), world(demo.hall, Some(demo.prices)), demo.watch.into())
+            let world = world(demo.hall, Some(demo.prices));
+            cli::demo::run(demo.site.as_deref(), world, demo.watch.into(), demo.tls_dir.as_deref())
         }
         Verb::Run(run) => {
             let manner = cli::run::Manner { shadow: run.shadow, readmit: run.readmit };
             cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), manner)
         }
-        Verb::Emulate(it) => cli::emulate::run(&it.site, world(it.hall, None), it.span, &it.lies),
+        Verb::Emulate(it) => {
+            cli::emulate::run(&it.site, world(it.hall, None), it.span, &it.lies, it.tls_dir.as_deref())
+        }
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
         Verb::Probe(it) => probe(it),
         Verb::Simulate(it) => simulate(it),

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use crate::devices::wire::tls::Client;
 use crate::devices::{Credentials, Profile};
 use crate::journal::{Journal, Summary};
 use crate::plan::{Cause, Plan};
@@ -69,6 +70,8 @@ pub struct Setup {
     pub credentials: Vec<Option<Credentials>>,
     /// Who logs in to the miners of each group that are told by their firmware; the maker's own where nothing is said.
     pub miner_credentials: Vec<Option<Credentials>>,
+    /// What each device that is spoken to by TLS is shown and must prove, in the order of the site.
+    pub clients: Vec<Option<Client>>,
     /// Where the async connections live.
     pub runtime: Handle,
     /// Journal, memory and clock, as [`begin`] found them.

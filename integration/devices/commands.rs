@@ -141,6 +141,7 @@ async fn a_write_is_read_back_when_that_can_prove_it() {
             outlets: 8,
             on_fresh: None,
             credentials: None,
+            tls: None,
         },
         Clock::start(),
     );
@@ -278,6 +279,7 @@ async fn the_loop_is_told_of_every_new_reading() {
             outlets: 0,
             on_fresh: Some(on_fresh),
             credentials: None,
+            tls: None,
         },
         Clock::start(),
     );

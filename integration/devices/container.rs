@@ -57,7 +57,15 @@ impl Container {
             let profile = profile(&device.profile);
             let outlets = if profile.outlets.is_some() { 8 } else { 0 };
             let credentials = profile.login.map(|_| admin(password));
-            Station { profile, device, silent_after: device.poll + QUIET, outlets, on_fresh: None, credentials }
+            Station {
+                profile,
+                device,
+                silent_after: device.poll + QUIET,
+                outlets,
+                on_fresh: None,
+                credentials,
+                tls: None,
+            }
         };
         Wire::spawn_all(&Handle::current(), UNITS.map(station), Clock::start()).try_into().unwrap()
     }

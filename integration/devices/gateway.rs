@@ -43,6 +43,7 @@ fn behind(profile: &Arc<Profile>, address: SocketAddr, units: impl Iterator<Item
         outlets,
         on_fresh: None,
         credentials: None,
+        tls: None,
     };
     Wire::spawn_all(&Handle::current(), devices.iter().map(station), Clock::start())
 }

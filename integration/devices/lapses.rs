@@ -42,6 +42,7 @@ async fn a_lapse_needs_no_poll_and_no_command_to_be_noticed() {
             outlets: 8,
             on_fresh: None,
             credentials: None,
+            tls: None,
         },
         clock,
     );

@@ -187,7 +187,15 @@ async fn how_long_a_device_may_be_quiet_is_for_the_site_to_say() {
     let device = device(&profile, peer.address);
     let wire = Wire::spawn(
         &Handle::current(),
-        Station { profile, device: &device, silent_after: hour, outlets: 0, on_fresh: None, credentials: None },
+        Station {
+            profile,
+            device: &device,
+            silent_after: hour,
+            outlets: 0,
+            on_fresh: None,
+            credentials: None,
+            tls: None,
+        },
         Clock::start(),
     );
     let seen = until(&wire, "many timeouts", |seen| seen.counts.timeouts >= 4).await;

@@ -52,7 +52,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 fn device(profile: &Profile, address: SocketAddr) -> Device {
     let poll = Duration::from_millis(20);
-    Device { name: "north-01".into(), profile: profile.name.clone(), address, unit_id: 7, poll, login: None }
+    Device { name: "north-01".into(), profile: profile.name.clone(), address, unit_id: 7, poll, login: None, tls: None }
 }
 
 fn wire(profile: &Arc<Profile>, address: SocketAddr, outlets: u32) -> Wire {
@@ -70,6 +70,7 @@ fn wire_on(clock: Clock, profile: &Arc<Profile>, address: SocketAddr, outlets: u
             outlets,
             on_fresh: None,
             credentials: None,
+            tls: None,
         },
         clock,
     )

@@ -150,6 +150,7 @@ async fn a_command_from_a_silence_switches_nothing_on_that_went_off_in_it() {
             outlets: 8,
             on_fresh: None,
             credentials: None,
+            tls: None,
         },
         Clock::start(),
     );

@@ -29,6 +29,11 @@ pub(crate) fn mbpoll(arguments: &[&str]) -> Call {
     call(&peer("BALLAST_MBPOLL"), arguments)
 }
 
+/// Debian's openssl, as a server or a client of TLS.
+pub(crate) fn openssl(arguments: &[&str]) -> Call {
+    call("openssl", arguments)
+}
+
 fn peer(variable: &str) -> String {
     std::env::var(variable)
         .unwrap_or_else(|_| panic!("{variable} is not set: run integration/test, which brings this peer"))

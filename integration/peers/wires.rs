@@ -38,6 +38,7 @@ impl Wires {
             address: self.small.address(address).parse().unwrap(),
             unit_id: *unit_id,
             login: None,
+            tls: None,
             poll: Duration::from_millis(50),
         };
         let devices: Vec<Device> = units.iter().map(device).collect();
@@ -48,6 +49,7 @@ impl Wires {
             outlets: OUTLETS,
             on_fresh: None,
             credentials: None,
+            tls: None,
         });
         Wire::spawn_all(self.runtime.handle(), stations, self.clock)
     }

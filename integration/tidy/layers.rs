@@ -9,7 +9,8 @@ const ALONE: &[(&str, &[&str])] =
     &[("feeds", &[]), ("devices", &[]), ("journal", &[]), ("web", &[]), ("emulate", &["devices::profile"])];
 
 /// Crates that do I/O, and the lowest layer that may.
-const IO_CRATES: &[&str] = &["tokio", "tokio_modbus", "tokio_util", "reqwest", "sled", "axum", "crossterm"];
+const IO_CRATES: &[&str] =
+    &["tokio", "tokio_modbus", "tokio_rustls", "tokio_util", "reqwest", "sled", "axum", "crossterm"];
 const IO_LAYER: u8 = 4;
 /// The pure layer that no I/O may know: what is decided enters and leaves as data.
 const DECISION: &str = "decide";

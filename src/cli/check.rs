@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::maps::Maps;
-use super::{COULD_NOT, FINE, PROBLEMS};
+use super::{COULD_NOT, FINE, PROBLEMS, keys};
 use crate::devices::Profile;
 use crate::document::{Code, MAX_BYTES, Problem, Problems};
 use crate::site::Site;
@@ -104,15 +104,30 @@ fn look(path: &Path, ask: &Ask) -> Outcome {
         },
         Kind::Site => match judge(&file, &text, path.parent(), ask.hall) {
             Err(problems) => Outcome::Broken(problems),
-            Ok(Judged { report, problems, .. }) if problems.is_empty() => Outcome::Fine(report),
-            Ok(Judged { report, problems, .. }) => Outcome::Refused(report, problems),
+            Ok(judged) => with_keys(judged, &file, &text),
         },
     }
+}
+
+/// The files of its TLS belong to what is checked, as far as they are to be seen here.
+fn with_keys(judged: Judged, file: &str, text: &str) -> Outcome {
+    let Judged { site, places, mut report, mut problems, .. } = judged;
+    let found = keys::read(&site);
+    report.warnings.extend(found.unseen.into_iter().chain(found.warnings));
+    problems.extend(told(&found.errors, &places, file, text));
+    if problems.is_empty() { Outcome::Fine(report) } else { Outcome::Refused(report, problems) }
+}
+
+/// Findings as problems of the file at whose lines they stand; none where there are none.
+pub(super) fn told(errors: &[Finding], places: &Places, file: &str, text: &str) -> Option<Problems> {
+    let errors: Vec<Problem> = errors.iter().map(|error| placed(error, places)).collect();
+    (!errors.is_empty()).then(|| Problems::new(file, text, errors))
 }
 
 /// A site with its device files, and what is wrong with either.
 pub(super) struct Judged {
     pub(super) site: Site,
+    pub(super) places: Places,
     pub(super) maps: Maps,
     report: Box<Report>,
     /// File by file, the site's own first; empty where it may be run.
@@ -135,10 +150,9 @@ pub(super) fn judge(
     };
     let maps = Maps::of(&site, beside);
     let report = Box::new(check(&site, &maps.known(), hall));
-    let errors: Vec<Problem> = report.errors.iter().map(|error| placed(error, &places)).collect();
-    let own = (!errors.is_empty()).then(|| Problems::new(file, text, errors));
+    let own = told(&report.errors, &places, file, text);
     let problems = own.into_iter().chain(maps.problems()).collect();
-    Ok(Judged { site, maps, report, problems })
+    Ok(Judged { site, places, maps, report, problems })
 }
 
 /// All of them as a compiler shows them.

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::session::{self, Session};
 use super::world::Known;
-use super::{COULD_NOT, Watch, World, world};
+use super::{COULD_NOT, Watch, World, keys, world};
 use crate::emulate::Emulator;
 use crate::plant::{AtEnd, Curves, JUMP_LASTS, Plant, PriceMix, Score};
 use crate::run::Emulated;
@@ -26,16 +26,16 @@ const PRICE_SPEED: u32 = 60;
 const JUMP: Share = Share::from_ppm(250_000);
 
 /// Runs `ballast demo`.
-pub fn run(site: Option<&Path>, world: World, watch: Watch) -> u8 {
-    demo(site, &world, watch).unwrap_or_else(|code| code)
+pub fn run(site: Option<&Path>, world: World, watch: Watch, tls_dir: Option<&Path>) -> u8 {
+    demo(site, &world, watch, tls_dir).unwrap_or_else(|code| code)
 }
 
-fn demo(site: Option<&Path>, world: &World, watch: Watch) -> Result<u8, u8> {
+fn demo(site: Option<&Path>, world: &World, watch: Watch, tls_dir: Option<&Path>) -> Result<u8, u8> {
     let known = world::known(site)?;
     let mut prices = world::prices(world, PriceMix::lively(), PRICE_SPEED)?;
     let runtime = session::runtime()?;
     let (plant, clock) = plant(&known, world, true)?;
-    let emulator = emulator(&known, &plant, clock, runtime.handle())?;
+    let emulator = emulator(&known, (&plant, clock), tls_dir, runtime.handle())?;
     let begun = session::begin(&known, "demo", watch.journal.clone(), false)?;
     let show = Show::new(&known, plant, emulator, clock);
     let speed = world.price_speed.unwrap_or(PRICE_SPEED);
@@ -61,17 +61,20 @@ pub(super) fn plant(known: &Known, world: &World, show: bool) -> Result<(Arc<Mut
 /// Every device of the site on its socket.
 pub(super) fn emulator(
     known: &Known,
-    plant: &Arc<Mutex<Plant>>,
-    clock: Clock,
+    (plant, clock): (&Arc<Mutex<Plant>>, Clock),
+    tls_dir: Option<&Path>,
     runtime: &Handle,
 ) -> Result<Emulator, u8> {
     let named = known.profiles.iter().map(|profile| (profile.name.clone(), profile.as_ref().clone()));
     let profiles: BTreeMap<_, _> = named.collect();
-    Emulator::start(&known.site, (&profiles, &world::credentials(&known.site)?), Arc::clone(plant), clock, runtime)
-        .map_err(|error| {
-            eprintln!("{error}");
-            COULD_NOT
-        })
+    let refuse = |error: String| {
+        eprintln!("{error}");
+        COULD_NOT
+    };
+    let keys = tls_dir.map(keys::of_emulator).transpose().map_err(refuse)?;
+    let given = (&profiles, &*world::credentials(&known.site)?);
+    Emulator::start_with(&known.site, given, keys.as_ref(), Arc::clone(plant), clock, runtime)
+        .map_err(|error| refuse(error.to_string()))
 }
 
 /// The emulated site as the loop sees it: to be poked, and the truth.

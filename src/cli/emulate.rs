@@ -10,16 +10,22 @@ use crate::emulate::Lie;
 use crate::site::{GroupIx, Site};
 
 /// Runs `ballast emulate` until it is interrupted or its time is over; then prints the truth as JSON.
-pub fn run(site: &Path, world: World, span: Option<Duration>, lies: &[String]) -> u8 {
-    emulate(site, &world, span, lies).unwrap_or_else(|code| code)
+pub fn run(site: &Path, world: World, span: Option<Duration>, lies: &[String], tls_dir: Option<&Path>) -> u8 {
+    emulate(site, &world, span, lies, tls_dir).unwrap_or_else(|code| code)
 }
 
-fn emulate(site: &Path, world: &World, span: Option<Duration>, lies: &[String]) -> Result<u8, u8> {
+fn emulate(
+    site: &Path,
+    world: &World,
+    span: Option<Duration>,
+    lies: &[String],
+    tls_dir: Option<&Path>,
+) -> Result<u8, u8> {
     let known = world::known(Some(site))?;
     let lies = lies.iter().map(|text| lie(&known.site, text)).collect::<Result<Vec<_>, u8>>()?;
     let runtime = session::runtime()?;
     let (plant, clock) = plant(&known, world, false)?;
-    let emulator = emulator(&known, &plant, clock, runtime.handle())?;
+    let emulator = emulator(&known, (&plant, clock), tls_dir, runtime.handle())?;
     for (group, unit, lie) in lies {
         emulator.lie(group, unit, Some(lie));
     }

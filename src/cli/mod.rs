@@ -10,6 +10,7 @@ pub mod audit;
 pub mod check;
 pub mod demo;
 pub mod emulate;
+mod keys;
 pub mod latency;
 mod limits;
 mod maps;

@@ -10,10 +10,12 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+use super::keys::day;
 use super::world::{self, Known};
 use super::{COULD_NOT, FINE, PROBLEMS, session};
 use crate::devices::probe::fit::Answering;
 use crate::devices::probe::{Asked, Range, Suspicion, Told, judge};
+use crate::devices::wire::tls::Client;
 use crate::devices::wire::{Fault, inquire};
 use crate::devices::{Credentials, Profile, Station};
 use crate::site::file::load_placed;
@@ -77,12 +79,13 @@ fn probe(path: &Path, write: Option<&Path>, as_json: bool) -> Result<u8, u8> {
     write.map_or(Ok(()), keep::may_write).map_err(refuse)?;
     let known = world::known(Some(path))?;
     let credentials = world::credentials(&known.site)?;
+    let clients = world::clients(&known)?;
     let of_miners = world::miner_credentials(&known.site)?;
     let runtime = session::runtime()?;
     let site = &known.site;
     // The miners first: they take seconds, and what the PDUs show is to be of the moment they were done.
     let asked = miners::ask(&runtime, site, of_miners);
-    let told = ask_all(&runtime, site, &known.profiles, credentials);
+    let told = ask_all(&runtime, site, &known.profiles, credentials.into_iter().zip(clients));
     let all = site.devices.iter().zip(&known.profiles).zip(told).enumerate();
     let mut all: Vec<Probed> = all
         .map(|(ix, ((device, profile), told))| Probed {
@@ -143,6 +146,7 @@ struct Question {
     profile: Arc<Profile>,
     outlets: u32,
     credentials: Option<Credentials>,
+    tls: Option<Client>,
 }
 
 /// All at once, but those at one address one after the other: most devices take one connection.
@@ -150,13 +154,13 @@ fn ask_all(
     runtime: &Runtime,
     site: &Site,
     profiles: &[Arc<Profile>],
-    credentials: Vec<Option<Credentials>>,
+    ways: impl Iterator<Item = (Option<Credentials>, Option<Client>)>,
 ) -> Vec<Result<Told, Fault>> {
     let mut addresses: BTreeMap<SocketAddr, Vec<Question>> = BTreeMap::new();
-    for (ix, ((device, profile), credentials)) in site.devices.iter().zip(profiles).zip(credentials).enumerate() {
+    for (ix, ((device, profile), (credentials, tls))) in site.devices.iter().zip(profiles).zip(ways).enumerate() {
         let outlets = site.outlets_of(ix);
         let (device, profile) = (device.clone(), Arc::clone(profile));
-        let asked = Question { ix, device, profile, outlets, credentials };
+        let asked = Question { ix, device, profile, outlets, credentials, tls };
         addresses.entry(asked.device.address).or_default().push(asked);
     }
     let clock = Clock::start();
@@ -167,10 +171,17 @@ fn ask_all(
             lines.spawn_on(
                 async move {
                     let mut answers = Vec::new();
-                    for Question { ix, device, profile, outlets, credentials } in devices {
+                    for Question { ix, device, profile, outlets, credentials, tls } in devices {
                         let silent_after = Duration::ZERO;
-                        let station =
-                            Station { profile, device: &device, silent_after, outlets, on_fresh: None, credentials };
+                        let station = Station {
+                            profile,
+                            device: &device,
+                            silent_after,
+                            outlets,
+                            on_fresh: None,
+                            credentials,
+                            tls,
+                        };
                         answers.push((ix, inquire(station, clock).await));
                     }
                     answers
@@ -193,7 +204,7 @@ fn role(site: &Site, device: DeviceIx) -> Role {
         poi if poi == site.poi.meter => Role::Poi,
         hall if site.hall.meter == Some(hall) => Role::Hall,
         house if site.house.meter == Some(house) => Role::House,
-        _ => site.group_of(device).map_or(Role::Other, Role::Group),
+        _ => site.group_of(device).or_else(|| site.measured_by(device)).map_or(Role::Other, Role::Group),
     }
 }
 

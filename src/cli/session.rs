@@ -65,9 +65,11 @@ pub(super) fn run(runtime: &Runtime, session: Session, begun: Begun, watch: &Wat
     let (site, folder, shadow) = (session.known.site.clone(), begun.folder.clone(), session.shadow);
     let credentials = super::world::credentials(&session.known.site)?;
     let miner_credentials = super::world::miner_credentials(&session.known.site)?;
+    let clients = super::world::clients(&session.known)?;
     let handle = run::start(Setup {
         credentials,
         miner_credentials,
+        clients,
         site: session.known.site,
         profiles: session.known.profiles,
         runtime: runtime.handle().clone(),

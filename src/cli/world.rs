@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::check::{self, Judged};
-use super::{COULD_NOT, PROBLEMS, World, colour, secret};
+use super::{COULD_NOT, PROBLEMS, World, colour, keys, secret};
+use crate::devices::wire::tls::Client;
 use crate::devices::{Credentials, Profile};
 use crate::document::Problems;
 use crate::feeds::recorded;
 use crate::plant::{AtEnd, HallLoad, PriceLoad, PriceMix};
+use crate::site::file::Places;
 use crate::site::{Device, Group, Login, Site};
 
 /// A site with the register map of each of its devices, in the order of [`Site::devices`].
@@ -18,6 +20,7 @@ pub(super) struct Known {
     pub(super) profiles: Vec<Arc<Profile>>,
     /// The files as they were read: role, name, text.
     pub(super) files: Vec<(&'static str, String, String)>,
+    places: Places,
 }
 
 /// The file that `ballast demo` runs without being given one.
@@ -40,12 +43,12 @@ pub(super) fn known_text(name: &str, text: String, beside: Option<&Path>) -> Res
         eprintln!("{}\n", check::render(problems, colour()));
         PROBLEMS
     };
-    let Judged { site, maps, problems, .. } =
+    let Judged { site, places, maps, problems, .. } =
         check::judge(name, &text, beside, None).map_err(|problems| refused(&problems))?;
     let profiles = maps.profiles(&site).filter(|_| problems.is_empty()).ok_or_else(|| refused(&problems))?;
     let devices = maps.named.into_iter().map(|map| ("device", map.file, map.text));
     let files = std::iter::once(("site", name.to_owned(), text)).chain(devices).collect();
-    Ok(Known { site, profiles, files })
+    Ok(Known { site, profiles, files, places })
 }
 
 /// Who logs in to each device that asks; the exit code where a secret is not to be had.
@@ -59,6 +62,20 @@ pub(super) fn miner_credentials(site: &Site) -> Result<Vec<Option<Credentials>>,
     let login = |group: &Group| group.firmware.as_ref().and_then(|path| path.login.clone());
     let of = |group: &Group| secret_of(login(group).as_ref(), || format!("the miners of `{}`", group.name));
     site.groups.iter().map(of).collect()
+}
+
+/// What each device is shown and must prove by TLS; the exit code where the files for that cannot be used: all that is wrong is told.
+pub(super) fn clients(known: &Known) -> Result<Vec<Option<Client>>, u8> {
+    let keys = keys::read(&known.site);
+    let errors = [keys.errors, keys.unseen].concat();
+    let file = known.files.first();
+    match file.and_then(|(_, name, text)| check::told(&errors, &known.places, name, text)) {
+        None => Ok(keys.clients),
+        Some(problems) => {
+            eprintln!("{}\n", check::render(&[problems], colour()));
+            Err(PROBLEMS)
+        }
+    }
 }
 
 fn secret_of(login: Option<&Login>, whose: impl Fn() -> String) -> Result<Option<Credentials>, u8> {

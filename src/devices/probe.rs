@@ -12,6 +12,7 @@ pub mod fit;
 use super::profile::codec::{Factor, Type, WordOrder};
 use super::profile::{Point, Window};
 use super::wire::Fault;
+use super::wire::tls::Met;
 use crate::snapshot::NoData;
 use crate::units::Power;
 
@@ -28,6 +29,8 @@ pub struct Told {
     pub on: Option<Result<u64, Fault>>,
     /// How long an answer took, in the middle.
     pub latency: Option<Duration>,
+    /// What its TLS is; nothing where it is spoken to without.
+    pub tls: Option<Met>,
 }
 
 impl Told {

@@ -13,6 +13,7 @@ use tokio_modbus::server::Service;
 use tokio_modbus::server::tcp::Server;
 use tokio_modbus::{ExceptionCode, Request, Response, SlaveRequest};
 
+use super::tls::{Keys, MayWrite, Wire};
 use super::{PlantTime, Sound, locked};
 use crate::devices::profile::serve::Shown;
 use crate::devices::profile::{Credentials, Login, Profile};
@@ -68,6 +69,7 @@ pub(super) struct Station {
     devices: Vec<(u8, Device)>,
     connections: Arc<Semaphore>,
     door: Option<Door>,
+    keys: Option<Keys>,
 }
 
 /// A login that is asked for, and who is let in.
@@ -78,12 +80,12 @@ struct Door {
 }
 
 impl Station {
-    /// Takes as many connections as the least of its devices. Where one asks for a login, this one is let in.
-    pub(super) fn new(devices: Vec<(u8, Device)>, who: Option<Credentials>) -> Self {
+    /// Takes as many connections as the least of its devices. Where one asks for a login, this one is let in. With keys it speaks TLS alone.
+    pub(super) fn new(devices: Vec<(u8, Device)>, who: Option<Credentials>, keys: Option<Keys>) -> Self {
         let most = devices.iter().map(|(_, device)| device.profile.connection.connections).min().unwrap_or(1);
         let login = devices.iter().find_map(|(_, device)| device.profile.login);
         let door = login.zip(who).map(|(login, who)| Door { login, who });
-        Self { devices, connections: Arc::new(Semaphore::new(usize::from(most))), door }
+        Self { devices, connections: Arc::new(Semaphore::new(usize::from(most))), door, keys }
     }
 
     /// A device of its own answers whatever unit it is called by; a gateway has nobody behind an unknown one.
@@ -143,6 +145,8 @@ struct Inside {
 struct Connection {
     station: Arc<Station>,
     inside: Inside,
+    /// Where it came by TLS.
+    may_write: Option<MayWrite>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -162,8 +166,12 @@ impl Service for Connection {
     type Exception = ExceptionCode;
     type Future = Ready<Result<Option<Response>, ExceptionCode>>;
 
-    /// Reading is free to all; who is not let in and writes is not answered.
+    /// Reading is free to all; who is not let in and writes is not answered. A role that may not write has no such function.
     fn call(&self, request: Self::Request) -> Self::Future {
+        let may_write = self.may_write.as_ref().is_none_or(|may| may.get() == Some(&true));
+        if !may_write && is_write(&request.request) {
+            return future::ready(Err(ExceptionCode::IllegalFunction));
+        }
         let door = self.station.door.as_ref();
         let knocks = door.and_then(|door| door.answer(&request, &self.inside));
         if knocks.is_none() && door.is_some() && is_write(&request.request) && !self.inside.is.load(Ordering::Relaxed) {
@@ -205,11 +213,12 @@ async fn serve(station: &Arc<Station>, listener: TcpListener) -> io::Result<()> 
     let connect = |stream: TcpStream, _: SocketAddr| {
         // No permit left: the connection is closed at once, as on devices that take only one.
         let permit = Arc::clone(&station.connections).try_acquire_owned().ok();
-        let connection = permit.map(|permit| {
-            (Connection { station: Arc::clone(station), inside: Inside::default(), _permit: permit }, stream)
-        });
-        let connection = connection.filter(|(_, stream)| stream.set_nodelay(true).is_ok());
-        future::ready(Ok(connection.map(|(connection, stream)| (connection, Sound::new(stream)))))
+        let permit = permit.filter(|_| stream.set_nodelay(true).is_ok());
+        future::ready(Ok(permit.map(|permit| {
+            let (wire, may_write) = Wire::over(stream, station.keys.as_ref());
+            let (station, inside) = (Arc::clone(station), Inside::default());
+            (Connection { station, inside, may_write, _permit: permit }, Sound::new(wire))
+        })))
     };
     // A connection that ends in an error is the client's affair: it connects again.
     Server::new(listener).serve(&connect, |_| {}).await

@@ -2,7 +2,7 @@
 //!
 //! A device answers what its register-map file says, with the values of one shared [`Plant`], and switches the plant's outlets.
 //! Nothing here decides, and nothing is believed to be a real device: whoever can reach the address can read, and switch
-//! where no login is asked for, so keep to loopback addresses.
+//! where no login is asked for and no TLS, so keep to loopback addresses.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,6 +23,7 @@ use crate::time::{Clock, Mono};
 mod device;
 mod miners;
 mod sound;
+pub mod tls;
 
 use device::{Device, Station};
 pub use miners::Lie;
@@ -65,6 +66,14 @@ pub enum CannotStart {
         device: String,
         /// The register map it names.
         profile: String,
+    },
+    /// A device speaks TLS, and there is nothing it could show.
+    #[error(
+        "device `{device}` is spoken to by TLS, and has no certificate to show; make a folder with ca.pem, server.pem and server.key (docs/devices.md says how), and give it with --tls-dir"
+    )]
+    NoKeys {
+        /// The device.
+        device: String,
     },
 }
 
@@ -135,7 +144,22 @@ impl Emulator {
     /// [`CannotStart`] naming the device; then nothing listens.
     pub fn start(
         site: &Site,
+        given: (&BTreeMap<String, Profile>, &[Option<Credentials>]),
+        plant: Arc<Mutex<Plant>>,
+        clock: Clock,
+        runtime: &Handle,
+    ) -> Result<Self, CannotStart> {
+        Self::start_with(site, given, None, plant, clock, runtime)
+    }
+
+    /// As [`Emulator::start`]; those that are spoken to by TLS in the site file show these keys, and speak nothing else.
+    ///
+    /// # Errors
+    /// [`CannotStart`] naming the device; then nothing listens.
+    pub fn start_with(
+        site: &Site,
         (profiles, credentials): (&BTreeMap<String, Profile>, &[Option<Credentials>]),
+        keys: Option<&tls::Keys>,
         plant: Arc<Mutex<Plant>>,
         clock: Clock,
         runtime: &Handle,
@@ -165,8 +189,13 @@ impl Emulator {
             let here = || at.iter().enumerate().filter(|(_, at)| **at == station).map(|(ix, _)| ix);
             let device = here().find_map(|ix| Some(site.devices.get(ix)?.name.clone())).unwrap_or_default();
             let who = here().find_map(|ix| credentials.get(ix)?.clone());
+            let by_tls = here().any(|ix| site.devices.get(ix).is_some_and(|device| device.tls.is_some()));
+            let keys = keys.filter(|_| by_tls).cloned();
+            if by_tls && keys.is_none() {
+                return Err(CannotStart::NoKeys { device });
+            }
             let listener = listen(address).map_err(|error| CannotStart::CannotListen { device, address, error })?;
-            listening.push((Station::new(devices, who), listener));
+            listening.push((Station::new(devices, who, keys), listener));
         }
         let miners = Arc::new(Miners::start(site, &plant, time, runtime)?);
         let stations = listening.into_iter().map(|(station, listener)| run(station, listener, runtime)).collect();

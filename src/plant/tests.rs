@@ -22,6 +22,7 @@ fn device(ix: usize, poll_ms: u64) -> Device {
         address: ([127, 66, 0, 1], 5020).into(),
         unit_id: 1,
         login: None,
+        tls: None,
         poll: Duration::from_millis(poll_ms),
     }
 }

@@ -35,6 +35,7 @@ impl Connected {
             outlets: site.outlets_of(ix),
             on_fresh: (ix == wakes).then(waker),
             credentials: setup.credentials.get(ix).cloned().flatten(),
+            tls: setup.clients.get(ix).cloned().flatten(),
         });
         let fleets = site.groups.iter().enumerate().map(|(ix, group)| {
             let credentials = setup.miner_credentials.get(ix).cloned().flatten();

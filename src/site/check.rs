@@ -17,6 +17,8 @@ mod reaction_tests;
 mod reserve;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 pub use dead::{Dead, Ends};
 pub use reaction::ReactionLine;
@@ -140,6 +142,7 @@ pub fn check(site: &Site, known: &[KnownProfile<'_>], hall_at: Option<Power>) ->
     devices::unmeasured(site, known, &mut found);
     devices::shared_meters(site, &mut found);
     devices::logins(site, known, &mut found);
+    devices::secured(site, &mut found);
     devices::gateways(site, known, &mut found);
     devices::polls(site, known, &mut found);
     devices::silence(site, known, &mut found);

@@ -19,6 +19,7 @@ mod repeat;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use devices::Devices;
 

@@ -13,7 +13,7 @@ pub mod check;
 pub mod file;
 mod reach;
 
-pub use reach::{CommsLoss, Device, Firmware, FirmwarePath, Login, LowPower, Path, SecretRef};
+pub use reach::{CommsLoss, Device, Firmware, FirmwarePath, Identity, Login, LowPower, Path, SecretRef, Tls};
 
 /// Index into [`Site::devices`].
 pub type DeviceIx = usize;
@@ -106,6 +106,11 @@ impl Site {
     /// The group that this device switches.
     pub fn group_of(&self, device: DeviceIx) -> Option<GroupIx> {
         self.groups.iter().position(|group| group.paths.iter().any(|path| path.device == device))
+    }
+
+    /// The group that this meter measures, where its own device does not.
+    pub fn measured_by(&self, meter: DeviceIx) -> Option<GroupIx> {
+        self.groups.iter().position(|group| group.paths.iter().any(|path| path.meter == Some(meter)))
     }
 
     /// How many of a device's outlets are switched; none of a meter's.

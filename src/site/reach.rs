@@ -121,6 +121,28 @@ pub struct Device {
     pub poll: Duration,
     /// Who it lets in, where it asks.
     pub login: Option<Login>,
+    /// How it is spoken to by TLS; in plain Modbus where nothing is said.
+    pub tls: Option<Tls>,
+}
+
+/// How a device is spoken to by TLS, and never otherwise. All it names is PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The only authority whose certificates are believed.
+    pub ca: SecretRef,
+    /// Who we are, where the device asks.
+    pub identity: Option<Identity>,
+    /// The name its certificate must be made out to; its IP address where nothing is said.
+    pub server_name: Option<String>,
+}
+
+/// Who we are to a device that asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Our certificate, and those between it and the authority.
+    pub certificate: SecretRef,
+    /// The key that goes with it.
+    pub key: SecretRef,
 }
 
 /// Who logs in to a device.
@@ -137,7 +159,7 @@ pub struct Login {
 pub enum SecretRef {
     /// In this variable of the environment: `env:NAME`.
     Env(String),
-    /// The first line of this file: `file:PATH`.
+    /// In this file: `file:PATH`. A password is its first line.
     File(String),
     /// A credential of this name that systemd hands over: `credential:NAME`.
     Credential(String),

@@ -47,6 +47,7 @@ fn wire(at: usize, address: SocketAddr, clock: Clock, count: Count) -> Wire {
         address,
         unit_id: 1,
         login: None,
+        tls: None,
         // The shortest there is: every connection is always due.
         poll: Duration::from_millis(1),
     };
@@ -60,6 +61,7 @@ fn wire(at: usize, address: SocketAddr, clock: Clock, count: Count) -> Wire {
             outlets: 0,
             on_fresh: Some(Arc::new(fresh)),
             credentials: None,
+            tls: None,
         },
         clock,
     )

@@ -96,7 +96,8 @@ async fn clocks(found: &[Found], clock: Clock) -> BTreeMap<u32, i64> {
 /// What was made of each group's answers, with what its PDU shows.
 pub(super) fn rate<'a>(site: &'a Site, asked: &'a [Asked], devices: &[Probed]) -> Vec<Rated<'a>> {
     let rated = asked.iter().filter_map(|Asked { group: ix, found, held, clocks }| {
-        let told = devices.iter().find(|it| it.role == Role::Group(*ix)).and_then(|it| it.told.as_ref().ok());
+        let measures = |it: &&Probed| it.role == Role::Group(*ix) && it.profile.power.is_some();
+        let told = devices.iter().find(measures).and_then(|it| it.told.as_ref().ok());
         let outlets = told.and_then(|told| told.on?.ok());
         let pdu = told.and_then(|told| told.power().ok());
         let row = Row { group: site.groups.get(*ix)?, found, held: *held, outlets, pdu, clocks };

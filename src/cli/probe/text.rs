@@ -1,13 +1,15 @@
 //! What a probe found, for people and as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::miners::{self, Rated};
-use super::{Probed, Role};
+use super::{Probed, Role, day};
 use crate::devices::probe::{Explained, Suspicion, Why};
+use crate::devices::wire::tls::Met;
 use crate::site::Site;
 use crate::snapshot::NoData;
 use crate::units::Power;
@@ -28,6 +30,10 @@ impl Probed {
     fn power(&self) -> Option<Result<Power, NoData>> {
         self.profile.power.as_ref()?;
         Some(self.told.as_ref().ok()?.power())
+    }
+
+    fn met(&self) -> Option<&Met> {
+        self.told.as_ref().ok()?.tls.as_ref()
     }
 
     fn shows(&self) -> String {
@@ -120,6 +126,9 @@ pub(super) fn table(site: &Site, all: &[Probed]) -> String {
             "{name:<a$}  {is:<b$}  {profile:<c$}  {address:>d$} {unit:>e$}  {shows:>f$}  {outlets:>g$}  {answers:>h$}{mark}"
         );
     }
+    for (said, names) in secured(all) {
+        let _ = writeln!(out, "\n{}: {said}", names.join(", "));
+    }
     let suspects: Vec<&Probed> = all.iter().filter(|it| !it.is_fine()).collect();
     for it in &suspects {
         for finding in it.findings() {
@@ -128,6 +137,16 @@ pub(super) fn table(site: &Site, all: &[Probed]) -> String {
     }
     let _ = writeln!(out, "\n{}", balance(site, all));
     out
+}
+
+/// What was met by TLS, and by which devices.
+fn secured(all: &[Probed]) -> BTreeMap<String, Vec<&str>> {
+    let mut said: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (it, met) in all.iter().filter_map(|it| Some((it, it.met()?))) {
+        let until = met.until.map_or_else(String::new, |until| format!(", its certificate holds until {}", day(until)));
+        said.entry(format!("{}, {}{until}", met.version, met.cipher)).or_default().push(&it.device.name);
+    }
+    said
 }
 
 /// The last line: how many were asked, and how many are not as the files say.
@@ -172,6 +191,10 @@ fn balance(site: &Site, all: &[Probed]) -> String {
 
 /// The same as JSON.
 pub(super) fn json(site: &Site, all: &[Probed], rated: &[Rated<'_>]) -> Value {
+    let secured = |met: &Met| {
+        let until = met.until.map(|until| until.to_string());
+        json!({"version": met.version, "cipher": met.cipher, "certificate_until": until})
+    };
     let device = |it: &Probed| {
         let explained = it.suspicion.iter().flat_map(|suspicion| &suspicion.explained);
         let explained: Vec<Value> = explained
@@ -181,6 +204,7 @@ pub(super) fn json(site: &Site, all: &[Probed], rated: &[Rated<'_>]) -> Value {
             "name": it.device.name, "is": it.role.name(), "profile": it.profile.name,
             "address": it.device.address.to_string(), "unit_id": it.device.unit_id,
             "power_w": it.power().and_then(Result::ok).map(|power| power.watts()),
+            "tls": it.met().map(secured),
             "outlets_on": it.told.as_ref().ok().and_then(|told| told.on?.ok()),
             "fine": it.is_fine(), "findings": it.findings(), "explained": explained,
         })

@@ -113,7 +113,7 @@ impl Fleet {
         let shared = Arc::new(Shared::new(group, clock));
         let credentials = credentials.map(Arc::new);
         for (unit, address) in addresses.iter().enumerate() {
-            let port = port::Port::new(path, *address, credentials.clone());
+            let port = port::Port::of(path, *address, credentials.clone());
             runtime.spawn(task::run(Arc::clone(&shared), unit, port));
         }
         Self { shared, name: name.to_owned(), addresses, clock }

@@ -12,7 +12,7 @@ use crate::time::Mono;
 pub(super) struct Port;
 
 impl Port {
-    pub(super) fn new(_: &FirmwarePath, _: IpAddr, _: Option<Arc<Credentials>>) -> Self {
+    pub(super) fn of(_: &FirmwarePath, _: IpAddr, _: Option<Arc<Credentials>>) -> Self {
         Self
     }
 

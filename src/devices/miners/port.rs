@@ -73,9 +73,14 @@ struct Met {
 }
 
 impl Port {
-    pub(super) fn new(path: &FirmwarePath, address: IpAddr, credentials: Option<Arc<Credentials>>) -> Self {
-        let (firmware, has_levels) = (path.firmware, path.low.is_some());
+    pub(super) fn new(firmware: Firmware, address: IpAddr, credentials: Option<Arc<Credentials>>) -> Self {
+        let has_levels = false;
         Self { firmware, address, credentials, met: Mutex::new(None), session: Session::default(), has_levels }
+    }
+
+    /// The same of one with two power targets, or without.
+    pub(super) fn of(path: &FirmwarePath, address: IpAddr, credentials: Option<Arc<Credentials>>) -> Self {
+        Self { has_levels: path.low.is_some(), ..Self::new(path.firmware, address, credentials) }
     }
 
     /// Does one step, which began `now`.

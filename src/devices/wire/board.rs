@@ -223,6 +223,7 @@ impl Board {
             Fault::Refused(_) | Fault::NotLetIn => counts.refused += 1,
             Fault::NotUnderstood => counts.not_understood += 1,
             Fault::NoConnection => counts.no_connection += 1,
+            Fault::NoTls(_) => counts.no_tls += 1,
         }
         if self.seen.power == Reading::NoData(NoData::NeverRead) && !matches!(fault, Fault::Refused(_)) {
             self.seen.power = Reading::NoData(NoData::NoAnswer);

@@ -10,6 +10,7 @@ use super::line::{Fault, Line};
 use super::login::login;
 use super::scan::scan;
 use super::step::{Answer, Ask};
+use super::tls::{Client, Met};
 use crate::devices::probe::Told;
 use crate::devices::profile::{Block, Credentials, Login, Window};
 use crate::site;
@@ -23,6 +24,8 @@ struct Inquiry<'a> {
     dialect: Dialect,
     device: &'a site::Device,
     login: Option<(Login, Credentials)>,
+    tls: Option<Client>,
+    met: Option<Met>,
     line: Option<Line>,
     took: Vec<Duration>,
     clock: Clock,
@@ -33,11 +36,12 @@ struct Inquiry<'a> {
 /// # Errors
 /// Where it cannot be reached, or lets nobody in.
 pub async fn inquire(station: Station<'_>, clock: Clock) -> Result<Told, Fault> {
-    let Station { profile, device, outlets, credentials, .. } = station;
+    let Station { profile, device, outlets, credentials, tls, .. } = station;
+    let tls = Client::of(device, tls).map_err(Fault::NoTls)?;
     let login = profile.login.zip(credentials);
     let outlets = if profile.outlets.is_some() { outlets } else { 0 };
     let dialect = Dialect::new(profile, outlets);
-    let mut inquiry = Inquiry { dialect, device, login, line: None, took: Vec::new(), clock };
+    let mut inquiry = Inquiry { dialect, device, login, tls, met: None, line: None, took: Vec::new(), clock };
     inquiry.connect().await?;
     let is_it = inquiry.is_it().await;
     let window = inquiry.window().await;
@@ -51,13 +55,15 @@ pub async fn inquire(station: Station<'_>, clock: Clock) -> Result<Told, Fault> 
     inquiry.took.sort_unstable();
     let latency = inquiry.took.get(inquiry.took.len() / 2).copied();
     let point = inquiry.dialect.power().cloned();
-    Ok(Told { is_it, point, window, on, latency })
+    Ok(Told { is_it, point, window, on, latency, tls: inquiry.met })
 }
 
 impl Inquiry<'_> {
     async fn connect(&mut self) -> Result<(), Fault> {
         let connection = &self.dialect.profile.connection;
-        let mut line = Line::connect(self.device.address, (connection.timeout, connection.gap), self.clock).await?;
+        let times = (connection.timeout, connection.gap);
+        let (mut line, met) = Line::connect(self.device.address, self.tls.as_ref(), times, self.clock).await?;
+        self.met = met;
         if let Some((how, who)) = &self.login {
             login(&mut line, *how, who, self.clock).await?;
         }

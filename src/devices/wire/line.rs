@@ -5,17 +5,19 @@
 //! only after a right answer or a clean exception: after anything else there is no connection left to misuse.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tokio_modbus::client::{Client, tcp};
 use tokio_modbus::{Error, Request, Response, Slave};
 
-use super::stream::Stream;
+use super::stream::{Secured, Stream};
+use super::tls::{Client as Tls, Met, NoTls, inner};
 use crate::time::{Clock, Mono};
 
 /// How long a connection may take to come up.
@@ -39,6 +41,9 @@ pub enum Fault {
     /// What came was not the answer to the request, or not this device.
     #[error("the answer was not understood")]
     NotUnderstood,
+    /// There is no TLS with a device that is spoken to by nothing else.
+    #[error("no TLS: {0}")]
+    NoTls(NoTls),
 }
 
 impl Fault {
@@ -54,6 +59,7 @@ impl Fault {
             }
             Self::NoAnswer => "check the network, the unit id, and the timeout in its register-map file",
             Self::NotUnderstood => "check that the device at this address is what its register-map file says",
+            Self::NoTls(why) => why.next_step(),
         }
     }
 }
@@ -65,24 +71,35 @@ pub(super) struct Line {
     deadline: Deadline,
     gap: Duration,
     last: Option<Mono>,
+    /// TLS that has not brought an answer yet; whether we have shown who we are.
+    unproved: Option<bool>,
     clock: Clock,
 }
 
 impl Line {
-    /// Connects.
+    /// Connects: by TLS where that is given, and then never otherwise. What the handshake met.
     pub(super) async fn connect(
         address: SocketAddr,
-        (timeout_after, gap): (Duration, Duration),
+        tls: Option<&Tls>,
+        times: (Duration, Duration),
         clock: Clock,
-    ) -> Result<Self, Fault> {
-        let stream = match timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
+    ) -> Result<(Self, Option<Met>), Fault> {
+        let latest = clock.instant(clock.mono().after(CONNECT_WITHIN)).into();
+        let stream = match timeout_at(latest, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(_)) => return Err(Fault::NoConnection),
             Err(_) => return Err(Fault::NoAnswer),
         };
         // A request is one small segment: held back by Nagle's algorithm it would wait for the last acknowledgement.
         stream.set_nodelay(true).map_err(|_| Fault::NoConnection)?;
-        Ok(Self::over(Stream(stream), (timeout_after, gap), clock))
+        let Some(tls) = tls else { return Ok((Self::over(Stream(stream), times, clock), None)) };
+        // Boxed, so that those who need none of it do not carry its size.
+        let shaken = timeout_at(latest, Box::pin(tls.shake(stream))).await;
+        let (stream, met) = shaken
+            .map_err(|_| Fault::NoTls(NoTls::Late))?
+            .map_err(|why| why.map_or(Fault::NoConnection, Fault::NoTls))?;
+        let line = Self { unproved: Some(tls.is_known()), ..Self::over(Secured(stream), times, clock) };
+        Ok((line, Some(met)))
     }
 
     /// Over a stream that is there.
@@ -92,7 +109,7 @@ impl Line {
     {
         let client = Some(tcp::attach(stream).into());
         let deadline = Deadline::new(clock.instant(clock.mono()).into());
-        Self { client, timeout, deadline, gap, last: None, clock }
+        Self { client, timeout, deadline, gap, last: None, unproved: None, clock }
     }
 
     /// Waits until the next request may go out.
@@ -125,13 +142,14 @@ impl Line {
         self.last = (!self.gap.is_zero()).then(|| self.clock.mono());
         let checked = match outcome {
             None => Err(Fault::NoAnswer),
-            Some(Err(error)) => Err(fault_of(&error)),
+            Some(Err(error)) => Err(fault_of(&error, self.unproved)),
             Some(Ok(Err(exception))) => Err(Fault::Refused(exception.into())),
             Some(Ok(Ok(response))) if answers(request, &response) => Ok(response),
             Some(Ok(Ok(_))) => Err(Fault::NotUnderstood),
         };
         if matches!(checked, Ok(_) | Err(Fault::Refused(_))) {
             self.client = Some(client);
+            self.unproved = None;
         }
         checked
     }
@@ -158,13 +176,22 @@ impl Deadline {
     }
 }
 
-/// Errors of the operating system carry its number; those of the codec do not.
-fn fault_of(error: &Error) -> Fault {
+/// Errors of the operating system carry its number; those of the codec do not. Since TLS 1.3 a device says only after the handshake
+/// what it thinks of us, or says nothing and ends the connection: `unproved` is one that brought no answer yet.
+fn fault_of(error: &Error, unproved: Option<bool>) -> Fault {
     match error {
-        Error::Transport(error) if error.raw_os_error().is_some() => Fault::NoConnection,
-        Error::Transport(error) if error.kind() == std::io::ErrorKind::NotConnected => Fault::NoConnection,
+        Error::Transport(error) if inner(error).is_some() => {
+            inner(error).map_or(Fault::NotUnderstood, |error| Fault::NoTls(NoTls::of(error, unproved.unwrap_or(true))))
+        }
+        Error::Transport(error) if unproved.is_some() && is_end(error) => Fault::NoTls(NoTls::BrokenOff),
+        Error::Transport(error) if is_end(error) => Fault::NoConnection,
         Error::Transport(_) | Error::Protocol(_) => Fault::NotUnderstood,
     }
+}
+
+/// Whether the connection ended.
+fn is_end(error: &io::Error) -> bool {
+    error.raw_os_error().is_some() || error.kind() == io::ErrorKind::NotConnected
 }
 
 /// Whether this is the answer to this request: function, echo, and as much as was asked for.
@@ -242,7 +269,7 @@ mod tests {
             }
         });
         let times = (Duration::from_secs(20), Duration::ZERO);
-        let mut line = Line::connect(address, times, Clock::start()).await.unwrap();
+        let (mut line, _) = Line::connect(address, None, times, Clock::start()).await.unwrap();
         let request = Request::ReadHoldingRegisters(0, 1);
         let now = Mono::START;
         assert_eq!(line.ask(1, &request, now).await, Err(Fault::NotUnderstood));

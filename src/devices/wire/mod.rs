@@ -36,6 +36,7 @@ mod stream;
 mod survey;
 pub(crate) mod talk;
 mod task;
+pub mod tls;
 
 pub use inquiry::inquire;
 pub(crate) use line::CONNECT_WITHIN;
@@ -79,6 +80,8 @@ pub struct Station<'a> {
     pub on_fresh: Option<OnFresh>,
     /// Who logs in, where the device asks for that.
     pub credentials: Option<Credentials>,
+    /// By TLS, and never otherwise, where this is given. Devices at one address have the same.
+    pub tls: Option<tls::Client>,
 }
 
 /// The connection to one device, which others may stand behind too. Dropping it is like not renewing its command any more: the task lets the command lapse,
@@ -147,6 +150,8 @@ pub struct Counts {
     pub not_understood: u64,
     /// Connections lost, and attempts that failed.
     pub no_connection: u64,
+    /// TLS that did not come about: one or the other was not believed, or it was not spoken.
+    pub no_tls: u64,
     /// Connections made after the first.
     pub reconnects: u64,
     /// Commands that lapsed unrenewed.
@@ -186,11 +191,12 @@ impl Wire {
     }
 
     fn member(station: Station<'_>, clock: Clock, woken: &Arc<Notify>) -> (Self, Member, Arc<Notify>) {
-        let Station { profile, device, silent_after, outlets, on_fresh, credentials } = station;
+        let Station { profile, device, silent_after, outlets, on_fresh, credentials, tls } = station;
         let outlets = if profile.outlets.is_some() { outlets.min(MAX_UNITS) } else { 0 };
         let board = Board::new(Silence::after(silent_after, device.poll), profile.power.is_some());
         let slot = Arc::new(Slot::new(clock, board, Arc::clone(woken)));
-        let member = Member::new(Arc::clone(&slot), Arc::clone(&profile), device, outlets, (on_fresh, credentials));
+        let member =
+            Member::new(Arc::clone(&slot), Arc::clone(&profile), device, outlets, (on_fresh, credentials, tls));
         (Self { slot, name: device.name.clone(), profile, outlets, clock }, member, Arc::clone(woken))
     }
 

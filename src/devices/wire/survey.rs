@@ -66,8 +66,9 @@ pub async fn survey(
 
 impl Survey {
     async fn connect(&mut self) -> Result<(), Fault> {
-        let connected = timeout(CONNECT, Line::connect(self.address, TIMES, self.clock)).await;
-        self.line = Some(connected.unwrap_or(Err(Fault::NoConnection))?);
+        let connected = timeout(CONNECT, Line::connect(self.address, None, TIMES, self.clock)).await;
+        let (line, _) = connected.unwrap_or(Err(Fault::NoConnection))?;
+        self.line = Some(line);
         Ok(())
     }
 

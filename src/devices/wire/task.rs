@@ -19,6 +19,7 @@ use super::scan::scan;
 use super::slot::Slot;
 use super::step::{Ask, Asked, Step};
 use super::talk::{Manners, Talk};
+use super::tls::{Client, NoTls};
 use crate::devices::Profile;
 use crate::devices::profile::Credentials;
 use crate::site;
@@ -33,6 +34,7 @@ pub(super) struct Member {
     unit_id: u8,
     on_fresh: Option<OnFresh>,
     credentials: Option<Credentials>,
+    tls: Result<Option<Client>, NoTls>,
 }
 
 impl Member {
@@ -41,11 +43,11 @@ impl Member {
         profile: Arc<Profile>,
         device: &site::Device,
         outlets: u32,
-        (on_fresh, credentials): (Option<OnFresh>, Option<Credentials>),
+        (on_fresh, credentials, tls): (Option<OnFresh>, Option<Credentials>, Option<Client>),
     ) -> Self {
         let talk = Talk::new(&device.name, Manners::of(&profile, device.poll, outlets));
-        let (address, unit_id) = (device.address, device.unit_id);
-        Self { slot, talk, dialect: Dialect::new(profile, outlets), address, unit_id, on_fresh, credentials }
+        let (address, unit_id, tls) = (device.address, device.unit_id, Client::of(device, tls));
+        Self { slot, talk, dialect: Dialect::new(profile, outlets), address, unit_id, on_fresh, credentials, tls }
     }
 
     fn next(&mut self, now: Mono) -> Step {
@@ -134,7 +136,10 @@ impl Task {
 
     /// A new connection, and everybody let in who is asked: once for those who are asked alike.
     async fn made(&mut self, address: SocketAddr) -> Result<Line, Fault> {
-        let mut line = Line::connect(address, self.times(), self.clock).await?;
+        let asks = |member: &&Member| !matches!(member.tls, Ok(None));
+        let tls = self.members.iter().find(asks).map_or(Ok(None), |member| member.tls.as_ref().map(Option::as_ref));
+        let tls = tls.map_err(|why| Fault::NoTls(*why))?;
+        let (mut line, _) = Line::connect(address, tls, self.times(), self.clock).await?;
         let asked = |member: &Member| Some((member.dialect.profile.login?, member.credentials.clone()?));
         let mut logins: Vec<_> = self.members.iter().filter_map(asked).collect();
         logins.dedup();

@@ -88,6 +88,25 @@ pub(super) fn logins(site: &Site, known: &[KnownProfile<'_>], found: &mut Findin
     }
 }
 
+/// Devices at one address share its connection, so they share its TLS. Port 502 is plain Modbus's.
+pub(super) fn secured(site: &Site, found: &mut Findings) {
+    let mut lines: BTreeMap<SocketAddr, &Device> = BTreeMap::new();
+    for device in &site.devices {
+        let at = format!("{}.tls", Places::device(&device.name));
+        let first = lines.entry(device.address).or_insert(device);
+        if first.tls != device.tls {
+            let message = format!(
+                "`{}` and `{}` share the connection to {}, and not their tls",
+                first.name, device.name, device.address
+            );
+            found.errors.push(Finding::new(at, message, "give both the same tls"));
+        } else if device.tls.is_some() && device.address.port() == 502 && first.name == device.name {
+            let message = format!("`{}` is spoken to by TLS at port 502, which is that of plain Modbus", device.name);
+            found.warnings.push(Finding::new(at, message, "802 is usual for TLS: look at the device's own settings"));
+        }
+    }
+}
+
 /// A request and its answer on a quiet network, with what the device needs itself: an assumption, as no manual says it.
 const TURN: Duration = Duration::from_millis(10);
 

@@ -32,7 +32,7 @@ pub(super) fn changed(change: impl FnOnce(&mut Site)) -> Report {
     check(&site, PROFILES, None)
 }
 
-fn only_error(report: &Report) -> &str {
+pub(super) fn only_error(report: &Report) -> &str {
     assert_eq!(report.errors.len(), 1, "{:#?}", report.errors);
     &report.errors[0].message
 }
@@ -42,7 +42,7 @@ fn warnings(report: &Report) -> Vec<&Finding> {
     report.warnings.iter().filter(|warning| !warning.message.contains(" lie")).collect()
 }
 
-fn only_warning(report: &Report) -> &str {
+pub(super) fn only_warning(report: &Report) -> &str {
     let warnings = warnings(report);
     assert_eq!((report.errors.len(), warnings.len()), (0, 1), "{:#?}", report);
     &warnings[0].message

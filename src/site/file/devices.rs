@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::tls::tls;
 use super::{Places, Reader};
 use crate::document::{Code, Form};
-use crate::site::{Device, Feeder, Login, SecretRef};
+use crate::site::{Device, Feeder, Login, SecretRef, Tls};
 
 /// Devices as they are read: the meters first, then what the groups are switched by.
 #[derive(Debug, Default)]
@@ -53,15 +54,21 @@ impl<'d> Reader<'d> {
             let unit_id = form.or("unit_id", 1);
             let poll = form.positive("poll");
             let login = login(&form);
+            let tls = tls(&form, |_, name| Some(name.to_owned()));
             if let Some(name) = &name {
                 self.take("device", name, form.span_of("name"));
-                self.places.note(&Places::device(name), &form, &["profile", "address", "unit_id", "poll", "login"]);
+                self.places.note(
+                    &Places::device(name),
+                    &form,
+                    &["profile", "address", "unit_id", "poll", "login", "tls"],
+                );
             }
             if let (Some(address), Some(unit_id)) = (address, unit_id) {
                 self.take_address(address, unit_id, &form);
             }
             devices.meters.push(name.clone().unwrap_or_default());
-            devices.add(meter((name, profile), address, unit_id, poll, login));
+            let ways = login.and_then(|login| Ok((login, tls?.map(|(tls, name)| Tls { server_name: name, ..tls }))));
+            devices.add(meter((name, profile), address, unit_id, poll, ways));
         }
     }
 
@@ -76,10 +83,10 @@ fn meter(
     address: Option<SocketAddr>,
     unit_id: Option<u8>,
     poll: Option<Duration>,
-    login: Result<Option<Login>, NotRead>,
+    ways: Result<(Option<Login>, Option<Tls>), NotRead>,
 ) -> Option<Device> {
-    let (name, profile, login) = (name?, profile?, login.ok()?);
-    Some(Device { name, profile, address: address?, unit_id: unit_id?, poll: poll?, login })
+    let (name, profile, (login, tls)) = (name?, profile?, ways.ok()?);
+    Some(Device { name, profile, address: address?, unit_id: unit_id?, poll: poll?, login, tls })
 }
 
 /// A key whose problem is told.

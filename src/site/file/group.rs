@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::devices::{Devices, login};
 use super::firmware::{self, FirmwareWay};
 use super::repeat::{Template, range};
+use super::tls::tls;
 use super::{MAX_GROUPS, Places, Reader, flip};
 use crate::document::{Code, Field, Form, Problem, Value, nearest};
-use crate::site::{CommsLoss, Device, DeviceIx, FeederIx, Group, Login, MAX_UNITS, Path};
+use crate::site::{CommsLoss, Device, DeviceIx, FeederIx, Group, Login, MAX_UNITS, Path, Tls};
 use crate::units::{Efficiency, Power, span};
 
 /// Time a unit stays on, and off, where the file does not say: enough for boards to warm and fans to settle.
@@ -41,6 +42,7 @@ pub(super) struct OutletsWay<'d> {
     unit_id: Template,
     poll: Duration,
     login: Option<Login>,
+    tls: Option<Box<(Tls, Option<Template>)>>,
     response: Duration,
     proof: Duration,
     loss: Loss,
@@ -122,8 +124,18 @@ impl<'d> Reader<'d> {
 
     fn path(&mut self, n: u32, nth: u32, name: &str, way: &OutletsWay<'d>, devices: &mut Devices) -> Option<Path> {
         let form = &way.form;
-        let keys =
-            ["profile", "address", "unit_id", "poll", "login", "response", "proof", "comms_loss", "comms_loss_after"];
+        let keys = [
+            "profile",
+            "address",
+            "unit_id",
+            "poll",
+            "login",
+            "tls",
+            "response",
+            "proof",
+            "comms_loss",
+            "comms_loss_after",
+        ];
         self.places.note(&Places::device(name), form, &keys);
         let address = filled::<SocketAddr>(form, "address", &way.address.fill(n), "an IP address with a port");
         let unit_id = filled::<u8>(form, "unit_id", &way.unit_id.fill(n), "a unit id from 0 to 255");
@@ -131,7 +143,9 @@ impl<'d> Reader<'d> {
         let (address, unit_id, meter) = (address?, unit_id?, meter?);
         self.take_address(address, unit_id, form);
         let (name, profile, login) = (name.to_owned(), way.profile.clone(), way.login.clone());
-        let ix = devices.add(Some(Device { name, profile, address, unit_id, poll: way.poll, login }));
+        let called = |name: &Option<Template>| name.as_ref().map(|name| name.fill(n));
+        let tls = way.tls.as_deref().map(|(tls, name)| Tls { server_name: called(name), ..tls.clone() });
+        let ix = devices.add(Some(Device { name, profile, address, unit_id, poll: way.poll, login, tls }));
         Some(Path { device: ix, response: way.response, proof: way.proof, comms_loss: way.loss.of(nth), meter })
     }
 }
@@ -261,12 +275,26 @@ fn outlets_way(form: Form<'_>) -> Option<OutletsWay<'_>> {
     let login = login(&form);
     let measured_by =
         form.has("measured_by").then(|| template(&form, "measured_by", &form.required::<String>("measured_by")?));
+    let tls = tls(&form, |form, name| template(form, "server_name", name));
     let times = times(&form);
     let loss = loss(&form);
     let (response, proof) = times?;
     let (profile, address, unit_id) = (profile?, address?, unit_id?);
     let (login, measured_by) = (login.ok()?, flip(measured_by)?);
-    Some(OutletsWay { profile, address, unit_id, poll: poll?, login, response, proof, loss: loss?, measured_by, form })
+    let tls = tls.ok()?.map(Box::new);
+    Some(OutletsWay {
+        profile,
+        address,
+        unit_id,
+        poll: poll?,
+        login,
+        tls,
+        response,
+        proof,
+        loss: loss?,
+        measured_by,
+        form,
+    })
 }
 
 /// Response and proof of a path.

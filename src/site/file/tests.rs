@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::site::CommsLoss;
+use crate::site::{CommsLoss, SecretRef};
 
 const DEMO: &str = include_str!("../../../sites/demo.toml");
 
@@ -181,4 +181,59 @@ fn low_power_that_no_price_would_choose_or_no_firmware_takes_is_refused_at_its_l
     let stock = if stock == site { format!("{}\n{low}\n", site.trim_end()) } else { stock };
     let problems = load("firmware.toml", &stock).unwrap_err();
     assert!(problems.to_string().contains("antminer takes no power target"), "{problems}");
+}
+
+/// The demo with these lines behind the register map of its POI meter, or of its first row of PDUs.
+fn with_tls(at: &str, tls: &str) -> String {
+    let profile = format!("profile = \"{at}\"");
+    DEMO.replacen(&profile, &format!("{profile}\n{tls}"), 1)
+}
+
+#[test]
+fn a_meter_and_a_row_of_pdus_are_spoken_to_by_tls() {
+    let tls = "tls = { ca = \"file:ca.pem\" }";
+    let site = load("demo.toml", &with_tls("acuvim-ii", tls)).unwrap_or_else(|problems| panic!("{problems}"));
+    let meter = site.devices[0].tls.as_ref().unwrap();
+    assert_eq!((&meter.ca, &meter.identity, &meter.server_name), (&SecretRef::File("ca.pem".into()), &None, &None));
+    assert!(site.devices[1..].iter().all(|device| device.tls.is_none()));
+    let tls = "tls = { ca = \"file:ca.pem\", certificate = \"file:us.pem\", key = \"credential:key\", server_name = \"pdu-{n:02}\" }";
+    let site = load("demo.toml", &with_tls("netio-powerpdu", tls)).unwrap_or_else(|problems| panic!("{problems}"));
+    let pdu = |group: usize| site.devices[site.groups[group].paths[0].device].tls.as_ref().unwrap();
+    assert_eq!(pdu(4).server_name.as_deref(), Some("pdu-05"));
+    let identity = pdu(4).identity.as_ref().unwrap();
+    assert_eq!(identity.certificate, SecretRef::File("us.pem".into()));
+    assert_eq!(identity.key, SecretRef::Credential("key".into()));
+}
+
+#[test]
+fn half_of_an_identity_and_a_file_that_is_none_are_told_and_no_device_is_left_plain() {
+    let told = |tls: &str| {
+        let problems = load("demo.toml", &with_tls("netio-powerpdu", tls)).unwrap_err();
+        problems.all().iter().map(|problem| problem.message.clone()).collect::<Vec<_>>()
+    };
+    let ca = "ca = \"file:ca.pem\"";
+    assert_eq!(told("tls = {}"), ["[group.path.tls] has no `ca`"]);
+    assert_eq!(told("tls = true"), ["tls: a table is wanted here: write [group.path.tls]"]);
+    assert_eq!(
+        told(&format!("tls = {{ {ca}, certificate = \"file:us.pem\" }}")),
+        ["certificate: there is no `key` that goes with it"]
+    );
+    assert_eq!(
+        told(&format!("tls = {{ {ca}, key = \"file:us.key\" }}")),
+        ["key: there is no `certificate` that goes with it"]
+    );
+    let nowhere = "this says not where a PEM file is";
+    assert_eq!(told("tls = { ca = \"ca.pem\" }"), [format!("ca: {nowhere}")]);
+    assert_eq!(
+        told(&format!("tls = {{ {ca}, certificate = \"env:US\", key = \"env:KEY\" }}")),
+        [format!("certificate: {nowhere}"), format!("key: {nowhere}")]
+    );
+    assert_eq!(
+        told(&format!("tls = {{ {ca}, sever_name = \"a\" }}")),
+        ["unknown key `sever_name` in [group.path.tls]"]
+    );
+    assert_eq!(
+        told(&format!("tls = {{ {ca}, server_name = \"{{m}}\" }}")),
+        ["server_name: `{m}` is not a placeholder"]
+    );
 }
