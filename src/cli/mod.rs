@@ -9,6 +9,7 @@ use crate::time::Wall;
 pub mod audit;
 pub mod check;
 pub mod demo;
+pub mod drill;
 pub mod emulate;
 pub mod latency;
 mod limits;
