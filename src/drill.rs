@@ -29,6 +29,7 @@ mod links;
 mod measure;
 pub mod room;
 mod stage;
+mod switch;
 pub mod trial;
 mod trials;
 
@@ -275,7 +276,7 @@ impl Drill {
                 (self.say)(&format!("{}: broken off: {broken}", self.names(&party).join(", ")));
                 self.step("broken_off", &party, None);
             }
-            self.put_back(&party, tried.as_ref().err().map(ToString::to_string));
+            self.put_back(&party, tried.as_ref().err());
             match tried {
                 // One device that cannot be drilled does not keep the others from it.
                 Ok(()) | Err(Broken::Device(_)) => {}

@@ -154,6 +154,9 @@ struct Check {
     /// Show the reserve also for this reading of the hall, as in "2.1 MW"
     #[arg(long, value_name = "POWER", value_parser = power)]
     hall: Option<Power>,
+    /// Compare with what drills measured, kept in this journal's folder
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -334,7 +337,7 @@ fn main() -> ExitCode {
             cli::run::run(&run.site, run.watch.into(), run.prices.as_deref(), manner)
         }
         Verb::Emulate(it) => cli::emulate::run(&it.site, world(it.hall, None), it.span, &it.lies),
-        Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
+        Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall, check.journal),
         Verb::Probe(probe) => cli::probe::run(&probe.site, probe.json),
         Verb::Drill(it) => drill(it.kind),
         Verb::Simulate(it) => simulate(it),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::stage::Found;
-use super::trial::Left;
+use super::stage::{Broken, Found};
+use super::trial::{Left, Way};
 use super::{Drill, Ends, Evidence, Sealed};
 use crate::run::Keeping;
 use crate::site::{GroupIx, Site};
@@ -14,9 +14,12 @@ const BACK_WITHIN: Duration = Duration::from_secs(30);
 
 impl Drill {
     /// Puts these groups back as they were found. What does not fit any more stays off: that is safe.
-    pub(super) fn put_back(&mut self, party: &[GroupIx], broken: Option<String>) {
+    pub(super) fn put_back(&mut self, party: &[GroupIx], broken: Option<&Broken>) {
         self.stage.ending = true;
         self.hear_again(party);
+        if let Some(Broken::NoRoom(_)) = broken {
+            self.make_room(party);
+        }
         let touched: Vec<(GroupIx, Found)> = party
             .iter()
             .filter_map(|ix| {
@@ -45,8 +48,18 @@ impl Drill {
         let _ = self
             .stage
             .until(BACK_WITHIN, |stage, _| touched.iter().all(|(ix, found)| is_back(stage, *ix, *found)).then_some(()));
-        self.tell_left(party, broken, short);
+        self.tell_left(party, broken.map(ToString::to_string), short);
         self.stage.ending = false;
+    }
+
+    /// Somebody else needs the power: what the drill has on goes off at once, and comes back only where it fits.
+    fn make_room(&mut self, party: &[GroupIx]) {
+        self.step("make_room", party, Some(Way::Outlets));
+        for ix in party.iter().copied() {
+            if self.stage.subjects.get(&ix).is_some_and(|subject| subject.told.is_some() && !subject.silent) {
+                self.stage.lower(ix, Way::Outlets);
+            }
+        }
     }
 
     /// A silence that was broken off ends here: whoever was hung up on is called again, and taken on as it is.

@@ -12,6 +12,8 @@ use crate::units::span;
 
 /// Trials that are remembered of each path, the newest.
 const REMEMBERED: usize = 32;
+/// What to do where a file promises more than was measured.
+pub const NEXT: &str = "correct the site file, or repair it and drill again";
 /// At most so many groups are named in one remark.
 const NAMED: usize = 4;
 
@@ -80,7 +82,7 @@ impl Learnt {
         self.0.get(group)?.get(&way)
     }
 
-    /// Where the site file promises more than was measured: a sentence for each path and kind of promise.
+    /// Where the site file promises more than was measured: a sentence for each path and kind of promise. [`NEXT`] is what to do.
     pub fn remarks(&self, site: &Site) -> Vec<String> {
         let mut remarks = Vec::new();
         for way in [Way::Outlets, Way::Firmware] {
@@ -114,8 +116,7 @@ fn remark(groups: &[String], what: &str) -> Option<String> {
     let named = groups.get(..NAMED).unwrap_or(groups).join(", ");
     let more = groups.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let next = "correct the site file, or repair and drill again";
-    (!groups.is_empty()).then(|| format!("{what}: {named}{more}; {next}"))
+    (!groups.is_empty()).then(|| format!("{what}: {named}{more}"))
 }
 
 #[cfg(test)]

@@ -74,22 +74,18 @@ impl Drill {
     fn mining(&mut self, party: &[GroupIx]) -> Result<(), Broken> {
         let from = self.clock.mono();
         let aims = self.aims(party);
-        let untouched =
-            |stage: &Stage, ix: &GroupIx| stage.subjects.get(ix).is_some_and(|subject| subject.told.is_none());
         self.raise(&aims)?;
         let full = self.stage.until(self.order.wait, |stage, _| {
-            let full = |(ix, aim): (&GroupIx, &u64)| match untouched(stage, ix) {
-                true => stage.measured(*ix) >= Some(half(stage, *ix, *aim)),
-                false => is_full(stage, *ix, *aim, from),
-            };
-            aims.iter().all(full).then_some(())
+            aims.iter().all(|(ix, aim)| is_full(stage, *ix, *aim, from)).then_some(())
         })?;
-        full.ok_or_else(|| {
+        if full.is_none() {
             let wait = span(self.order.wait);
-            Broken::Device(format!(
+            return Err(Broken::Device(format!(
                 "it did not come to full draw within {wait}: look at its miners, or wait longer (--wait)"
-            ))
-        })
+            )));
+        }
+        // What is drawn before a command is a part of every curve.
+        self.stage.pass(SETTLE)
     }
 
     fn shed(&mut self, party: &[GroupIx], way: Way, nth: u32) -> Result<(), Broken> {

@@ -9,6 +9,7 @@ use super::asked::Ordered;
 use super::past::{Past, stricter};
 use crate::decide::{Asleep, GroupMemory, Margin, Memory, Remembered};
 use crate::drill::Learnt;
+use crate::drill::learnt::NEXT;
 use crate::journal::{Beginning, Boot, Journal, Keeper, Opened, Store, last_orders, store};
 use crate::site::{Group, Site};
 use crate::snapshot::Orders;
@@ -114,7 +115,7 @@ pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path, readmit: 
         let _ = journal.note(now.wall, "orders", None, &Ordered { orders: &orders, actor: Actor::Restart });
     }
     let learnt: Learnt = store.as_ref().and_then(|store| store.get(store::CURVES).ok()?).unwrap_or_default();
-    remarks.extend(learnt.remarks(site));
+    remarks.extend(learnt.remarks(site).into_iter().map(|remark| format!("{remark}; {NEXT}")));
     let keeping = Keeping::start(store, files, learnt, &mut remarks);
     keeping.ordered(&orders);
     Ok(Begun { journal, folder: folder.to_owned(), memory, orders, clock, keeping, remarks })

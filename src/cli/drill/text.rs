@@ -113,9 +113,9 @@ fn head(kind: Kind) -> String {
     let first = format!("{:<14}{:<10}", "group", "path");
     match kind {
         Kind::Shed => {
-            let over = format!("\n{:<24}{:>57}{:>27}", "", "gone: p50, max, file says", "proof: p50, max, file says");
-            let cells = [("drew", 9), ("answered", 10), ("half", 16), ("10 %", 16)];
-            format!("{first}{}{:>18}{over}", line(&cells), "POI")
+            let over = format!("\n{:<24}{:>39}{:>30}", "", "gone: p50, max, file says", "proof: p50, max, file says");
+            let cells = [("drew", 9), ("answered", 10), ("half", 20), ("10 %", 20)];
+            format!("{first}{}{:>20}{over}", line(&cells), "POI")
         }
         Kind::Restore => {
             let cells =
@@ -160,7 +160,7 @@ fn shed(trials: &[&Trial], last: &Fall) -> String {
     let answered = last.answered_ms.map_or_else(|| "-".into(), told_ms);
     let drew = Power::from_watts(last.drew_w).to_string();
     format!(
-        "{drew:>9}{answered:>10}{:>16}{:>16}{:>18}\n{:<24}{gone:>57}{proof:>27}",
+        "{drew:>9}{answered:>10}{:>20}{:>20}{:>20}\n{:<24}{gone:>39}{proof:>30}",
         range(last.half),
         range(last.tenth),
         range(last.poi),
