@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ballast::cli;
-use ballast::cli::drill::Asked;
-use ballast::drill::Kind;
 use ballast::time::Wall;
 use ballast::units::{Power, Quantity};
 use clap::{Args, Parser, Subcommand};
+
+#[path = "main/drill.rs"]
+mod drill;
 
 /// Grid-aware demand response: miners soak up the power an AI hall does not use, and are gone in time when it does.
 #[derive(Parser)]
@@ -32,7 +33,7 @@ enum Verb {
     /// Ask every device of a site who it is and what it shows, and compare that with the files; commands nothing
     Probe(Probe),
     /// Prove response times and watchdogs of a real site, with evidence; commands its power
-    Drill(Drill),
+    Drill(drill::Drill),
     /// The same decision on the plant in virtual time: what is absorbed, against two honest baselines
     Simulate(Simulate),
     /// The price of latency: average miner power against path response, from the simulated plant
@@ -172,55 +173,6 @@ struct Probe {
 }
 
 #[derive(Args)]
-struct Drill {
-    #[command(subcommand)]
-    kind: DrillKind,
-}
-
-#[derive(Subcommand)]
-enum DrillKind {
-    /// From mining to off, by every path of each group: response and proof, against the site file
-    Shed(DrillSite),
-    /// From off to full draw: first watts, full draw, the steepest rise
-    Restore(DrillSite),
-    /// Talk to a PDU no more, and see what it does: its watchdog, against the site file
-    CommsLoss(DrillSite),
-}
-
-#[derive(Args)]
-struct DrillSite {
-    /// Site file
-    site: PathBuf,
-    /// Only this group; may be given more than once [default: all, one after the other]
-    #[arg(long = "group", value_name = "NAME")]
-    groups: Vec<String>,
-    /// How often each path of each group
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
-    times: u32,
-    /// All groups together, and not one after the other
-    #[arg(long)]
-    all_at_once: bool,
-    /// How long miners may take to full draw
-    #[arg(long, value_name = "TIME", value_parser = span, default_value = "10min")]
-    wait: Duration,
-    /// How long a PDU is left alone that has no watchdog (comms-loss)
-    #[arg(long, value_name = "TIME", value_parser = span, default_value = "60s")]
-    watch: Duration,
-    /// Do not ask for the name of the site
-    #[arg(long)]
-    yes: bool,
-    /// Evidence file [default: drill-KIND-SITE-TIME.json in the journal's folder]
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-    /// Folder of the journal, that of `ballast run` [default: SITE.journal]
-    #[arg(long, value_name = "DIR")]
-    journal: Option<PathBuf>,
-    /// The evidence as JSON on standard output
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args)]
 struct Simulate {
     /// Site files; more than one with --seeds
     #[arg(value_name = "SITE", required_unless_present = "more")]
@@ -339,23 +291,13 @@ fn main() -> ExitCode {
         Verb::Emulate(it) => cli::emulate::run(&it.site, world(it.hall, None), it.span, &it.lies),
         Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall, check.journal),
         Verb::Probe(probe) => cli::probe::run(&probe.site, probe.json),
-        Verb::Drill(it) => drill(it.kind),
+        Verb::Drill(it) => drill::run(it),
         Verb::Simulate(it) => simulate(it),
         Verb::Latency(it) => cli::latency::run(&it.site, &it.hall, it.span, it.seeds, it.svg.as_deref(), it.json),
         Verb::Replay(replay) => cli::replay_journal(&replay.journal, replay.json),
         Verb::Audit(Audit { verb: AuditVerb::Verify(verify) }) => cli::audit::run(&verify.journal, verify.json),
     };
     ExitCode::from(code)
-}
-
-fn drill(kind: DrillKind) -> u8 {
-    let (kind, it) = match kind {
-        DrillKind::Shed(it) => (Kind::Shed, it),
-        DrillKind::Restore(it) => (Kind::Restore, it),
-        DrillKind::CommsLoss(it) => (Kind::CommsLoss, it),
-    };
-    let DrillSite { site, groups, times, all_at_once, wait, watch, yes, out, journal, json } = it;
-    cli::drill::run(kind, &Asked { site, groups, times, all_at_once, wait, watch, yes, out, journal, json })
 }
 
 fn simulate(mut it: Simulate) -> u8 {

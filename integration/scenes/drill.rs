@@ -195,6 +195,26 @@ fn a_watchdog_that_does_not_act_is_found() {
 }
 
 #[test]
+fn one_group_after_the_other_unless_all_at_once_is_asked_for() {
+    let stage = Stage::new(&Numbers::default());
+    let world = World::new(&stage, 50);
+    [EAST, EAST + 1].iter().for_each(|group| world.switch(*group, ALL));
+    until("both are on", || (world.now().lit() == 16).then_some(()));
+    let from = world.wall();
+    let both_off = |from| world.between(from, world.wall()).iter().any(|moment| moment.on[EAST..] == [0, 0]);
+    let said = evidence(&stage, &drill(&stage, "shed", "east-1", &["--group", "east-2"]).ends());
+    assert_eq!(said["trials"].as_array().unwrap().len(), 2);
+    assert!(!both_off(from), "never more than one");
+    let from = world.wall();
+    let ended = drill(&stage, "shed", "east-1", &["--group", "east-2", "--all-at-once"]).ends();
+    let said = evidence(&stage, &ended);
+    assert_eq!(said["trials"][0]["began"], said["trials"][1]["began"], "{}", ended.told);
+    assert!(both_off(from));
+    assert!(said["groups"].as_array().unwrap().iter().all(|left| left["as_found"] == true), "{}", ended.told);
+    assert_eq!(world.now().lit(), 16);
+}
+
+#[test]
 fn two_never_command_one_site() {
     let stage = Stage::new(&Numbers::default());
     let world = World::new(&stage, 50);

@@ -240,7 +240,9 @@ impl Stage {
             .collect();
         let others = self.others(&mine);
         let told = |(ix, _): &(GroupIx, Power)| {
-            self.standing.groups.get(*ix).map_or(Power::ZERO, |fixed| fixed.power_of(self.running(*ix)))
+            let told = self.standing.groups.get(*ix).map_or(Power::ZERO, |fixed| fixed.power_of(self.running(*ix)));
+            // What goes down still is in the POI's reading too.
+            told.max(self.measured(*ix).unwrap_or(Power::ZERO))
         };
         let drawn = others.iter().map(|(_, drawn)| *drawn).sum::<Power>() + mine.iter().map(told).sum();
         let others: Vec<Power> = others.into_iter().map(|(counts, _)| counts).collect();
