@@ -152,7 +152,7 @@ impl Stage {
 
     fn look(&mut self, now: Mono) {
         let watts = |links: &Links, device: DeviceIx| links.seen(device)?.power.known();
-        for subject in self.subjects.values_mut().filter(|subject| !subject.silent) {
+        for subject in self.subjects.values_mut() {
             if let Some((power, at)) = watts(&self.links, subject.device) {
                 take(&mut subject.readings, at, now, power.watts());
             }

@@ -119,7 +119,7 @@ fn head(kind: Kind) -> String {
         }
         Kind::Restore => {
             let cells =
-                [("units", 6), ("told", 9), ("first watts", 18), ("full draw", 18), ("draws", 10), ("steepest", 12)];
+                [("units", 6), ("told", 9), ("first watts", 20), ("full draw", 20), ("draws", 10), ("steepest", 12)];
             first + &line(&cells)
         }
         Kind::CommsLoss => {
@@ -171,7 +171,7 @@ fn shed(trials: &[&Trial], last: &Fall) -> String {
 fn restore(rise: &Rise) -> String {
     let steepest = Slew::from_watts_per_second(rise.steepest_w_per_s).to_string();
     format!(
-        "{:>6}{:>9}{:>18}{:>18}{:>10}{steepest:>12}",
+        "{:>6}{:>9}{:>20}{:>20}{:>10}{steepest:>12}",
         rise.units,
         told_ms(rise.told_ms),
         range(rise.first_watts),
