@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use ballast::emulate::Lie;
 use ballast::site::CommsLoss;
 use ballast::units::Power;
 use rustix::process::Signal;
@@ -112,6 +113,22 @@ fn miners_are_shed_by_their_outlets_and_by_their_firmware() {
         assert!(trial["drew_w"].as_i64().unwrap() > 20_000, "{trial}");
         assert!(trial["gone"].is_object() && trial["proof_ms"].is_u64(), "{trial}");
     }
+    assert_eq!(said["groups"][0]["as_found"], true, "{}", ended.told);
+    assert_eq!(world.now().lit(), 0, "it was found off");
+}
+
+#[test]
+fn a_miner_that_answers_and_draws_on_is_found_and_its_group_is_left_as_it_was() {
+    let stage = Stage::sleeping();
+    let world = World::new(&stage, 50);
+    world.lie(0, 2, Lie::SilentSuccess);
+    let ended = drill(&stage, "shed", "west", &[]).ends();
+    let said = evidence(&stage, &ended);
+    assert_eq!(ended.code, Some(1), "{}", ended.told);
+    let (outlets, firmware) = (&said["trials"][0], &said["trials"][1]);
+    assert!(outlets["gone"].is_object(), "its outlet takes its power: {outlets}");
+    assert_eq!((&firmware["path"], &firmware["gone"]), (&Value::from("firmware"), &Value::Null), "{firmware}");
+    assert!(ended.told.contains("`west` was told off by its firmware and drew on"), "{}", ended.told);
     assert_eq!(said["groups"][0]["as_found"], true, "{}", ended.told);
     assert_eq!(world.now().lit(), 0, "it was found off");
 }

@@ -33,6 +33,9 @@ pub struct Path {
     pub response: Vec<Between>,
     /// The newest proofs.
     pub proof_ms: Vec<u64>,
+    /// When it was last told off it drew on.
+    #[serde(default)]
+    pub drew_on: bool,
     /// Whether its watchdog did what the file says, when that was last tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watchdog: Option<bool>,
@@ -64,6 +67,7 @@ impl Learnt {
         match &trial.measured {
             Measured::Fall(fall) if kind == Kind::Shed => {
                 path.response.extend(fall.gone);
+                path.drew_on = fall.gone.is_none();
                 path.proof_ms.extend(fall.proof_ms);
             }
             Measured::Silence(_) => path.watchdog = Some(trial.problems.is_empty()),
@@ -93,7 +97,7 @@ impl Learnt {
                 }?;
                 Some((group.name.as_str(), response, proof, self.of(&group.name, way)?))
             });
-            let (mut gone, mut proved, mut dogs) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut gone, mut proved, mut dogs, mut on) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
             for (name, response, proof, path) in slower {
                 let least = path.response.iter().map(|time| time.least_ms).max().map(Duration::from_millis);
                 let latest = path.proof_ms.iter().max().copied().map(Duration::from_millis);
@@ -101,11 +105,13 @@ impl Learnt {
                 let says = |took: Duration, declared| format!("{name} ({} for {})", span(took), span(declared));
                 gone.extend(least.filter(longer(response)).map(|took| says(took, response)));
                 proved.extend(latest.filter(longer(proof)).map(|took| says(took, proof)));
+                on.extend(path.drew_on.then(|| name.to_owned()));
                 dogs.extend((path.watchdog == Some(false)).then(|| name.to_owned()));
             }
             let by = way.name();
             remarks.extend(remark(&gone, &format!("drills by {by} took longer than `response` says")));
             remarks.extend(remark(&proved, &format!("drills by {by} were proved later than `proof` says")));
+            remarks.extend(remark(&on, &format!("in a drill groups drew on that were told off by {by}")));
             remarks.extend(remark(&dogs, "a drill found PDUs that do not do what `comms_loss` says"));
         }
         remarks
@@ -154,6 +160,16 @@ mod tests {
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].contains("`response` says: north-01 (300 ms for 100 ms)"), "{}", told[0]);
         assert!(told[1].contains("`proof` says: north-01 (2.9 s for 2.5 s)"), "{}", told[1]);
+    }
+
+    #[test]
+    fn a_group_that_drew_on_is_told_until_a_drill_shows_that_it_obeys() {
+        let mut learnt = Learnt::default();
+        let drew_on = Measured::Fall(Fall::default());
+        learnt.take(Kind::Shed, &Trial { measured: drew_on, ..trial(0, 0, 0) });
+        assert_eq!(learnt.remarks(&demo()), ["in a drill groups drew on that were told off by outlets: north-01"]);
+        learnt.take(Kind::Shed, &trial(0, 480, 900));
+        assert_eq!(learnt.remarks(&demo()), Vec::<String>::new());
     }
 
     #[test]

@@ -176,7 +176,10 @@ mod tests {
     fn load_that_only_the_poi_sees_takes_room_too() {
         let standing = standing();
         let facts =
-            Facts { standing: &standing, meters: meters(3_950, 500), cap: None, others: &[], drawn: Power::ZERO };
-        assert!(facts.fit(&[(0, kw(28))]).is_err(), "something draws 3.4 MW that no other meter sees");
+            Facts { standing: &standing, meters: meters(3_980, 500), cap: None, others: &[], drawn: Power::ZERO };
+        assert!(
+            facts.fit(&[(0, kw(28))]).is_err(),
+            "something draws 3.4 MW that no other meter sees, and 20 kW are left"
+        );
     }
 }
