@@ -20,12 +20,13 @@
 //! | 2 | [`snapshot`], [`plan`] | be data |
 //! | 3 | [`decide`], [`market`], [`plant`] | be pure and total: no clock, I/O, chance, float, panic |
 //! | 4 | [`feeds`], [`devices`], [`journal`], [`emulate`], [`web`] | do I/O, each for itself |
-//! | 5 | [`run`], [`simulate`], [`cli`] | bring pure and I/O together |
+//! | 5 | [`run`], [`simulate`], [`drill`], [`cli`] | bring pure and I/O together |
 
 pub mod cli;
 pub mod decide;
 pub mod devices;
 pub mod document;
+pub mod drill;
 pub mod emulate;
 pub mod feeds;
 pub mod journal;

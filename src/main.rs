@@ -9,6 +9,9 @@ use ballast::time::Wall;
 use ballast::units::{Power, Quantity};
 use clap::{Args, Parser, Subcommand};
 
+#[path = "main/drill.rs"]
+mod drill;
+
 /// Grid-aware demand response: miners soak up the power an AI hall does not use, and are gone in time when it does.
 #[derive(Parser)]
 #[command(name = "ballast", version, propagate_version = true, max_term_width = 100)]
@@ -29,6 +32,8 @@ enum Verb {
     Check(Check),
     /// Ask every device of a site who it is and what it shows, and compare that with the files; or scan for what there is. Commands nothing
     Probe(Probe),
+    /// Prove response times and watchdogs of a real site, with evidence; commands its power
+    Drill(drill::Drill),
     /// The same decision on the plant in virtual time: what is absorbed, against two honest baselines
     Simulate(Simulate),
     /// The price of latency: average miner power against path response, from the simulated plant
@@ -156,6 +161,9 @@ struct Check {
     /// Show the reserve also for this reading of the hall, as in "2.1 MW"
     #[arg(long, value_name = "POWER", value_parser = power)]
     hall: Option<Power>,
+    /// Compare with what drills measured, kept in this journal's folder
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -303,8 +311,9 @@ fn main() -> ExitCode {
         Verb::Emulate(it) => {
             cli::emulate::run(&it.site, world(it.hall, None), it.span, &it.lies, it.tls_dir.as_deref())
         }
-        Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall),
+        Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall, check.journal),
         Verb::Probe(it) => probe(it),
+        Verb::Drill(it) => drill::run(it),
         Verb::Simulate(it) => simulate(it),
         Verb::Latency(it) => cli::latency::run(&it.site, &it.hall, it.span, it.seeds, it.svg.as_deref(), it.json),
         Verb::Replay(replay) => cli::replay_journal(&replay.journal, replay.json),

@@ -37,7 +37,7 @@ mod stages;
 mod waker;
 
 pub use again::Again;
-pub use kept::{Begun, begin, last_good_site};
+pub use kept::{Begun, Keeping, begin, last_good_site, learnt};
 pub use stages::{Measured, Missed, Stage};
 
 use asked::{Acted, Ordered};

@@ -7,6 +7,7 @@
 mod controller;
 mod demo;
 mod disk;
+mod drill;
 mod emulator;
 mod ending;
 mod files;

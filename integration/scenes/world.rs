@@ -115,6 +115,11 @@ impl World {
         self.emulator.lie(group, unit, Some(lie));
     }
 
+    /// Switches the outlets of a group, as somebody at the PDU would.
+    pub(super) fn switch(&self, group: usize, on: u64) {
+        self.plant.lock().unwrap_or_else(PoisonError::into_inner).switch(group, on);
+    }
+
     pub(super) fn unplug(&self, device: DeviceIx, out: bool) {
         self.emulator.unplug(device, out);
     }

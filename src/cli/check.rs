@@ -3,7 +3,7 @@
 //! Prints and returns an exit code; never touches a device. A site is judged with the device files that `run` would take.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -11,6 +11,8 @@ use super::maps::Maps;
 use super::{COULD_NOT, FINE, PROBLEMS, keys};
 use crate::devices::Profile;
 use crate::document::{Code, MAX_BYTES, Problem, Problems};
+use crate::drill::learnt::NEXT;
+use crate::run::learnt;
 use crate::site::Site;
 use crate::site::check::{Finding, Report, check};
 use crate::site::file::{Places, load_placed};
@@ -27,6 +29,8 @@ pub struct Ask {
     pub color: bool,
     /// Show the reserve also for this reading of the hall.
     pub hall: Option<Power>,
+    /// Compare with what drills measured, as this journal's folder remembers it.
+    pub journal: Option<PathBuf>,
 }
 
 /// What a file describes.
@@ -104,7 +108,10 @@ fn look(path: &Path, ask: &Ask) -> Outcome {
         },
         Kind::Site => match judge(&file, &text, path.parent(), ask.hall) {
             Err(problems) => Outcome::Broken(problems),
-            Ok(judged) => with_keys(judged, &file, &text),
+            Ok(mut judged) => match measured(&mut judged, ask.journal.as_deref()) {
+                Err(why) => Outcome::Unreadable(why),
+                Ok(()) => with_keys(judged, &file, &text),
+            },
         },
     }
 }
@@ -122,6 +129,15 @@ fn with_keys(judged: Judged, file: &str, text: &str) -> Outcome {
 pub(super) fn told(errors: &[Finding], places: &Places, file: &str, text: &str) -> Option<Problems> {
     let errors: Vec<Problem> = errors.iter().map(|error| placed(error, places)).collect();
     (!errors.is_empty()).then(|| Problems::new(file, text, errors))
+}
+
+/// Warns where the file promises more than drills measured.
+fn measured(judged: &mut Judged, journal: Option<&Path>) -> Result<(), String> {
+    let Some(folder) = journal else { return Ok(()) };
+    let warning = |message| Finding { at: "group".into(), message, help: NEXT.into() };
+    let remarks = learnt(folder)?.remarks(&judged.site);
+    judged.report.warnings.extend(remarks.into_iter().map(warning));
+    Ok(())
 }
 
 /// A site with its device files, and what is wrong with either.

@@ -9,6 +9,7 @@ use crate::time::Wall;
 pub mod audit;
 pub mod check;
 pub mod demo;
+pub mod drill;
 pub mod emulate;
 mod keys;
 pub mod latency;
@@ -67,8 +68,13 @@ pub fn colour() -> bool {
 }
 
 /// Runs `ballast check`.
-pub fn check_files(files: &[PathBuf], as_json: bool, hall: Option<crate::units::Power>) -> u8 {
-    let ask = check::Ask { json: as_json, color: colour() && stdout_is_terminal(), hall };
+pub fn check_files(
+    files: &[PathBuf],
+    as_json: bool,
+    hall: Option<crate::units::Power>,
+    journal: Option<PathBuf>,
+) -> u8 {
+    let ask = check::Ask { json: as_json, color: colour() && stdout_is_terminal(), hall, journal };
     check::run(files, &ask, &mut std::io::stdout().lock()).unwrap_or(COULD_NOT)
 }
 

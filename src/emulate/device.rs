@@ -14,6 +14,7 @@ use tokio_modbus::server::tcp::Server;
 use tokio_modbus::{ExceptionCode, Request, Response, SlaveRequest};
 
 use super::tls::{Keys, MayWrite, Wire};
+use super::watchdog::Watchdog;
 use super::{PlantTime, Sound, locked};
 use crate::devices::profile::serve::Shown;
 use crate::devices::profile::{Credentials, Login, Profile};
@@ -31,6 +32,7 @@ pub(super) struct Device {
     /// The outlets it switches, where it is a PDU.
     group: Option<GroupIx>,
     outlets: u32,
+    watchdog: Option<Arc<Watchdog>>,
     plant: Arc<Mutex<Plant>>,
     time: PlantTime,
 }
@@ -45,13 +47,21 @@ impl Device {
             let group = plant.group_of(ix);
             (group, group.and_then(|group| site.groups.get(group)).map_or(0, |group| group.units))
         };
-        Self { ix, profile: profile.built(), group, outlets, plant, time }
+        let watchdog = Watchdog::of(site, ix).map(Arc::new);
+        Self { ix, profile: profile.built(), group, outlets, watchdog, plant, time }
+    }
+
+    /// Its watchdog, where it has one.
+    pub(super) fn watchdog(&self) -> Option<Arc<Watchdog>> {
+        self.watchdog.clone()
     }
 
     /// The answer to a request, from the plant as it is now; a write switches the plant.
     fn answer(&self, request: &Request<'_>) -> Result<Response, ExceptionCode> {
         let mut plant = locked(&self.plant);
-        plant.advance(self.time.now());
+        let now = self.time.now();
+        plant.advance(now);
+        self.watchdog.iter().for_each(|watchdog| watchdog.hears(now));
         let on = self.group.map_or(0, |group| plant.outlets(group));
         let shown = Shown { power: Ok(plant.shown(self.ix)), on, outlets: self.outlets };
         let answer = self.profile.answer(request, &shown)?;

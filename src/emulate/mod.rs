@@ -24,12 +24,14 @@ mod device;
 mod miners;
 mod sound;
 pub mod tls;
+mod watchdog;
 
 use device::{Device, Station};
 pub use miners::Lie;
 use miners::Miners;
 #[doc(hidden)]
 pub use sound::Sound;
+use watchdog::Watchdog;
 
 /// How often the plant is brought up to the clock when nobody asks.
 const TICK: Duration = Duration::from_millis(10);
@@ -166,7 +168,7 @@ impl Emulator {
     ) -> Result<Self, CannotStart> {
         let time = PlantTime { clock, started: clock.mono(), plant: locked(&plant).at() };
         let mut addresses: Vec<(SocketAddr, Vec<(u8, Device)>)> = Vec::new();
-        let mut at = Vec::new();
+        let (mut at, mut watchdogs) = (Vec::new(), Vec::new());
         for (ix, device) in site.devices.iter().enumerate() {
             let profile = profiles.get(&device.profile).ok_or_else(|| CannotStart::NoProfile {
                 device: device.name.clone(),
@@ -179,6 +181,7 @@ impl Emulator {
                 addresses.push((device.address, Vec::new()));
             }
             let emulated = Device::new(site, ix, profile.clone(), Arc::clone(&plant), time);
+            watchdogs.extend(emulated.watchdog());
             if let Some((_, units)) = addresses.get_mut(station) {
                 units.push((device.unit_id, emulated));
             }
@@ -199,7 +202,7 @@ impl Emulator {
         }
         let miners = Arc::new(Miners::start(site, &plant, time, runtime)?);
         let stations = listening.into_iter().map(|(station, listener)| run(station, listener, runtime)).collect();
-        let ticker = runtime.spawn(tick(plant, Arc::clone(&miners), time));
+        let ticker = runtime.spawn(tick(plant, (Arc::clone(&miners), watchdogs), time));
         Ok(Self { stations, at, miners, ticker })
     }
 
@@ -260,13 +263,15 @@ fn run(station: Station, (listener, address): (std::net::TcpListener, SocketAddr
     Running { address, plugged, task }
 }
 
-async fn tick(plant: Arc<Mutex<Plant>>, miners: Arc<Miners>, time: PlantTime) {
+async fn tick(plant: Arc<Mutex<Plant>>, (miners, watchdogs): (Arc<Miners>, Vec<Arc<Watchdog>>), time: PlantTime) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
         let mut plant = locked(&plant);
-        plant.advance(time.now());
+        let now = time.now();
+        plant.advance(now);
+        watchdogs.iter().for_each(|watchdog| watchdog.acts(&mut plant, now));
         miners.follow(&mut plant);
     }
 }

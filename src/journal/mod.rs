@@ -33,7 +33,7 @@ pub use fold::{Fold, Folded, Unfolded};
 pub use keeper::Keeper;
 pub use lay::{lay, sha256, tree_over};
 pub use line::{Lines, MAX_LINE};
-pub use open::OpenError;
+pub use open::{OpenError, is_in_use};
 pub use orders::last_orders;
 pub use record::{Boot, FileSeen, Recorder};
 pub use replay::{Decider, Difference, Replayed, replay};

@@ -59,6 +59,12 @@ pub(super) fn open(dir: &Path) -> Result<(Found, File), OpenError> {
     Ok((Found { set_aside: Some((aside, damage)), ..Found::default() }, lock))
 }
 
+/// Whether somebody writes to the journal in this folder just now.
+pub fn is_in_use(dir: &Path) -> bool {
+    let lock = File::open(dir.join(LOCK));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 fn lock(dir: &Path) -> Result<File, OpenError> {
     let disk = |error| OpenError::Disk(dir.to_owned(), error);
     if !dir.exists() {

@@ -28,6 +28,8 @@ pub const MARGINS: &str = "margins";
 pub const ENDED: &str = "ended";
 /// Key of the operator's orders.
 pub const ORDERS: &str = "orders";
+/// Key of what drills taught.
+pub const CURVES: &str = "curves";
 /// Key of the last good site file.
 pub const LAST_GOOD_SITE: &str = "site.last_good";
 

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::asked::Ordered;
 use super::past::{Past, stricter};
 use crate::decide::{Asleep, GroupMemory, Margin, Memory, Remembered};
+use crate::drill::Learnt;
+use crate::drill::learnt::NEXT;
 use crate::journal::{Beginning, Boot, Journal, Keeper, Opened, Store, last_orders, store};
 use crate::site::{Group, Site};
 use crate::snapshot::Orders;
@@ -79,6 +81,7 @@ pub struct Keeping {
     changed: Vec<Vec<Mono>>,
     margin: Margin,
     struck: usize,
+    learnt: Learnt,
 }
 
 /// Opens journal and store in this folder and recalls what was remembered. `readmit` lets units back that drew on when they were to
@@ -114,7 +117,9 @@ pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path, readmit: 
     if orders != Orders::default() {
         let _ = journal.note(now.wall, "orders", None, &Ordered { orders: &orders, actor: Actor::Restart });
     }
-    let keeping = Keeping::start(store, files, &mut remarks);
+    let learnt: Learnt = store.as_ref().and_then(|store| store.get(store::CURVES).ok()?).unwrap_or_default();
+    remarks.extend(learnt.remarks(site).into_iter().map(|remark| format!("{remark}; {NEXT}")));
+    let keeping = Keeping::start(store, files, learnt, &mut remarks);
     keeping.ordered(&orders);
     Ok(Begun { journal, folder: folder.to_owned(), memory, orders, clock, keeping, remarks })
 }
@@ -122,6 +127,19 @@ pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path, readmit: 
 /// The last good site file of a journal's folder, where there is one.
 pub fn last_good_site(folder: &Path) -> Option<String> {
     Store::open(&folder.join("state")).ok()?.0.get(store::LAST_GOOD_SITE).ok()?
+}
+
+/// What drills taught of a site, from the folder of its journal.
+///
+/// # Errors
+/// In words, where there is no such folder or its store cannot be read.
+pub fn learnt(folder: &Path) -> Result<Learnt, String> {
+    let path = folder.join("state");
+    if !path.is_dir() {
+        return Err(format!("{} is no journal's folder: it has no store", folder.display()));
+    }
+    let (store, _) = Store::open(&path).map_err(|error| error.to_string())?;
+    Ok(store.get(store::CURVES).map_err(|error| error.to_string())?.unwrap_or_default())
 }
 
 fn open_store(path: &Path, remarks: &mut Vec<String>) -> Option<Store> {
@@ -218,7 +236,7 @@ fn past(store: Option<&Store>) -> Past {
 }
 
 impl Keeping {
-    fn start(store: Option<Store>, files: &[(&str, &str, &str)], remarks: &mut Vec<String>) -> Self {
+    fn start(store: Option<Store>, files: &[(&str, &str, &str)], learnt: Learnt, remarks: &mut Vec<String>) -> Self {
         let keeper = store.and_then(|store| {
             Keeper::start(store).map_err(|error| remarks.push(format!("state store: no thread for it: {error}"))).ok()
         });
@@ -228,11 +246,23 @@ impl Keeping {
         if let Some(keeper) = &keeper {
             keeper.put(store::ENDED, &false);
         }
-        Self { keeper, changed: vec![], margin: Margin::default(), struck: usize::MAX }
+        Self { keeper, changed: vec![], margin: Margin::default(), struck: usize::MAX, learnt }
+    }
+
+    /// What drills taught before this run.
+    pub(crate) fn learnt(&self) -> &Learnt {
+        &self.learnt
+    }
+
+    /// Leaves what drills taught to be stored.
+    pub(crate) fn learn(&self, learnt: &Learnt) {
+        if let Some(keeper) = &self.keeper {
+            keeper.put(store::CURVES, learnt);
+        }
     }
 
     /// Leaves what changed since the last time to be stored.
-    pub(super) fn keep(&mut self, site: &Site, memory: &Memory, now: crate::time::Now) {
+    pub(crate) fn keep(&mut self, site: &Site, memory: &Memory, now: crate::time::Now) {
         let Some(keeper) = &self.keeper else { return };
         if self.changed.len() != memory.groups.len()
             || self.changed.iter().zip(&memory.groups).any(|(kept, group)| *kept != group.changed)
@@ -261,7 +291,7 @@ impl Keeping {
     }
 
     /// Stores what waits.
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         if let Some(keeper) = self.keeper.take() {
             keeper.put(store::ENDED, &true);
             drop(keeper.close());
