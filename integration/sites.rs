@@ -23,6 +23,16 @@ const PROFILES: &[KnownProfile<'_>] = &[
     measures("acuvim-ii", 100, 200, false),
     measures("gude-expert-pdu", 500, 500, false),
     measures("netio-powerpdu", 500, 500, true),
+    KnownProfile {
+        name: "relay-board",
+        says: Some(KnownDevice {
+            refresh: None,
+            timeout: Duration::from_millis(500),
+            login: false,
+            gap: Duration::ZERO,
+            at_once: false,
+        }),
+    },
     measures("schneider-pm5xxx", 1_000, 500, false),
     measures("sunspec-203", 1_000, 500, false),
 ];

@@ -245,9 +245,10 @@ proptest! {
     ) {
         for (_, text) in SHIPPED {
             let profile = parse(text).unwrap();
-            let point = profile.power.unwrap();
-            for count in [words.len(), usize::from(point.block.count).min(words.len())] {
+            for point in profile.power.iter() {
+              for count in [words.len(), usize::from(point.block.count).min(words.len())] {
                 let _ = point.decode(&words[..count]);
+              }
             }
             if let Some(outlets) = profile.outlets {
                 let count = u32::try_from(states.len()).unwrap();
@@ -260,7 +261,8 @@ proptest! {
     #[test]
     fn what_a_shipped_file_shows_it_reads_back(watts in 0_i64..60_000) {
         for (name, text) in SHIPPED {
-            let point = parse(text).unwrap().power.unwrap();
+            // A relay board shows none.
+            let Some(point) = parse(text).unwrap().power else { continue };
             let Some(registers) = point.encode(Ok(Power::from_watts(watts))) else {
                 // The mark for "no sensor" cannot be shown as a power.
                 prop_assert!(*name == "gude-expert-pdu" && watts == 0x8000, "{}: {}", name, watts);

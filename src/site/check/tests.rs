@@ -201,7 +201,10 @@ fn a_group_whose_pdu_measures_no_power_is_refused() {
     let wanted = "`north-01` to `east-12` (38) can never be proved off: device file `netio-powerpdu` measures no power";
     assert_eq!(only_error(&report), wanted);
     assert_eq!(report.errors[0].at, "device `north-01`.profile");
-    assert_eq!(report.errors[0].help, "add [power] to devices/netio-powerpdu.toml, or put a PDU there that measures");
+    assert_eq!(
+        report.errors[0].help,
+        "say `measured_by` = the name of a [[meter]] of its own, or add [power] to devices/netio-powerpdu.toml"
+    );
     // Of a file that cannot be read nothing is known, and that is told where it is read.
     let broken: Vec<_> = PROFILES.iter().map(|file| KnownProfile { says: None, ..*file }).collect();
     assert_eq!(check(&demo(), &broken, None).errors, []);
