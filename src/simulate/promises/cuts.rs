@@ -1,0 +1,74 @@
+//! What was told to sleep and draws on while import is over the limit loses its outlet: by the proof of the path that a limit uses first,
+//! and the response of the outlets. That is what `ballast check` publishes for a site whose miners lie.
+
+use std::time::Duration;
+
+use super::{Found, Promise, SLACK, Sight};
+use crate::site::{Group, Site};
+use crate::time::Mono;
+
+pub(super) struct Cuts {
+    /// Since when import is over the limit.
+    over: Option<Mono>,
+    /// Per group and unit since when it draws on though it was told to sleep.
+    draws: Vec<Vec<Option<Mono>>>,
+    /// Per group by when its outlets are to be gone; nothing where its miners are not told by their own firmware.
+    within: Vec<Option<Duration>>,
+}
+
+impl Cuts {
+    pub(super) fn new(site: &Site) -> Self {
+        let within = |group: &Group| {
+            group.firmware.as_ref()?;
+            let decided = site.ages.meter + site.tick.period;
+            let (_, proof) = group.first_times()?;
+            // Twice: to the plant's look at it and to the answer on the wire.
+            Some(decided + proof + group.paths.first()?.response + SLACK * 2)
+        };
+        Self {
+            over: None,
+            draws: site.groups.iter().map(|group| vec![None; group.units as usize]).collect(),
+            within: site.groups.iter().map(within).collect(),
+        }
+    }
+
+    pub(super) fn look(&mut self, sight: &Sight<'_, '_>) -> Found {
+        if self.within.iter().all(Option::is_none) {
+            return None;
+        }
+        let flows = sight.world.flows();
+        let over = (flows.poi() - sight.site().poi.import_limit).min(flows.miners);
+        let is_over = over > sight.tolerance && !sight.trouble.is_lied_to(sight.now);
+        self.over = is_over.then(|| self.over.unwrap_or(sight.now));
+        self.note(sight);
+        let from = self.over?.max(sight.controls()?);
+        let late = |(ix, (units, within)): (usize, (&Vec<Option<Mono>>, &Option<Duration>))| {
+            let within = (*within)?;
+            let since = units.iter().enumerate().filter_map(|(unit, since)| Some((unit, *(since.as_ref())?)));
+            let (unit, since) = since.min_by_key(|(_, since)| *since)?;
+            let lasts = sight.now.since(since.max(from));
+            let name = sight.site().groups.get(ix).map_or("", |group| &group.name);
+            (lasts > within).then(|| {
+                format!(
+                    "miner {} of `{name}` was told to sleep and draws on for {lasts:?}, {over} over the limit",
+                    unit + 1
+                )
+            })
+        };
+        let what = self.draws.iter().zip(&self.within).enumerate().find_map(late)?;
+        Some((Promise::Cuts, what))
+    }
+
+    fn note(&mut self, sight: &Sight<'_, '_>) {
+        for (ix, units) in self.draws.iter_mut().enumerate().filter(|(ix, _)| self.within.get(*ix) != Some(&None)) {
+            let told = sight.world.recorded.told.get(ix).copied().flatten();
+            let awake = told.filter(|_| sight.trouble.switches(ix, sight.now)).map_or(0, |told| !told);
+            let awake = awake & sight.world.commanded(ix);
+            let least = sight.site().groups.get(ix).map_or(i64::MAX, |group| group.unit.watts() / 4);
+            for (unit, since) in units.iter_mut().enumerate() {
+                let draws = awake >> (unit & 63) & 1 == 1 && sight.world.drawn(ix, unit).watts() > least;
+                *since = draws.then(|| since.unwrap_or(sight.now));
+            }
+        }
+    }
+}
