@@ -159,6 +159,41 @@ fn an_e_stop_takes_the_outlets_at_once() {
 }
 
 #[test]
+fn an_e_stop_takes_the_outlets_of_what_was_told_to_sleep_before_it_and_does_not() {
+    for first in [true, false] {
+        let mut bench = rows(first);
+        bench.set_hall(kw(10_000));
+        bench.pass(ms(20_000));
+        bench.sleepless[3] = u64::MAX;
+        bench.price = Some(ballast::units::Price::from_micro_usd_per_mwh(900_000_000));
+        // One moment its proof is still to come, another it was given up on: a price cuts nobody.
+        for waits in [8_000, 60_000] {
+            bench.pass(ms(waits));
+            assert_eq!((bench.told(3), bench.cut(3)), (kw(0), 0));
+            let mut stopped = bench.clone();
+            stopped.orders.e_stop = true;
+            stopped.pass(ms(400));
+            assert_eq!(stopped.cut(3), stopped.standing.groups[3].all_on, "outlets first: {}, {waits} ms", !first);
+            assert!(stopped.miners() < kw(500), "{}", stopped.miners());
+        }
+    }
+}
+
+#[test]
+fn a_miner_that_wakes_while_e_stop_is_pressed_loses_its_outlet() {
+    let mut bench = rows(true);
+    bench.set_hall(kw(10_000));
+    bench.pass(ms(20_000));
+    bench.price = Some(ballast::units::Price::from_micro_usd_per_mwh(900_000_000));
+    bench.pass(ms(60_000));
+    bench.orders.e_stop = true;
+    bench.pass(ms(5_000));
+    bench.sleepless[3] = 1;
+    bench.pass(ms(1_000));
+    assert_eq!(bench.cut(3) & 1, 1);
+}
+
+#[test]
 fn what_was_cut_comes_back_with_its_outlet_once_there_is_room() {
     let mut bench = rows(true);
     bench.set_hall(kw(10_000));

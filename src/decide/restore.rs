@@ -83,7 +83,8 @@ fn next_batch(facts: &Facts<'_>, memory: &Memory, mut rooms: Rooms) -> Vec<(Grou
         if left < unit && rooms.left_in(Chain::Site, 0) < standing.smallest_unit {
             break;
         }
-        let off = fixed.all_on & !kept.told.unwrap_or(0) & !kept.asleep.barred;
+        let barred = if sabotage::is(Sabotage::BarredRestored) { 0 } else { kept.asleep.barred };
+        let off = fixed.all_on & !kept.told.unwrap_or(0) & !barred;
         let units = switch::longest(off, kept, most.min(left).whole_units(unit), now, fixed.dwell_off);
         if units == 0 {
             continue;

@@ -138,6 +138,7 @@ pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) ->
             switch::touch(kept, fixed.all_on, now);
         }
         shed.add(fixed.power_of(switch::lower(fixed, kept, i64::MAX, now, Haste::Stop)));
+        sleep::stop(fixed, kept, now);
     }
     shed
 }

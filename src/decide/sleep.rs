@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::memory::{Asleep, GroupMemory};
 use super::standing::Fixed;
 use crate::plan::Event;
+use crate::sabotage::{self, Sabotage};
 use crate::site::GroupIx;
 use crate::snapshot::GroupSeen;
 use crate::time::Mono;
@@ -35,6 +36,9 @@ pub(super) enum Haste {
 impl Asleep {
     /// What an earlier run of the controller knew.
     pub(super) fn recall(&mut self, strikes: &[u8], units: u32) {
+        if sabotage::is(Sabotage::StrikesForgotten) {
+            return;
+        }
         self.strikes = strikes.iter().copied().take(units as usize).collect();
         self.barred = barred(&self.strikes);
     }
@@ -51,6 +55,7 @@ pub(super) fn lowered(fixed: &Fixed, memory: &mut GroupMemory, off: u64, haste: 
     let kept = &mut memory.asleep;
     kept.urgent |= haste != Haste::Ramp;
     match haste {
+        Haste::Ramp if sabotage::is(Sabotage::CutForPrice) => cut(kept, off),
         Haste::Ramp => kept.pending |= off,
         Haste::Limit if sleep.first => kept.pending |= off,
         Haste::Limit => cut(kept, off),
@@ -62,6 +67,21 @@ fn cut(kept: &mut Asleep, units: u64) {
     kept.cut |= units;
     kept.pending &= !units;
     kept.cutting |= units != 0;
+}
+
+/// A person stops everything: what was told to sleep before that and does not, or woke since, loses its outlet as well.
+pub(super) fn stop(fixed: &Fixed, memory: &mut GroupMemory, now: Mono) {
+    let Some(told) = memory.told.filter(|_| fixed.sleep.is_some() && !sabotage::is(Sabotage::SlowStop)) else { return };
+    let unasked = memory.beyond > fixed.asleep(told, memory.asleep.cut) + quarter(fixed);
+    let kept = &mut memory.asleep;
+    let units = if unasked { fixed.all_on & !kept.cut } else { (kept.pending | kept.unknown) & !kept.cut };
+    if units != 0 {
+        kept.urgent = true;
+        cut(kept, units);
+        if memory.lowering.replace(now).is_none() {
+            memory.lowering_from = now;
+        }
+    }
 }
 
 /// Nobody renewed its permits for so long. Those of its outlets last longer, until it would be known that its miners sleep; where they
@@ -140,7 +160,7 @@ pub(super) fn escalate(
 ) -> bool {
     let told = memory.told.unwrap_or(0);
     let awake = fixed.all_on & !told & !memory.asleep.cut;
-    if fixed.sleep.is_none() || awake == 0 || !memory.asleep.urgent {
+    if fixed.sleep.is_none() || awake == 0 || !memory.asleep.urgent || sabotage::is(Sabotage::NeverCuts) {
         return false;
     }
     let miners = seen.miners.unwrap_or_default();
@@ -156,11 +176,16 @@ pub(super) fn escalate(
     let over = seen.power.known().map_or(counted_w, |(power, _)| power) - expect_w;
     let more = over > fixed.power_of(named) + quarter(fixed);
     let units = if named == 0 || more { all | named } else { named };
+    let units = if sabotage::is(Sabotage::WordOverWatts) { units & !(miners.reached & !miners.mining) } else { units };
+    if units == 0 {
+        return false;
+    }
     cut(&mut memory.asleep, units);
     events.push(Event::Cut { group: ix, units, expect_w, counted_w });
     // Who cannot be reached was not told, and is no liar; nor is who only counts as drawing, and is not measured to.
     let over = if seen.power.known().is_some() { over } else { Power::ZERO };
     let lied = miners.reached & liars(fixed, memory, (accused, units), over);
+    let lied = if sabotage::is(Sabotage::AllStruck) { units } else { lied };
     strike(ix, fixed, memory, lied, events);
     // Its proof begins anew, on the other path.
     (memory.lowering, memory.not_following, memory.shown) = (Some(now), false, None);

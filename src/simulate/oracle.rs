@@ -43,6 +43,8 @@ pub(super) struct Oracle {
     bound: Duration,
     tolerance: Power,
     over_since: Option<Mono>,
+    /// Per group since when it has something on though e-stop is pressed.
+    defies: Vec<Option<Mono>>,
     trouble: Trouble,
     commanded: Vec<u64>,
     went_off: Vec<Vec<Mono>>,
@@ -67,6 +69,7 @@ impl Oracle {
             bound,
             tolerance: Power::from_watts(site.poi.import_limit.watts() / TOLERANCE),
             over_since: None,
+            defies: vec![None; site.groups.len()],
             trouble: Trouble::new(site),
             commanded: vec![0; site.groups.len()],
             went_off: site.groups.iter().map(|group| vec![Mono::START; group.units as usize]).collect(),
@@ -238,16 +241,21 @@ impl Oracle {
     fn e_stop(&mut self, world: &World<'_>, control: Control, now: Mono) {
         let since = match (control, self.trouble.stopped) {
             (Control::On(on), Some(stopped)) => on.max(stopped),
-            _ => return,
+            _ => return self.defies.fill(None),
         };
-        if now.since(since) > self.bound {
-            let powered =
-                |ix: usize| if self.trouble.switches(ix, now) { world.commanded(ix) & world.closed(ix) } else { 0 };
-            let on: Power =
-                self.standing.groups.iter().enumerate().map(|(ix, fixed)| fixed.power_of(powered(ix))).sum();
-            if on > Power::ZERO {
-                self.breaks(Promise::EStop, now, format!("{on} that obeys is on, {:?} after it", now.since(since)));
+        let mut on = Power::ZERO;
+        for (ix, (fixed, defies)) in self.standing.groups.iter().zip(&mut self.defies).enumerate() {
+            let closed = if self.trouble.switches(ix, now) { world.closed(ix) } else { 0 };
+            *defies = (closed != 0).then(|| defies.unwrap_or(now));
+            // A miner that wakes by itself is found by its watts, and cut.
+            let woke = self.trouble.odd_until.get(ix).is_some_and(|until| now <= *until);
+            let from = if woke { since.max(defies.unwrap_or(now)) } else { since };
+            if now.since(from) > self.bound {
+                on += fixed.power_of(closed);
             }
+        }
+        if on > Power::ZERO {
+            self.breaks(Promise::EStop, now, format!("{on} that obeys is on, {:?} after it", now.since(since)));
         }
     }
 

@@ -184,19 +184,34 @@ impl Promises {
     fn counts(&mut self, sight: &Sight<'_, '_>) -> Found {
         use Class as C;
         for fault in &sight.world.active {
-            // A miner that wakes unasked is seen at the next look at its PDU.
-            if matches!(fault.class, C::OutletOwnWill | C::OutletWelded | C::PduFrozen | C::PduLate | C::MinerWakes)
+            if matches!(fault.class, C::OutletOwnWill | C::OutletWelded | C::PduFrozen | C::PduLate)
                 && let Some(until) = self.hidden_until.get_mut(fault.target)
             {
                 *until = sight.now.after(AFTERMATH);
             }
         }
+        self.hide_wakers(sight);
         let counted = self.counted.take()?;
         let hidden = sight.standing.groups.iter().zip(&self.hidden_until).filter(|(_, until)| sight.now <= **until);
         let hidden: Power = hidden.map(|(fixed, _)| fixed.power_of(fixed.all_on)).sum();
         let draws = sight.world.flows().miners;
         self.uncounted = if draws > counted + hidden + sight.tolerance { self.uncounted + 1 } else { 0 };
         (self.uncounted > 1).then(|| (Promise::Counts, format!("miners draw {draws}, and the record counts {counted}")))
+    }
+
+    /// A miner that comes up unasked is seen at the next look at its PDU; while that hides it, by the POI's meter alone.
+    fn hide_wakers(&mut self, sight: &Sight<'_, '_>) {
+        let wakes = |fault: &&Fault| matches!(fault.class, Class::MinerWakes | Class::MinerReboots);
+        for fault in sight.world.struck().filter(wakes) {
+            let until = self.hidden_until.iter_mut().skip(fault.target).take(1);
+            until.for_each(|until| *until = sight.now.after(AFTERMATH));
+        }
+        for (ix, until) in self.hidden_until.iter_mut().enumerate() {
+            let sleeps = sight.standing.groups.get(ix).is_some_and(|fixed| fixed.sleep.is_some());
+            if sleeps && sight.now <= *until && !sight.trouble.switches(ix, sight.now) {
+                *until = sight.now.after(AFTERMATH);
+            }
+        }
     }
 
     /// A hall whose meter says nothing may rise as fast as it declares, up to its nameplate: room is made for that.

@@ -23,7 +23,7 @@ const BESIDE: [Class; 3] = [Class::PriceLost, Class::PriceFrozen, Class::WallSte
 /// The two that are brought together begin so close to each other, in milliseconds: less than a turn of the loop.
 const TOGETHER: (i64, i64) = (0, 20);
 /// Time between two faults of miners in a storm, on average: a unit that was found three times is of no use any more.
-const MINERS_EVERY: Duration = Duration::from_secs(12);
+const MINERS_EVERY: Duration = Duration::from_secs(8);
 /// A person lets back who is in quarantine in every so manieth storm.
 const READMITTED_IN: i64 = 3;
 
@@ -88,7 +88,10 @@ impl Sky<'_> {
             return;
         }
         let in_force = self.half();
-        let lie: Vec<Class> = in_force.iter().copied().filter(|class| class.strikes() == Part::Miner).collect();
+        // A cap asks for less, and shows who does not sleep.
+        let cap = others.iter().filter(|class| **class == Class::Cap);
+        let lie = in_force.iter().filter(|class| class.strikes() == Part::Miner).chain(cap);
+        let lie: Vec<Class> = lie.copied().collect();
         self.strike(&lie, None, start, stop);
         if self.classes.contains(&Class::Readmitted) && self.chance.one_in(READMITTED_IN) {
             let length = i64::try_from(stop.since(start).as_millis()).unwrap_or(0);

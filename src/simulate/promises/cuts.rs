@@ -1,5 +1,5 @@
-//! What was told to sleep and draws on while import is over the limit loses its outlet: by the proof of the path that a limit uses first,
-//! and the response of the outlets. That is what `ballast check` publishes for a site whose miners lie.
+//! What was told to sleep for a limit and draws on loses its outlet, and so does what was told for a price, while import is over the limit:
+//! by the proof of the path that a limit uses first, and the response of the outlets. That is what `ballast check` publishes for a site whose miners lie.
 
 use std::time::Duration;
 
@@ -41,19 +41,18 @@ impl Cuts {
         let is_over = over > sight.tolerance && !sight.trouble.is_lied_to(sight.now);
         self.over = is_over.then(|| self.over.unwrap_or(sight.now));
         self.note(sight);
-        let from = self.over?.max(sight.controls()?);
+        let controls = sight.controls()?;
         let late = |(ix, (units, within)): (usize, (&Vec<Option<Mono>>, &Option<Duration>))| {
             let within = (*within)?;
-            let since = units.iter().enumerate().filter_map(|(unit, since)| Some((unit, *(since.as_ref())?)));
-            let (unit, since) = since.min_by_key(|(_, since)| *since)?;
-            let lasts = sight.now.since(since.max(from));
+            let urgent = sight.world.recorded.urgent.get(ix).copied().unwrap_or(0);
+            let lasts = units.iter().enumerate().filter_map(|(unit, since)| {
+                let asked = if urgent >> (unit & 63) & 1 == 1 { Some(controls) } else { self.over };
+                Some((sight.now.since((*since)?.max(asked?).max(controls)), unit))
+            });
+            let (lasts, unit) = lasts.max()?;
             let name = sight.site().groups.get(ix).map_or("", |group| &group.name);
-            (lasts > within).then(|| {
-                format!(
-                    "miner {} of `{name}` was told to sleep and draws on for {lasts:?}, {over} over the limit",
-                    unit + 1
-                )
-            })
+            let what = || format!("miner {} of `{name}` was told to sleep and draws on for {lasts:?}", unit + 1);
+            (lasts > within).then(what)
         };
         let what = self.draws.iter().zip(&self.within).enumerate().find_map(late)?;
         Some((Promise::Cuts, what))
