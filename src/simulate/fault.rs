@@ -243,7 +243,7 @@ impl Fault {
             _ => units,
         };
         let first = if degree / 8 % 2 == 0 { 0 } else { degree / 16 % units };
-        (0..count).fold(0, |set, nth| set | 1 << ((first + nth) % units & 63))
+        (0..count).fold(0, |set, nth| set | 1 << (((first + nth) % units) & 63))
     }
 
     /// Whether it is a fault of this miner, in a group with so many.

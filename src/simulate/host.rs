@@ -145,6 +145,8 @@ pub(super) struct Host {
     started: (Mono, Mono),
     keyframe_at: Mono,
     kept_at: Mono,
+    /// When the newest tick was.
+    ticked: Mono,
 }
 
 /// Its connections.
@@ -234,6 +236,7 @@ impl Host {
             started: (now, start),
             keyframe_at: start,
             kept_at: start,
+            ticked: start,
         };
         (disk.durable_tick, disk.written) = (0, Vec::new());
         host.boot(setting, disk, world, now, first);
@@ -342,7 +345,9 @@ impl Host {
         }
         self.record(disk, &snapshot, &plan);
         if self.cycle.standing.sleeps {
-            world.recorded.note(self.cycle.memory.groups.iter().map(|group| group.told), &plan.events);
+            let lapsed = now.mono.since(self.ticked) >= self.cycle.standing.site.tick.lapse;
+            self.ticked = now.mono;
+            world.recorded.note(self.cycle.memory.groups.iter().map(|group| group.told), &plan.events, lapsed);
         }
         if disk_works && matches!(dies, Dies::Synced | Dies::Kept) {
             disk.sync();

@@ -329,7 +329,8 @@ impl Promises {
         // What the newest reading of each can have been, at the least.
         let hall = lowest(&mut self.hall, sight.now, flows.hall, SLACK);
         let house = lowest(&mut self.house, sight.now, flows.house, SLACK * 4);
-        for fault in sight.world.active.iter().filter(|fault| !ELSEWHERE.contains(&fault.class)) {
+        let begun = sight.world.begun.iter().filter(|fault| fault.class == Class::MinerReboots);
+        for fault in sight.world.active.iter().filter(|fault| !ELSEWHERE.contains(&fault.class)).chain(begun) {
             self.wrong_until = self.wrong_until.max(sight.now.after(fault.aftermath(site)));
         }
         if sight.now <= self.wrong_until || sight.controls().is_none() {

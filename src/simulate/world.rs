@@ -241,6 +241,11 @@ impl<'a> World<'a> {
         self.plant.shown_outlets(group).get(unit).copied().unwrap_or_default()
     }
 
+    /// Whether a miner says that it sleeps, and lies.
+    pub(super) fn claims_sleep(&self, group: GroupIx, unit: usize) -> bool {
+        self.liars.claims_sleep(group, unit)
+    }
+
     /// The units that were told to wake while they did not listen, and not since: nobody knows that they sleep before it is asked again.
     pub(super) fn overslept(&self, group: GroupIx) -> u64 {
         self.liars.overslept(group)

@@ -4,14 +4,21 @@
 use std::time::Duration;
 
 use super::{Found, Promise, SLACK, Sight};
+use crate::simulate::fault::{Class, Fault};
 use crate::site::{Group, Site};
 use crate::time::Mono;
+use crate::units::Power;
 
 pub(super) struct Cuts {
     /// Since when import is over the limit.
     over: Option<Mono>,
     /// Per group and unit since when it draws on though it was told to sleep.
     draws: Vec<Vec<Option<Mono>>>,
+    /// Per group what it may run, and when that last became less, or something of it was cut: only watts tell of one that says that it
+    /// sleeps, and those of others that are on their way down hide it.
+    told: Vec<(u64, Mono)>,
+    /// Per group until when it may hold miners that came up unasked: they count as drawing, and are cut when a limit is at stake.
+    woke_until: Vec<Mono>,
     /// Per group by when its outlets are to be gone; nothing where its miners are not told by their own firmware.
     within: Vec<Option<Duration>>,
 }
@@ -27,6 +34,8 @@ impl Cuts {
         };
         Self {
             over: None,
+            woke_until: vec![Mono::START; site.groups.len()],
+            told: vec![(0, Mono::START); site.groups.len()],
             draws: site.groups.iter().map(|group| vec![None; group.units as usize]).collect(),
             within: site.groups.iter().map(within).collect(),
         }
@@ -44,7 +53,8 @@ impl Cuts {
         let controls = sight.controls()?;
         let late = |(ix, (units, within)): (usize, (&Vec<Option<Mono>>, &Option<Duration>))| {
             let within = (*within)?;
-            let urgent = sight.world.recorded.urgent.get(ix).copied().unwrap_or(0);
+            let woke = self.woke_until.get(ix).is_some_and(|until| sight.now <= *until);
+            let urgent = if woke { 0 } else { sight.world.recorded.urgent.get(ix).copied().unwrap_or(0) };
             let lasts = units.iter().enumerate().filter_map(|(unit, since)| {
                 let asked = if urgent >> (unit & 63) & 1 == 1 { Some(controls) } else { self.over };
                 Some((sight.now.since((*since)?.max(asked?).max(controls)), unit))
@@ -59,15 +69,35 @@ impl Cuts {
     }
 
     fn note(&mut self, sight: &Sight<'_, '_>) {
+        let wakes = |fault: &&Fault| matches!(fault.class, Class::MinerWakes | Class::MinerReboots);
+        for fault in sight.world.struck().filter(wakes) {
+            let until = sight.now.after(fault.aftermath(sight.site()));
+            self.woke_until.iter_mut().skip(fault.target).take(1).for_each(|at| *at = until.max(*at));
+        }
         for (ix, units) in self.draws.iter_mut().enumerate().filter(|(ix, _)| self.within.get(*ix) != Some(&None)) {
             let told = sight.world.recorded.told.get(ix).copied().flatten();
+            let cut = sight.world.recorded.cut.iter().any(|(group, _)| *group == ix);
+            let Some((was, fewer)) = self.told.get_mut(ix) else { continue };
+            let is = told.unwrap_or(0);
+            *fewer = if cut || *was & !is != 0 { sight.now } else { *fewer };
+            *was = is;
             let awake = told.filter(|_| sight.trouble.switches(ix, sight.now)).map_or(0, |told| !told);
-            let awake = awake & sight.world.commanded(ix);
+            // A group that draws no more than it may hides one that draws on behind one that does not.
+            let more = told.is_some_and(|told| draws_more(sight, ix, told));
+            let awake = if more { awake & sight.world.commanded(ix) } else { 0 };
             let least = sight.site().groups.get(ix).map_or(i64::MAX, |group| group.unit.watts() / 4);
             for (unit, since) in units.iter_mut().enumerate() {
                 let draws = awake >> (unit & 63) & 1 == 1 && sight.world.drawn(ix, unit).watts() > least;
-                *since = draws.then(|| since.unwrap_or(sight.now));
+                let hidden = if sight.world.claims_sleep(ix, unit) { *fewer } else { Mono::START };
+                *since = draws.then(|| since.unwrap_or(sight.now).max(hidden));
             }
         }
     }
+}
+
+/// Whether a group draws more than it may, by what tells one miner from none.
+fn draws_more(sight: &Sight<'_, '_>, ix: usize, told: u64) -> bool {
+    let Some(fixed) = sight.standing.groups.get(ix) else { return false };
+    let may = fixed.power_of(told) + fixed.asleep(told, 0) + Power::from_watts(fixed.unit.watts() / 4);
+    sight.world.plant.group_power(ix) > may
 }

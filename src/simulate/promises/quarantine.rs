@@ -35,6 +35,8 @@ pub(super) struct Quarantine {
     /// Per group and unit; no units where miners are not told by their own firmware.
     all: Vec<Vec<Unit>>,
     was: Vec<u64>,
+    /// Per group what it may run, and when that last became less: while others are on their way down, watts tell of nobody.
+    fewer: Vec<(u64, Mono)>,
     died: bool,
 }
 
@@ -44,6 +46,7 @@ impl Quarantine {
         Self {
             all: site.groups.iter().map(|group| vec![Unit::default(); units(group)]).collect(),
             was: vec![0; site.groups.len()],
+            fewer: vec![(0, Mono::START); site.groups.len()],
             died: false,
         }
     }
@@ -61,6 +64,7 @@ impl Quarantine {
         self.forget(sight);
         self.note(sight);
         self.find(sight);
+        self.note_fewer(sight);
         let honest = self.bar(sight);
         let powered = self.powered(sight);
         honest.or(powered).map(|what| (Promise::Quarantine, what))
@@ -95,10 +99,21 @@ impl Quarantine {
         }
     }
 
+    fn note_fewer(&mut self, sight: &Sight<'_, '_>) {
+        for (ix, (was, at)) in self.fewer.iter_mut().enumerate() {
+            let is = sight.world.recorded.told.get(ix).copied().flatten().unwrap_or(0);
+            let cut = sight.world.recorded.cut.iter().any(|(group, _)| *group == ix);
+            *at = if cut || *was & !is != 0 { sight.now } else { *at };
+            *was = is;
+        }
+    }
+
     fn find(&mut self, sight: &Sight<'_, '_>) {
         for (ix, cut) in &sight.world.recorded.cut {
             let (Some(units), Some(group)) = (self.all.get_mut(*ix), sight.site().groups.get(*ix)) else { continue };
-            let sees = sight.trouble.switches(*ix, sight.now);
+            let since = self.fewer.get(*ix).map_or(Duration::ZERO, |(_, at)| sight.now.since(*at));
+            let proof = group.firmware.as_ref().map_or(Duration::MAX, |path| path.proof);
+            let sees = sight.trouble.switches(*ix, sight.now) && since > proof;
             for (number, unit) in units.iter_mut().enumerate().filter(|(unit, _)| cut >> (unit & 63) & 1 == 1) {
                 let draws = sight.world.drawn(*ix, number).watts() > group.unit.watts() / 2;
                 let long = |since: Option<Mono>| since.is_some_and(|since| sight.now.since(since) > ASKED);

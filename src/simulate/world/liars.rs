@@ -42,7 +42,7 @@ pub(super) struct Liars {
 }
 
 /// The fault that shows of all that one miner is under.
-pub(super) fn worst<'a>(faults: &mut dyn Iterator<Item = &'a Fault>) -> Option<Fault> {
+pub(super) fn worst(faults: &mut dyn Iterator<Item = &Fault>) -> Option<Fault> {
     let place = |fault: &&Fault| WORST_FIRST.iter().position(|class| *class == fault.class);
     faults.filter(|fault| place(fault).is_some()).min_by_key(place).copied()
 }
@@ -141,6 +141,11 @@ impl Liars {
                 }
             }
         }
+    }
+
+    /// Whether this one says that it sleeps, and lies.
+    pub(super) fn claims_sleep(&self, group: GroupIx, unit: usize) -> bool {
+        self.all.get(group).and_then(|machines| machines.get(unit)).is_some_and(|machine| machine.claims == Some(false))
     }
 
     /// The units that were told to wake and did not listen, and were not told since.

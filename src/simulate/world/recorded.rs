@@ -25,10 +25,16 @@ impl Recorded {
         Self { told: vec![None; groups], urgent: vec![0; groups], ..Self::default() }
     }
 
-    /// Takes in what was recorded.
-    pub(in crate::simulate) fn note(&mut self, told: impl Iterator<Item = Option<u64>>, events: &[Event]) {
+    /// Takes in what was recorded; `lapsed` where permits were over before this tick.
+    pub(in crate::simulate) fn note(
+        &mut self,
+        told: impl Iterator<Item = Option<u64>>,
+        events: &[Event],
+        lapsed: bool,
+    ) {
         let causes = || events.iter().filter_map(shed_for);
-        let urgent = causes().next().is_some() && causes().all(|cause| !matches!(cause, Cause::Price | Cause::Drain));
+        let urgent =
+            !lapsed && causes().next().is_some() && causes().all(|cause| !matches!(cause, Cause::Price | Cause::Drain));
         for ((was, asked), told) in self.told.iter_mut().zip(&mut self.urgent).zip(told) {
             let off = was.unwrap_or(0) & !told.unwrap_or(0);
             *asked = (*asked | if urgent { off } else { 0 }) & told.map_or(0, |told| !told);
