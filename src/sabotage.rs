@@ -67,6 +67,13 @@ sabotages! {
     OrdersExpire, "orders-expire", "orders hold for the first minute of a run alone";
     OrdersTwice, "orders-twice", "an order that is told again is taken for a new one";
     TornKept, "torn-kept", "a start leaves the half of a line that was being written";
+    WordOverWatts, "word-over-watts", "a miner that says that it sleeps keeps its outlet, whatever is measured";
+    NeverCuts, "never-cuts", "what draws on when it was told to sleep counts as drawing, and keeps its outlet";
+    CutForPrice, "cut-for-price", "what a price lowers loses its outlet";
+    StrikesForgotten, "strikes-forgotten", "a start forgets how often each miner was found drawing on";
+    BarredRestored, "barred-restored", "who is in quarantine comes back like all others";
+    AllStruck, "all-struck", "whoever is cut is taken for a liar";
+    SlowStop, "slow-stop", "e-stop leaves its outlet to what was told to sleep before, and does not";
     WatchdogsTogether, "watchdogs-together", "in the world, and not in the product: all watchdogs act as soon as the first";
     WatchdogLate, "watchdog-late", "in the world, and not in the product: a watchdog acts after twice its time";
 }

@@ -159,6 +159,77 @@ fn an_e_stop_takes_the_outlets_at_once() {
 }
 
 #[test]
+fn a_miner_that_draws_on_is_found_in_its_own_time_however_often_others_are_told_after_it() {
+    let mut bench = rows(true);
+    bench.set_hall(kw(10_000));
+    bench.pass(ms(20_000));
+    bench.sleepless[0] = u64::MAX;
+    let (mut first, mut cut) = (None, None);
+    for second in 0..30 {
+        // Each second a little less: what is told last is never old enough to be proved.
+        bench.orders.cap = Some(kw(19_900 - second * 25));
+        for event in told(&mut bench, 10) {
+            cut = cut.or(matches!(event, Event::Cut { group: 0, .. }).then_some(second));
+        }
+        first = first.or((bench.plan.commands[0].on.count_ones() < 40).then_some(second));
+    }
+    let (first, cut) = (first.expect("a cap lowers it"), cut.expect("and it is found"));
+    assert!((cut - first) * 1_000 < 13_000, "told in second {first}, cut in second {cut}");
+}
+
+#[test]
+fn a_limit_does_not_wait_for_firmware_that_a_price_told_to_sleep() {
+    let mut bench = rows(false);
+    bench.set_hall(kw(20_000));
+    bench.pass(ms(20_000));
+    // They take their time, as a stock miner that restarts does, and nobody knows yet that they do not sleep.
+    bench.sleepless.fill(u64::MAX);
+    bench.price = Some(ballast::units::Price::from_micro_usd_per_mwh(900_000_000));
+    bench.pass(ms(3_000));
+    let pending = bench.memory.groups.iter().filter(|group| group.asleep.pending != 0).count();
+    assert!(pending > 0 && bench.import() > kw(29_000), "{}", bench.import());
+    let mut hall = 20_000;
+    while hall < 30_000 {
+        hall += 400;
+        bench.set_hall(kw(hall));
+        bench.pass(ms(100));
+        assert!(bench.import() <= LIMIT, "at {hall}: {}", bench.import());
+    }
+}
+
+#[test]
+fn an_e_stop_takes_the_outlets_of_what_was_told_to_sleep_before_it_and_does_not() {
+    // One moment its proof is still to come, another it was given up on: a price cuts nobody.
+    for (first, waits) in [(true, 8_000), (false, 8_000), (true, 60_000), (false, 60_000)] {
+        let mut bench = rows(first);
+        bench.set_hall(kw(10_000));
+        bench.pass(ms(20_000));
+        bench.sleepless[3] = u64::MAX;
+        bench.price = Some(ballast::units::Price::from_micro_usd_per_mwh(900_000_000));
+        bench.pass(ms(waits));
+        assert_eq!((bench.told(3), bench.cut(3)), (kw(0), 0));
+        bench.orders.e_stop = true;
+        bench.pass(ms(400));
+        assert_eq!(bench.cut(3), bench.standing.groups[3].all_on, "outlets first: {}, {waits} ms", !first);
+        assert!(bench.miners() < kw(500), "{}", bench.miners());
+    }
+}
+
+#[test]
+fn a_miner_that_wakes_while_e_stop_is_pressed_loses_its_outlet() {
+    let mut bench = rows(true);
+    bench.set_hall(kw(10_000));
+    bench.pass(ms(20_000));
+    bench.price = Some(ballast::units::Price::from_micro_usd_per_mwh(900_000_000));
+    bench.pass(ms(60_000));
+    bench.orders.e_stop = true;
+    bench.pass(ms(5_000));
+    bench.sleepless[3] = 1;
+    bench.pass(ms(1_000));
+    assert_eq!(bench.cut(3) & 1, 1);
+}
+
+#[test]
 fn what_was_cut_comes_back_with_its_outlet_once_there_is_room() {
     let mut bench = rows(true);
     bench.set_hall(kw(10_000));

@@ -3,6 +3,7 @@
 
 use super::memory::GroupMemory;
 use super::room::Taken;
+use super::sleep;
 use super::standing::{ClassIx, Fixed, Standing};
 use crate::snapshot::GroupSeen;
 use crate::time::Mono;
@@ -62,6 +63,9 @@ impl Drawn {
         }
         if let Some(since) = kept.lowering {
             let rest = (counted - told).or_zero();
+            if sleep::is_slow(fixed, kept) {
+                return self.told.add(fixed.feeder, fixed.class, rest);
+            }
             standing.late(fixed.class, since, now).for_each(|class| self.told.add_late(fixed.feeder, class, rest));
         }
     }

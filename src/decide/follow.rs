@@ -200,7 +200,9 @@ impl Following<'_> {
             }
         }
         let late = self.now.since(since) > proof;
-        if late && sleep::escalate(self.ix, self.fixed, self.seen, memory, self.now, events) {
+        let young = (!late).then(|| sleep::young(self.fixed, memory, self.now));
+        let due = young.is_none_or(|young| memory.asleep.pending & !young != 0);
+        if due && sleep::escalate(self.ix, self.fixed, self.seen, memory, (young, self.now), events) {
             return;
         }
         if !memory.not_following && late {

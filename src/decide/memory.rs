@@ -140,6 +140,12 @@ pub struct Asleep {
     pub cut: u64,
     /// Units that were told to sleep, until it is proved.
     pub pending: u64,
+    /// When each unit was told to sleep: each has its own time, whatever is told to others meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Mono>,
+    /// When outlets were last told off.
+    #[serde(default)]
+    pub cut_at: Mono,
     /// Units with power that were found neither mining nor asleep: they may be on their way up, and count in full, until they say that
     /// they sleep, or for so long that nothing boots any more.
     pub unknown: u64,

@@ -105,7 +105,7 @@ fn lapse(standing: &Standing, memory: &mut Memory, now: Mono) {
     let all = standing.groups.iter().zip(&mut memory.groups);
     for (fixed, kept) in all.filter(|(fixed, _)| unrenewed >= fixed.lapse) {
         switch::lower(fixed, kept, i64::MAX, now, sleep::Haste::Ramp);
-        sleep::lapsed(fixed, kept, unrenewed);
+        sleep::lapsed(fixed, kept, unrenewed, now);
     }
 }
 
@@ -179,8 +179,8 @@ fn act(facts: &Facts<'_>, memory: &mut Memory, drawn: Drawn, events: &mut Vec<Ev
     if sabotage::is(Sabotage::ShedAwaitsRecord) && facts.snapshot.durable + 1 < facts.snapshot.tick {
         return;
     }
-    let rooms = shed::rooms(facts, &drawn.told);
-    shed::press(facts, memory, &rooms, events);
+    let mut rooms = shed::rooms(facts, &drawn.told);
+    shed::press(facts, memory, &mut rooms, events);
     let (by_site, by_feeder) = shed::for_limits(standing, memory, now, rooms);
     let shed = [by_site.event(limit_cause(facts)), by_feeder.event(Cause::FeederRating)];
     if shed.iter().any(Option::is_some) {

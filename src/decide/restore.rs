@@ -84,7 +84,8 @@ fn next_batch(facts: &Facts<'_>, memory: &Memory, mut rooms: Rooms) -> Vec<(Grou
         if left < unit && rooms.left_in(Chain::Site, 0) < standing.smallest_unit {
             break;
         }
-        let off = fixed.all_on & !kept.told.unwrap_or(0) & !kept.asleep.barred;
+        let barred = if sabotage::is(Sabotage::BarredRestored) { 0 } else { kept.asleep.barred };
+        let off = fixed.all_on & !kept.told.unwrap_or(0) & !barred;
         let back = switch::longest(off, kept, most.min(left).whole_units(unit), now, fixed.dwell_off);
         let units = if back == 0 { level::to_full(facts, fixed, kept, most.min(left)) } else { back };
         if units == 0 {

@@ -119,7 +119,7 @@ fn give_back(standing: &Standing, rooms: &mut Rooms, chains: &[Chain], class: Cl
 }
 
 /// A limit is overdrawn: whoever was told to sleep, for whatever reason, and draws on, is cut before others are lowered in its place.
-pub(super) fn press(facts: &Facts<'_>, memory: &mut Memory, rooms: &Rooms, events: &mut Vec<Event>) {
+pub(super) fn press(facts: &Facts<'_>, memory: &mut Memory, rooms: &mut Rooms, events: &mut Vec<Event>) {
     let (standing, snapshot) = (facts.standing, facts.snapshot);
     if !standing.sleeps {
         return;
@@ -127,9 +127,16 @@ pub(super) fn press(facts: &Facts<'_>, memory: &mut Memory, rooms: &Rooms, event
     let site = rooms.is_overdrawn(Chain::Site);
     let all = standing.groups.iter().zip(&snapshot.groups).zip(&mut memory.groups);
     for (ix, ((fixed, seen), kept)) in all.enumerate() {
+        let chains = [Chain::Site, Chain::Feeder(fixed.feeder)];
+        let tight = || chains.iter().any(|chain| rooms.overdrawn(*chain, fixed.class) > Power::ZERO);
+        if sleep::is_slow(fixed, kept) && tight() {
+            let rest = (kept.counted - kept.beyond - fixed.power_of(kept.told.unwrap_or(0))).or_zero();
+            sleep::hasten(kept, snapshot.now.mono);
+            give_back(standing, rooms, &chains, fixed.class, rest, snapshot.now.mono);
+        }
         if sleep::draws_on(fixed, kept) && (site || rooms.is_overdrawn(Chain::Feeder(fixed.feeder))) {
             kept.asleep.urgent = true;
-            sleep::escalate(ix, fixed, seen, kept, snapshot.now.mono, events);
+            sleep::escalate(ix, fixed, seen, kept, (None, snapshot.now.mono), events);
         }
     }
 }
@@ -144,10 +151,11 @@ pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) ->
         if kept.told.is_none() {
             // Whatever it has on goes off now.
             (kept.told, kept.lowering, kept.lowering_from) = (Some(0), Some(now), now);
-            sleep::lowered(fixed, kept, fixed.all_on, Haste::Stop);
+            sleep::lowered(fixed, kept, fixed.all_on, Haste::Stop, now);
             switch::touch(kept, fixed.all_on, now);
         }
         shed.add(fixed.power_of(switch::lower(fixed, kept, i64::MAX, now, Haste::Stop)));
+        sleep::stop(fixed, kept, now);
     }
     shed
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::memory::{Asleep, GroupMemory};
 use super::standing::Fixed;
 use crate::plan::Event;
+use crate::sabotage::{self, Sabotage};
 use crate::site::GroupIx;
 use crate::snapshot::GroupSeen;
 use crate::time::Mono;
@@ -35,6 +36,9 @@ pub(super) enum Haste {
 impl Asleep {
     /// What an earlier run of the controller knew.
     pub(super) fn recall(&mut self, strikes: &[u8], units: u32) {
+        if sabotage::is(Sabotage::StrikesForgotten) {
+            return;
+        }
         self.strikes = strikes.iter().copied().take(units as usize).collect();
         self.barred = barred(&self.strikes);
     }
@@ -46,30 +50,76 @@ fn barred(strikes: &[u8]) -> u64 {
 }
 
 /// These units were told off: by which path.
-pub(super) fn lowered(fixed: &Fixed, memory: &mut GroupMemory, off: u64, haste: Haste) {
+pub(super) fn lowered(fixed: &Fixed, memory: &mut GroupMemory, off: u64, haste: Haste, now: Mono) {
     let Some(sleep) = fixed.sleep else { return };
     let kept = &mut memory.asleep;
     kept.urgent |= haste != Haste::Ramp;
+    ask(fixed, kept, off, now);
     match haste {
+        Haste::Ramp if sabotage::is(Sabotage::CutForPrice) => cut(kept, off, now),
         Haste::Ramp => kept.pending |= off,
         Haste::Limit if sleep.first => kept.pending |= off,
-        Haste::Limit => cut(kept, off),
-        Haste::Stop => cut(kept, off | kept.pending),
+        Haste::Limit => cut(kept, off, now),
+        Haste::Stop => cut(kept, off | kept.pending, now),
     }
 }
 
-fn cut(kept: &mut Asleep, units: u64) {
+/// The time of these begins now.
+fn ask(fixed: &Fixed, kept: &mut Asleep, units: u64, now: Mono) {
+    kept.asked.resize(fixed.all_on.count_ones() as usize, Mono::START);
+    let asked = kept.asked.iter_mut().enumerate().filter(|(unit, _)| units >> (unit & 63) & 1 == 1);
+    asked.for_each(|(_, at)| *at = now);
+}
+
+/// The units that are pending and have time left, though others that were told before them have none.
+pub(super) fn young(fixed: &Fixed, memory: &GroupMemory, now: Mono) -> u64 {
+    let (Some(sleep), kept) = (fixed.sleep, &memory.asleep) else { return 0 };
+    let asked = kept.asked.iter().enumerate().filter(|(_, at)| now.since(**at) <= sleep.proof);
+    asked.fold(0, |set, (unit, _)| set | 1_u64 << (unit & 63)) & kept.pending
+}
+
+fn cut(kept: &mut Asleep, units: u64, now: Mono) {
+    kept.cut_at = if units & !kept.cut != 0 { now } else { kept.cut_at };
     kept.cut |= units;
     kept.pending &= !units;
     kept.cutting |= units != 0;
 }
 
+/// Whether it is on its way down by its firmware, for a price, and a limit would take its outlets: these are faster, so what is not proved
+/// down counts as still to be lowered.
+pub(super) fn is_slow(fixed: &Fixed, memory: &GroupMemory) -> bool {
+    memory.asleep.pending != 0 && fixed.sleep.is_some_and(|sleep| !sleep.first)
+}
+
+/// A limit cannot wait for its firmware: the outlets go.
+pub(super) fn hasten(memory: &mut GroupMemory, now: Mono) {
+    memory.asleep.urgent = true;
+    let pending = memory.asleep.pending;
+    cut(&mut memory.asleep, pending, now);
+    memory.lowering = Some(now);
+}
+
+/// A person stops everything: what was told to sleep before that and does not, or woke since, loses its outlet as well.
+pub(super) fn stop(fixed: &Fixed, memory: &mut GroupMemory, now: Mono) {
+    let Some(told) = memory.told.filter(|_| fixed.sleep.is_some() && !sabotage::is(Sabotage::SlowStop)) else { return };
+    let unasked = memory.beyond > fixed.asleep(told, memory.asleep.cut) + quarter(fixed);
+    let kept = &mut memory.asleep;
+    let units = if unasked { fixed.all_on & !kept.cut } else { (kept.pending | kept.unknown) & !kept.cut };
+    if units != 0 {
+        kept.urgent = true;
+        cut(kept, units, now);
+        if memory.lowering.replace(now).is_none() {
+            memory.lowering_from = now;
+        }
+    }
+}
+
 /// Nobody renewed its permits for so long. Those of its outlets last longer, until it would be known that its miners sleep; where they
 /// may be over too, everything is without power, and stays so until it may run again.
-pub(super) fn lapsed(fixed: &Fixed, memory: &mut GroupMemory, unrenewed: Duration) {
+pub(super) fn lapsed(fixed: &Fixed, memory: &mut GroupMemory, unrenewed: Duration, now: Mono) {
     let Some(sleep) = fixed.sleep else { return };
     if unrenewed.saturating_add(ABOUT) >= fixed.lapse.saturating_add(sleep.proof) {
-        cut(&mut memory.asleep, fixed.all_on);
+        cut(&mut memory.asleep, fixed.all_on, now);
     }
 }
 
@@ -135,34 +185,49 @@ pub(super) fn escalate(
     fixed: &Fixed,
     seen: &GroupSeen,
     memory: &mut GroupMemory,
-    now: Mono,
+    (young, now): (Option<u64>, Mono),
     events: &mut Vec<Event>,
 ) -> bool {
     let told = memory.told.unwrap_or(0);
-    let awake = fixed.all_on & !told & !memory.asleep.cut;
-    if fixed.sleep.is_none() || awake == 0 || !memory.asleep.urgent {
+    // Those that have time left count in full, and nothing counts that was measured before the last cut shows.
+    let early = young
+        .is_some_and(|_| seen.power.known().is_none_or(|(_, at)| at < memory.asleep.cut_at.after(fixed.outlets.1)));
+    let (in_time, young) = (young.is_some(), young.unwrap_or(0));
+    let awake = fixed.all_on & !told & !memory.asleep.cut & !young;
+    if fixed.sleep.is_none() || awake == 0 || !memory.asleep.urgent || sabotage::is(Sabotage::NeverCuts) {
         return false;
     }
     let miners = seen.miners.unwrap_or_default();
     let accused = awake & miners.reached & miners.mining;
     let asked = memory.asleep.pending | memory.asleep.unknown;
     let doubtful = awake & asked & !(miners.reached & !miners.mining);
-    let expect_w = fixed.power_of(told) + fixed.asleep(told, memory.asleep.cut);
+    let expect_w = fixed.power_of(told | young) + fixed.asleep(told | young, memory.asleep.cut);
     let counted_w = memory.counted;
     let all = [awake & memory.asleep.pending | accused, awake];
     let all = all.into_iter().find(|units| *units != 0).unwrap_or(awake);
     // Where more is measured than these account for, another one lies in its report as well, and nobody says which.
     let named = accused | doubtful;
     let over = seen.power.known().map_or(counted_w, |(power, _)| power) - expect_w;
+    let over = if early { Power::ZERO } else { over };
+    if in_time && named == 0 && over <= quarter(fixed) {
+        return false;
+    }
     let more = over > fixed.power_of(named) + quarter(fixed);
     let units = if named == 0 || more { all | named } else { named };
-    cut(&mut memory.asleep, units);
+    let units = if sabotage::is(Sabotage::WordOverWatts) { units & !(miners.reached & !miners.mining) } else { units };
+    if units == 0 {
+        return false;
+    }
+    cut(&mut memory.asleep, units, now);
     events.push(Event::Cut { group: ix, units, expect_w, counted_w });
     // Who cannot be reached was not told, and is no liar; nor is who only counts as drawing, and is not measured to.
     let over = if seen.power.known().is_some() { over } else { Power::ZERO };
     let lied = miners.reached & liars(fixed, memory, (accused, units), over);
+    let lied = if sabotage::is(Sabotage::AllStruck) { units } else { lied };
     strike(ix, fixed, memory, lied, events);
-    // Its proof begins anew, on the other path.
+    // Its proof begins anew, on the other path; so does that of those that were asked with them.
+    let rest = memory.asleep.pending & !young;
+    ask(fixed, &mut memory.asleep, rest, now);
     (memory.lowering, memory.not_following, memory.shown) = (Some(now), false, None);
     true
 }

@@ -19,7 +19,7 @@ pub(super) fn lower(fixed: &Fixed, memory: &mut GroupMemory, units: i64, now: Mo
         if memory.lowering.replace(now).is_none() {
             memory.lowering_from = now;
         }
-        sleep::lowered(fixed, memory, off, haste);
+        sleep::lowered(fixed, memory, off, haste, now);
         touch(memory, off, now);
     }
     off

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::asked::Ordered;
-use super::past::{Past, stricter};
-use crate::decide::{Asleep, GroupMemory, Margin, Memory, Remembered};
+use super::past::{self, Past, stricter};
+use crate::decide::{GroupMemory, Margin, Memory, Remembered};
 use crate::drill::Learnt;
 use crate::drill::learnt::NEXT;
 use crate::journal::{Beginning, Boot, Journal, Keeper, Opened, Store, last_orders, store};
@@ -200,18 +200,15 @@ fn quarantine(
     readmit: bool,
     remarks: &mut Vec<String>,
 ) -> Option<Vec<(String, u64)>> {
-    let kept = site.groups.iter().zip(&mut memory.groups);
-    let barred: Vec<_> = kept.filter(|(_, kept)| kept.asleep.barred != 0).collect();
-    if barred.is_empty() {
+    if readmit {
+        return Some(past::readmit(site, memory)).filter(|groups| !groups.is_empty());
+    }
+    let kept = site.groups.iter().zip(&memory.groups).filter(|(_, kept)| kept.asleep.barred != 0);
+    let groups: Vec<(&Group, u32)> = kept.map(|(group, kept)| (group, kept.asleep.barred.count_ones())).collect();
+    if groups.is_empty() {
         return None;
     }
-    let list = |(group, kept): (&Group, &GroupMemory)| (group.name.clone(), kept.asleep.barred);
-    let groups: Vec<(String, u64)> = barred.iter().map(|(group, kept)| list((group, kept))).collect();
-    if readmit {
-        barred.into_iter().for_each(|(_, kept)| kept.asleep = Asleep::default());
-        return Some(groups);
-    }
-    let named = groups.iter().take(8).map(|(group, units)| format!("{group} ({})", units.count_ones()));
+    let named = groups.iter().take(8).map(|(group, units)| format!("{} ({units})", group.name));
     let named: Vec<String> = named.collect();
     remarks.push(format!(
         "miners stay off that drew on when they were to sleep, in {}; look at them, then start with --readmit",

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::decide::{Margin, Memory, Remembered};
+use crate::decide::{Asleep, Margin, Memory, Remembered};
 use crate::sabotage::{self, Sabotage};
 use crate::site::Site;
 use crate::snapshot::Orders;
@@ -39,6 +39,18 @@ impl Past {
         memory.groups.iter_mut().for_each(|group| group.unwatched = crashed);
         (memory, start)
     }
+}
+
+/// Lets back every unit that is in quarantine, as a person may at a start; says which there were.
+pub(crate) fn readmit(site: &Site, memory: &mut Memory) -> Vec<(String, u64)> {
+    let mut let_back = Vec::new();
+    for (group, kept) in site.groups.iter().zip(&mut memory.groups) {
+        if kept.asleep.barred != 0 {
+            let_back.push((group.name.clone(), kept.asleep.barred));
+            kept.asleep = Asleep::default();
+        }
+    }
+    let_back
 }
 
 /// Whichever of both orders lets less run. A controller that was ending is not ending any more.

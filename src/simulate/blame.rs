@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::fault::{Class, Fault, Part};
+use super::fault::{Class, Fault, Part, has_firmware};
 use crate::plant::Above;
 use crate::site::Site;
 use crate::time::Mono;
 use crate::units::{Energy, Power, span};
-
-/// How long after its end a fault can still be the reason for what is seen.
-const AFTERMATH: Duration = Duration::from_secs(10);
 
 /// What was at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +28,8 @@ pub enum Blame {
     Hall,
     /// The hall drew more than its nameplate.
     Beyond,
+    /// A miner that its firmware did not put to sleep, or that said what is not so.
+    Miner,
     /// The controller or its host was dead, or hung.
     Controller,
     /// The disk, the price, the clock on the wall, or the operator. Beside another kind it is not counted as a second.
@@ -47,7 +46,8 @@ impl Blame {
         responses.dedup();
         let meters = [Self::PoiMeter, Self::HallMeter, Self::HouseMeter];
         let rest = [Self::Hall, Self::Beyond, Self::Controller];
-        meters.into_iter().chain(responses.into_iter().map(Self::Pdu)).chain(rest).collect()
+        let miner = has_firmware(site).then_some(Self::Miner);
+        meters.into_iter().chain(responses.into_iter().map(Self::Pdu)).chain(rest).chain(miner).collect()
     }
 
     /// Whose fault a fault of this class is.
@@ -57,6 +57,7 @@ impl Blame {
             (Part::Meter, 1) => Self::HallMeter,
             (Part::Meter, _) => Self::HouseMeter,
             (Part::Pdu, _) => Self::Pdu(site.groups.get(target).map_or(Duration::MAX, |group| group.response())),
+            (Part::Miner, _) => Self::Miner,
             (Part::Hall, _) => Self::Hall,
             (Part::Beyond, _) => Self::Beyond,
             (Part::Controller, _) => Self::Controller,
@@ -75,6 +76,7 @@ impl fmt::Display for Blame {
             Self::Pdu(response) => return f.pad(&format!("PDU or miner, {}", span(*response))),
             Self::Hall => "hall: undeclared steps, dips",
             Self::Beyond => "hall beyond its nameplate",
+            Self::Miner => "miner that lies or wakes",
             Self::Controller => "controller or host",
             Self::Elsewhere => "disk, price, clock, operator",
             Self::Several => "several at once",
@@ -119,7 +121,8 @@ impl Book {
     /// rest is booked to several.
     pub(super) fn look<'a>(&mut self, struck: impl Iterator<Item = &'a Fault>, site: &Site, above: Above, now: Mono) {
         for fault in struck {
-            self.until.insert(Blame::of(fault.class, fault.target, site), now.after(AFTERMATH));
+            let (blame, after) = (Blame::of(fault.class, fault.target, site), now.after(fault.aftermath(site)));
+            self.until.entry(blame).and_modify(|until| *until = after.max(*until)).or_insert(after);
         }
         if above.time.is_zero() {
             return self.close();

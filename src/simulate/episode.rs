@@ -103,6 +103,7 @@ pub fn until(
         let control = lives.live(setting, &mut world, &mut disk, now, &mut episode);
         oracle.promises.counted = lives.counted.take();
         oracle.look(&world, control, now);
+        world.recorded.looked();
         let above = world.plant.take_above();
         book.look(world.struck(), site, above, now);
         if stop(&oracle.broken) {
@@ -110,7 +111,7 @@ pub fn until(
         }
         if calm.is_over(&world, weather, now) {
             episode.calms += 1;
-            oracle.after_calm(now);
+            oracle.after_calm(&world, now);
         }
         world.begun.clear();
     }
@@ -163,6 +164,8 @@ struct Lives {
     reasons: Vec<Start>,
     /// What the tick counted as drawn.
     counted: Option<Power>,
+    /// A person starts it, and lets back who is in quarantine.
+    readmits: bool,
 }
 
 impl Lives {
@@ -176,7 +179,9 @@ impl Lives {
     ) -> Control {
         let works = !(world.is(Class::DiskFull) || world.is(Class::SyncFails));
         let dark = world.is(Class::HostDark) || world.is(Class::TornTail);
-        if dark || world.is(Class::Killed) || world.is(Class::StoreBad) {
+        let readmits = world.is(Class::Readmitted);
+        if dark || readmits || world.is(Class::Killed) || world.is(Class::StoreBad) {
+            self.readmits |= readmits;
             let lived = self.host.is_some();
             let by =
                 world.struck().find(|fault| matches!(fault.class, Class::Killed | Class::HostDark | Class::TornTail));
@@ -202,7 +207,8 @@ impl Lives {
             reasons.into_iter().chain(first).for_each(|start| disk.reached.start(start));
             episode.starts += 1;
         }
-        let (host, since) = self.host.get_or_insert_with(|| (Host::start(setting, disk, world, now), now));
+        let readmits = std::mem::take(&mut self.readmits);
+        let (host, since) = self.host.get_or_insert_with(|| (Host::start(setting, disk, world, now, readmits), now));
         if hung {
             *since = now;
             disk.reached.start(Start::AfterHang);
@@ -227,8 +233,9 @@ impl Lives {
         }
     }
 
-    fn die(&mut self, world: &World<'_>, disk: &mut Disk) {
+    fn die(&mut self, world: &mut World<'_>, disk: &mut Disk) {
         self.hangs = None;
+        world.recorded.died();
         if world.is(Class::HostDark) || world.is(Class::TornTail) {
             disk.lose_power(world.is(Class::TornTail));
         }

@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::site::Site;
 use crate::time::Mono;
 
+/// How long after its end a fault can still be the reason for what is seen.
+pub(super) const AFTERMATH: Duration = Duration::from_secs(10);
+
 /// What a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -16,6 +19,8 @@ pub(super) enum Part {
     Hall,
     /// The hall, beyond its nameplate.
     Beyond,
+    /// One or several miners that are told to sleep by their own firmware: what they do, and what they say.
+    Miner,
     /// The controller or its host.
     Controller,
     /// The disk, the price, the clock on the wall, or the operator.
@@ -139,6 +144,23 @@ classes! {
     OrdersAgain, "orders-again", Part::Elsewhere, (1_000, 30_000);
     /// The operator's orders do not arrive (27).
     OperatorLost, "operator-lost", Part::Elsewhere, (1_000, 60_000);
+    // From here on only where miners are told by their own firmware: long enough that a limit meets some of them.
+    /// A miner answers that it did what it was told, and goes on as before; its own watts tell the truth.
+    MinerSilent, "miner-silent", Part::Miner, (5_000, 120_000);
+    /// The same, and its own watts say what it was told: only the PDU shows what it draws.
+    MinerBelieved, "miner-believed", Part::Miner, (5_000, 120_000);
+    /// A miner acts long after it answered, or answers long after it acted.
+    MinerLate, "miner-late", Part::Miner, (5_000, 120_000);
+    /// A miner cannot be reached, and goes on as it was.
+    MinerGone, "miner-gone", Part::Miner, (1_000, 120_000);
+    /// A miner takes no command: another holds its session, it refuses, it does not let anybody in.
+    MinerBusy, "miner-busy", Part::Miner, (1_000, 120_000);
+    /// A miner wakes by itself, a while after it was told to sleep.
+    MinerWakes, "miner-wakes", Part::Miner, (5_000, 120_000);
+    /// A miner starts anew, and mines then or sleeps, whatever it was told.
+    MinerReboots, "miner-reboots", Part::Miner, (1, 1);
+    /// A person starts the controller anew with `--readmit`.
+    Readmitted, "readmitted", Part::Controller, (500, 3_000);
 }
 
 impl Class {
@@ -147,14 +169,30 @@ impl Class {
         Self::ALL.into_iter().find(|class| class.name() == name)
     }
 
+    /// Whether there is such a thing only where miners are told by their own firmware.
+    pub(super) fn is_of_firmware(self) -> bool {
+        self.strikes() == Part::Miner || self == Self::Readmitted
+    }
+
+    /// Those that can strike any of these sites.
+    pub fn on_any(sites: &[&Site]) -> Vec<Self> {
+        let firmware = sites.iter().any(|site| has_firmware(site));
+        Self::ALL.into_iter().filter(|class| firmware || !class.is_of_firmware()).collect()
+    }
+
     /// How many devices it can strike.
     pub(super) fn targets(self, site: &Site) -> usize {
         match self.strikes() {
             Part::Meter => 3,
-            Part::Pdu => site.groups.len(),
+            Part::Pdu | Part::Miner => site.groups.len(),
             Part::Hall | Part::Beyond | Part::Controller | Part::Elsewhere => 1,
         }
     }
+}
+
+/// Whether a site has miners that are told by their own firmware.
+pub(super) fn has_firmware(site: &Site) -> bool {
+    site.groups.iter().any(|group| group.firmware.is_some())
 }
 
 /// One fault.
@@ -193,6 +231,35 @@ impl Fault {
     pub fn disobeys(&self) -> bool {
         self.class.strikes() == Part::Pdu
     }
+
+    /// Which miners of a group with so many units it strikes: mostly one to three, now and then all. Half of the time it is the first, so that
+    /// some are found again and again.
+    pub(super) fn miners(&self, units: u32) -> u64 {
+        let (degree, units) = (self.degree.unsigned_abs(), u64::from(units.max(1)));
+        let count = match degree % 8 {
+            0..=3 => 1,
+            4 | 5 => 2,
+            6 => 3,
+            _ => units,
+        };
+        let first = if degree / 8 % 2 == 0 { 0 } else { degree / 16 % units };
+        (0..count).fold(0, |set, nth| set | 1 << (((first + nth) % units) & 63))
+    }
+
+    /// Whether it is a fault of this miner, in a group with so many.
+    pub(super) fn strikes(&self, unit: usize, units: u32) -> bool {
+        self.class.strikes() == Part::Miner && self.miners(units) >> (unit & 63) & 1 == 1
+    }
+
+    /// How long after its end it can still be the reason for what is seen: a miner that lied is told again, believed no sooner than its
+    /// proof, and cut then.
+    pub(super) fn aftermath(&self, site: &Site) -> Duration {
+        let of = || {
+            let group = site.groups.get(self.target).filter(|_| self.class.strikes() == Part::Miner)?;
+            Some(group.firmware.as_ref()?.proof.saturating_add(group.paths.first()?.proof))
+        };
+        AFTERMATH.saturating_add(of().unwrap_or_default())
+    }
 }
 
 /// What may go wrong in one run.
@@ -206,4 +273,30 @@ pub struct Weather {
     pub every: Duration,
     /// The classes that may strike.
     pub classes: Vec<Class>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_miners_strikes_some_of_those_that_there_are() {
+        for degree in 0..2_000 {
+            let fault = Fault { class: Class::MinerSilent, from: Mono::START, to: Mono::START, target: 0, degree };
+            for units in [1, 8, 64] {
+                let struck = fault.miners(units);
+                let all = if units == 64 { u64::MAX } else { (1 << units) - 1 };
+                assert!(struck != 0 && struck & !all == 0, "{degree}: {struck:b} of {units}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_firmware_can_do_strikes_no_site_without_it() {
+        let load = |text| crate::site::file::load("site.toml", text).unwrap();
+        let demo = load(include_str!("../../sites/demo.toml"));
+        let firmware = load(include_str!("../../sites/firmware.toml"));
+        assert!(Class::on_any(&[&demo]).iter().all(|class| !class.is_of_firmware()));
+        assert_eq!(Class::on_any(&[&demo, &firmware]), Class::ALL);
+    }
 }

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::episode::Setting;
-use super::fault::Class;
+use super::fault::{Class, has_firmware};
 use super::fleet::SimulatedFleet;
 use super::link::SimulatedLink;
 use super::reached::Reached;
@@ -15,8 +17,8 @@ use crate::journal::held::cut_torn;
 use crate::journal::{Boot, FileSeen, Lines, Recorder, sha256};
 use crate::plan::Plan;
 use crate::run::cycle::{Connections, Cycle};
-use crate::run::past::{Past, stricter};
-use crate::site::{DeviceIx, GroupIx};
+use crate::run::past::{Past, readmit, stricter};
+use crate::site::{DeviceIx, GroupIx, Site};
 use crate::snapshot::{MinersSeen, Orders, PriceSeen, Snapshot};
 use crate::time::{Mono, Now, Wall};
 use crate::units::Power;
@@ -102,6 +104,17 @@ impl Disk {
         self.lost.1 = true;
     }
 
+    /// What a start knows of the run before. Where nobody is told by firmware what was kept is known once, and a start that dies before
+    /// it kept anything leaves nothing: harder than any disk, and what those sites' seeds have held since they were first run.
+    fn past(&mut self, site: &Site, first: bool, now: Mono) -> Past {
+        let kept = if has_firmware(site) { self.kept.clone() } else { self.kept.take() };
+        match kept {
+            Some((kept, at)) => Past::Known(kept, now.since(at)),
+            None if first => Past::None(crate::decide::Margin::default()),
+            None => Past::Unknown,
+        }
+    }
+
     /// Whether both places where an order stands were lost since the operator last told his orders.
     fn forgot(&self) -> bool {
         self.lost == (true, true)
@@ -132,6 +145,8 @@ pub(super) struct Host {
     started: (Mono, Mono),
     keyframe_at: Mono,
     kept_at: Mono,
+    /// When the newest tick was.
+    ticked: Mono,
 }
 
 /// Its connections.
@@ -189,17 +204,19 @@ impl Links {
 }
 
 impl Host {
-    /// Starts the controller on what the disk has.
-    pub(super) fn start(setting: &Setting<'_>, disk: &mut Disk, world: &World<'_>, now: Mono) -> Self {
+    /// Starts the controller on what the disk has; `readmits` where a person lets back who is in quarantine.
+    pub(super) fn start(
+        setting: &Setting<'_>,
+        disk: &mut Disk,
+        world: &mut World<'_>,
+        now: Mono,
+        readmits: bool,
+    ) -> Self {
         let (site, refresh) = (setting.site, setting.refresh);
         let first = disk.boots == 0;
         disk.boots += 1;
-        let past = match disk.kept.take() {
-            Some((kept, at)) => Past::Known(kept, now.since(at)),
-            None if first => Past::None(crate::decide::Margin::default()),
-            None => Past::Unknown,
-        };
-        let (memory, start) = past.memory(site, !first);
+        let (mut memory, start) = disk.past(site, first, now).memory(site, !first);
+        let let_back = if readmits { readmit(site, &mut memory) } else { Vec::new() };
         let journaled = disk.ordered.last().map(|(_, orders)| *orders).unwrap_or_default();
         let orders = stricter(disk.kept_orders, journaled);
         let link = |ix: DeviceIx| {
@@ -219,9 +236,16 @@ impl Host {
             started: (now, start),
             keyframe_at: start,
             kept_at: start,
+            ticked: start,
         };
         (disk.durable_tick, disk.written) = (0, Vec::new());
         host.boot(setting, disk, world, now, first);
+        if !let_back.is_empty() {
+            let wall = host.now(world, now).wall;
+            disk.write(host.recorder.note(wall, "quarantine.lifted", None, &json!({ "groups": let_back })));
+            disk.reached.lifted();
+            world.recorded.lifted = true;
+        }
         host
     }
 
@@ -320,6 +344,11 @@ impl Host {
             world.in_force = self.cycle.orders;
         }
         self.record(disk, &snapshot, &plan);
+        if self.cycle.standing.sleeps {
+            let lapsed = now.mono.since(self.ticked) >= self.cycle.standing.site.tick.lapse;
+            self.ticked = now.mono;
+            world.recorded.note(self.cycle.memory.groups.iter().map(|group| group.told), &plan.events, lapsed);
+        }
         if disk_works && matches!(dies, Dies::Synced | Dies::Kept) {
             disk.sync();
         }

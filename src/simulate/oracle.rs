@@ -43,6 +43,8 @@ pub(super) struct Oracle {
     bound: Duration,
     tolerance: Power,
     over_since: Option<Mono>,
+    /// Per group since when it has something on though e-stop is pressed.
+    defies: Vec<Option<Mono>>,
     trouble: Trouble,
     commanded: Vec<u64>,
     went_off: Vec<Vec<Mono>>,
@@ -67,6 +69,7 @@ impl Oracle {
             bound,
             tolerance: Power::from_watts(site.poi.import_limit.watts() / TOLERANCE),
             over_since: None,
+            defies: vec![None; site.groups.len()],
             trouble: Trouble::new(site),
             commanded: vec![0; site.groups.len()],
             went_off: site.groups.iter().map(|group| vec![Mono::START; group.units as usize]).collect(),
@@ -119,6 +122,15 @@ impl Oracle {
         groups.filter(|(_, (_, until))| now > **until).map(|(ix, (fixed, _))| fixed.power_of(world.closed(ix))).sum()
     }
 
+    /// What is still told to run by miners that may not do as they are told, behind PDUs that do.
+    fn still_told(&self, world: &World<'_>, now: Mono) -> Power {
+        let obeys = |ix: usize| self.trouble.odd_until.get(ix).is_some_and(|until| now > *until);
+        let groups = self.standing.groups.iter().enumerate();
+        let lie = groups.filter(|(ix, fixed)| fixed.sleep.is_some() && !obeys(*ix) && self.trouble.switches(*ix, now));
+        let told = |ix: usize| world.recorded.told.get(ix).copied().flatten().unwrap_or(0) & world.commanded(ix);
+        lie.map(|(ix, fixed)| fixed.power_of(told(ix))).sum()
+    }
+
     fn limit(&mut self, world: &World<'_>, control: Control, now: Mono) {
         // What firm load alone has beyond the limit no controller can take away.
         let over = (world.flows().poi() - self.site().poi.import_limit).min(world.flows().miners);
@@ -136,7 +148,7 @@ impl Oracle {
         if now > self.trouble.troubled_until {
             self.breaks(Promise::Limit, now, format!("{over} over the limit, and nothing is wrong"));
         } else if lasts > self.within(now) {
-            let obedient = self.obedient(world, now);
+            let obedient = self.obedient(world, now) + self.still_told(world, now);
             let least = self.standing.smallest_unit;
             if obedient > least {
                 self.breaks(
@@ -229,13 +241,21 @@ impl Oracle {
     fn e_stop(&mut self, world: &World<'_>, control: Control, now: Mono) {
         let since = match (control, self.trouble.stopped) {
             (Control::On(on), Some(stopped)) => on.max(stopped),
-            _ => return,
+            _ => return self.defies.fill(None),
         };
-        if now.since(since) > self.bound {
-            let on = self.obedient(world, now);
-            if on > Power::ZERO {
-                self.breaks(Promise::EStop, now, format!("{on} that obeys is on, {:?} after it", now.since(since)));
+        let mut on = Power::ZERO;
+        for (ix, (fixed, defies)) in self.standing.groups.iter().zip(&mut self.defies).enumerate() {
+            let closed = if self.trouble.switches(ix, now) { world.closed(ix) } else { 0 };
+            *defies = (closed != 0).then(|| defies.unwrap_or(now));
+            // A miner that wakes by itself is found by its watts, and cut.
+            let woke = self.trouble.odd_until.get(ix).is_some_and(|until| now <= *until);
+            let from = if woke { since.max(defies.unwrap_or(now)) } else { since };
+            if now.since(from) > self.bound {
+                on += fixed.power_of(closed);
             }
+        }
+        if on > Power::ZERO {
+            self.breaks(Promise::EStop, now, format!("{on} that obeys is on, {:?} after it", now.since(since)));
         }
     }
 
@@ -265,14 +285,19 @@ impl Oracle {
     }
 
     /// What all feeders can carry of their miners, beside the nameplates of the firm load that shares them.
-    fn behind_feeders(&self) -> Power {
+    fn behind_feeders(&self, world: &World<'_>) -> Power {
         let site = self.site();
+        let mut behind = self.standing.behind.clone();
+        for (ix, fixed) in self.standing.groups.iter().enumerate() {
+            let out = fixed.power_of(self.promises.quarantined(ix) | world.overslept(ix));
+            behind.iter_mut().skip(fixed.feeder).take(1).for_each(|sum| *sum -= out);
+        }
         let shares = |load: &FirmLoad, ix| if load.feeder == Some(ix) { load.nameplate } else { Power::ZERO };
         let carries = |(ix, miners): (usize, &Power)| {
             let rating = site.feeders.get(ix).map_or(Power::MAX, |feeder| feeder.rating);
             (rating - shares(&site.hall, ix) - shares(&site.house, ix)).or_zero().min(*miners)
         };
-        self.standing.behind.iter().enumerate().map(carries).sum()
+        behind.iter().enumerate().map(carries).sum()
     }
 
     fn largest_group(&self) -> Power {
@@ -280,8 +305,8 @@ impl Oracle {
     }
 
     /// All has been well for long enough: whatever the limit leaves beside the highest the firm load was in the window, and the
-    /// reserve that the site declares, is to be used.
-    pub(super) fn after_calm(&mut self, now: Mono) {
+    /// reserve that the site declares, is to be used; by all but those in quarantine.
+    pub(super) fn after_calm(&mut self, world: &World<'_>, now: Mono) {
         let site = self.site();
         let highest = self.firm.iter().map(|(_, power)| *power).max().unwrap_or_default();
         let slowest = self.standing.classes.last().copied().unwrap_or_default();
@@ -289,7 +314,7 @@ impl Oracle {
         let reserve = (site.hall.slew + site.house.slew).over(time) + site.hall.step + site.house.step;
         let nameplate = site.hall.nameplate + site.house.nameplate;
         let firm = (highest + reserve).min(nameplate.max(highest));
-        let usable = (site.poi.import_limit - firm - self.tolerance).or_zero().min(self.behind_feeders());
+        let usable = (site.poi.import_limit - firm - self.tolerance).or_zero().min(self.behind_feeders(world));
         let mean = mean(&self.miners);
         // Miners settle up to 2 % below their plates; one unit a class does not fit.
         let least = Power::from_watts(usable.watts() / 100 * 90) - self.standing.largest_unit * 3;

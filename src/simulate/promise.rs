@@ -43,6 +43,12 @@ pub enum Promise {
     Watchdog,
     /// A start cuts what was half written, and nothing else.
     Tail,
+    /// What was told to sleep for a limit and draws on loses its outlet in time.
+    Cuts,
+    /// Nothing but a limit or an e-stop takes the outlet of a miner that can be told to sleep.
+    Keeps,
+    /// Who was found three times stays off until a person lets it back, and nobody honest does.
+    Quarantine,
     /// What stays over the limit is ended, and stays ended until a person clears it.
     Terminates,
 }
@@ -69,6 +75,9 @@ impl Promise {
             Self::Flat => "flat",
             Self::Watchdog => "watchdog",
             Self::Tail => "tail",
+            Self::Cuts => "cuts",
+            Self::Keeps => "keeps",
+            Self::Quarantine => "quarantine",
             Self::Terminates => "terminates",
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::fault::{Class, Fault};
+use super::fault::{AFTERMATH, Class, Fault};
 use super::oracle::{Control, Promise};
 use super::trouble::Trouble;
 use super::world::World;
@@ -13,16 +13,17 @@ use crate::site::{FirmLoad, Site};
 use crate::time::Mono;
 use crate::units::Power;
 
+mod cuts;
 mod feeder;
 mod flat;
 mod gentle;
+mod keeps;
+mod quarantine;
 mod terminates;
 mod watchdog;
 
 /// On top of every bound, as in the oracle.
 const SLACK: Duration = Duration::from_millis(500);
-/// How long after its end a fault can still be the reason for what is seen.
-const AFTERMATH: Duration = Duration::from_secs(10);
 /// How long a start may take until it controls.
 const START: Duration = Duration::from_secs(3);
 
@@ -96,6 +97,9 @@ pub(super) struct Promises {
     flat: flat::Flat,
     terminates: terminates::Terminates,
     gentle: gentle::Gentle,
+    cuts: cuts::Cuts,
+    keeps: keeps::Keeps,
+    quarantine: quarantine::Quarantine,
     watchdogs: watchdog::Watchdogs,
     /// For so many looks in a row more was drawn than counted: inrush is over by the second.
     uncounted: u32,
@@ -127,6 +131,9 @@ impl Promises {
             flat: flat::Flat::default(),
             terminates: terminates::Terminates::default(),
             gentle: gentle::Gentle::default(),
+            cuts: cuts::Cuts::new(site),
+            keeps: keeps::Keeps::new(site),
+            quarantine: quarantine::Quarantine::new(site),
             watchdogs: watchdog::Watchdogs::new(site),
             uncounted: 0,
             hidden_until: vec![Mono::START; site.groups.len()],
@@ -146,6 +153,11 @@ impl Promises {
         }
     }
 
+    /// The units of a group that are in quarantine, as the record has it.
+    pub(super) fn quarantined(&self, group: usize) -> u64 {
+        self.quarantine.of(group)
+    }
+
     /// What is broken at this moment.
     pub(super) fn look(&mut self, sight: &Sight<'_, '_>) -> Vec<(Promise, String)> {
         let found = [
@@ -158,6 +170,9 @@ impl Promises {
             self.flat.look(sight),
             self.terminates.look(sight),
             self.gentle.look(sight),
+            self.cuts.look(sight),
+            self.keeps.look(sight),
+            self.quarantine.look(sight),
             self.watchdogs.look(sight),
             sight.world.tail_lost.then(|| (Promise::Tail, "a torn line was not cut as it should".to_owned())),
         ];
@@ -175,12 +190,28 @@ impl Promises {
                 *until = sight.now.after(AFTERMATH);
             }
         }
+        self.hide_wakers(sight);
         let counted = self.counted.take()?;
         let hidden = sight.standing.groups.iter().zip(&self.hidden_until).filter(|(_, until)| sight.now <= **until);
         let hidden: Power = hidden.map(|(fixed, _)| fixed.power_of(fixed.all_on)).sum();
         let draws = sight.world.flows().miners;
         self.uncounted = if draws > counted + hidden + sight.tolerance { self.uncounted + 1 } else { 0 };
         (self.uncounted > 1).then(|| (Promise::Counts, format!("miners draw {draws}, and the record counts {counted}")))
+    }
+
+    /// A miner that comes up unasked is seen at the next look at its PDU; while that hides it, by the POI's meter alone.
+    fn hide_wakers(&mut self, sight: &Sight<'_, '_>) {
+        let wakes = |fault: &&Fault| matches!(fault.class, Class::MinerWakes | Class::MinerReboots);
+        for fault in sight.world.struck().filter(wakes) {
+            let until = self.hidden_until.iter_mut().skip(fault.target).take(1);
+            until.for_each(|until| *until = sight.now.after(AFTERMATH));
+        }
+        for (ix, until) in self.hidden_until.iter_mut().enumerate() {
+            let sleeps = sight.standing.groups.get(ix).is_some_and(|fixed| fixed.sleep.is_some());
+            if sleeps && sight.now <= *until && !sight.trouble.switches(ix, sight.now) {
+                *until = sight.now.after(AFTERMATH);
+            }
+        }
     }
 
     /// A hall whose meter says nothing may rise as fast as it declares, up to its nameplate: room is made for that.
@@ -298,8 +329,9 @@ impl Promises {
         // What the newest reading of each can have been, at the least.
         let hall = lowest(&mut self.hall, sight.now, flows.hall, SLACK);
         let house = lowest(&mut self.house, sight.now, flows.house, SLACK * 4);
-        if sight.world.active.iter().any(|fault| !ELSEWHERE.contains(&fault.class)) {
-            self.wrong_until = sight.now.after(AFTERMATH);
+        let begun = sight.world.begun.iter().filter(|fault| fault.class == Class::MinerReboots);
+        for fault in sight.world.active.iter().filter(|fault| !ELSEWHERE.contains(&fault.class)).chain(begun) {
+            self.wrong_until = self.wrong_until.max(sight.now.after(fault.aftermath(site)));
         }
         if sight.now <= self.wrong_until || sight.controls().is_none() {
             self.too_much = None;

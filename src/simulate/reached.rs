@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::fault::Class;
+use super::fault::{Class, has_firmware};
 use crate::plan::{Cause, Condition, Event, Plan, Retreat, Stand};
 use crate::site::Site;
 use crate::snapshot::{Link, Snapshot};
@@ -16,12 +16,15 @@ pub const STATES_FROM: Duration = Duration::from_secs(20 * 3_600);
 pub const PAIRS_FROM: Duration = Duration::from_secs(1_000 * 3_600);
 
 /// What is never asked for, and why.
-const NOT_ASKED: [(State, &str); 4] = [
+const NOT_ASKED: [(State, &str); 2] = [
     (State("rule", "drain"), "a run that ends in order: its own tests hold it"),
     (State("condition", "draining"), "the same"),
-    (State("event", "act.cut"), "miners that lie are not simulated yet"),
-    (State("event", "act.quarantine"), "the same"),
 ];
+
+/// What is asked for only where miners are told by their own firmware.
+const OF_FIRMWARE: [State; 3] = [State("event", "act.cut"), State("event", "act.quarantine"), LIFTED];
+/// A record of a start, and no event of a tick.
+const LIFTED: State = State("event", "quarantine.lifted");
 
 /// Something that can be reached: what sort of thing, and its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,6 +152,11 @@ impl Reached {
         self.states.insert(State("start", start.name()));
     }
 
+    /// Notes that a person let units back.
+    pub(super) fn lifted(&mut self) {
+        self.states.insert(LIFTED);
+    }
+
     /// Adds what another run reached.
     pub(super) fn add(&mut self, other: &Self) {
         self.states.extend(&other.states);
@@ -159,9 +167,11 @@ impl Reached {
         let not_asked = |state: &State| NOT_ASKED.iter().any(|(not, _)| not == state);
         let rated = sites.iter().any(|site| has_tight_feeder(site));
         let roomy = sites.iter().any(|site| has_room_for_all(site));
+        let firmware = sites.iter().any(|site| has_firmware(site));
         let cannot = |state: &State| match state {
             State("rule", "feeder_rating") => !rated,
             State("rule", "nameplate") => !roomy,
+            state if OF_FIRMWARE.contains(state) => !firmware,
             _ => false,
         };
         all().into_iter().filter(|state| !self.states.contains(state) && !not_asked(state) && !cannot(state)).collect()
@@ -176,7 +186,7 @@ fn all() -> Vec<State> {
     let retreats = retreats.map(|retreat| State("retreat", retreat.name()));
     let links = [Link::New, Link::Up, Link::Silent].map(|state| State("connection", link(state)));
     let starts = Start::ALL.map(|start| State("start", start.name()));
-    causes.chain(conditions).chain(retreats).chain(events).chain(links).chain(starts).collect()
+    causes.chain(conditions).chain(retreats).chain(events).chain([LIFTED]).chain(links).chain(starts).collect()
 }
 
 /// Whether a feeder carries less than what hangs on it.
@@ -195,9 +205,9 @@ fn has_room_for_all(site: &Site) -> bool {
     fleet <= left && !has_tight_feeder(site)
 }
 
-/// The pairs of classes that were never there.
-pub(super) fn missing_pairs(seen: &BTreeSet<(Class, Class)>) -> Vec<(Class, Class)> {
-    let all = Class::ALL.iter().flat_map(|one| Class::ALL.iter().map(move |two| (*one, *two)));
+/// The pairs of these classes that were never there.
+pub(super) fn missing_pairs(classes: &[Class], seen: &BTreeSet<(Class, Class)>) -> Vec<(Class, Class)> {
+    let all = classes.iter().flat_map(|one| classes.iter().map(move |two| (*one, *two)));
     all.filter(|(one, two)| one < two && !seen.contains(&(*one, *two))).collect()
 }
 
@@ -217,6 +227,9 @@ mod tests {
         assert!(before.contains(&State("rule", "nameplate")), "and all its miners can run at once");
         let wide = load("wide.toml", include_str!("../../sites/wide.toml")).unwrap();
         assert!(!reached.never(&[&wide]).contains(&State("rule", "nameplate")), "there more than there is room for");
+        let firmware = load("firmware.toml", include_str!("../../sites/firmware.toml")).unwrap();
+        assert!(OF_FIRMWARE.iter().all(|state| !before.contains(state)), "nobody is told by firmware there");
+        assert!(OF_FIRMWARE.iter().all(|state| reached.never(&[&demo, &firmware]).contains(state)));
         let plan = Plan { cause: Cause::EStop, events: vec![Event::MeterFresh {}], ..Plan::default() };
         reached.note(&Snapshot::default(), &plan);
         reached.start(Start::AfterHang);
@@ -227,9 +240,9 @@ mod tests {
 
     #[test]
     fn a_pair_that_was_never_there_is_missing() {
-        let mut seen: BTreeSet<_> = missing_pairs(&BTreeSet::new()).into_iter().collect();
+        let mut seen: BTreeSet<_> = missing_pairs(&Class::ALL, &BTreeSet::new()).into_iter().collect();
         assert_eq!(seen.len(), Class::ALL.len() * (Class::ALL.len() - 1) / 2);
         seen.remove(&(Class::Killed, Class::Cap));
-        assert_eq!(missing_pairs(&seen), [(Class::Killed, Class::Cap)]);
+        assert_eq!(missing_pairs(&Class::ALL, &seen), [(Class::Killed, Class::Cap)]);
     }
 }

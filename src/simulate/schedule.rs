@@ -4,11 +4,14 @@
 //! Chance alone would leave some pairs of classes out for ever, and would hardly ever let one kind of device fail alone. So every
 //! fourth storm leaves all but one kind well, and each of the others brings one pair of classes together, all in turn from seed
 //! to seed.
+//!
+//! What only miners with firmware of their own can do is drawn from a stream of chance of its own, and only for sites that have some: all
+//! other sites keep the schedules that they had.
 
 use std::time::Duration;
 
 use super::blame::Blame;
-use super::fault::{Class, Fault, Weather};
+use super::fault::{Class, Fault, Part, Weather, has_firmware};
 use crate::plant::Chance;
 use crate::site::Site;
 use crate::time::Mono;
@@ -19,10 +22,20 @@ const ALONE_EVERY: u64 = 4;
 const BESIDE: [Class; 3] = [Class::PriceLost, Class::PriceFrozen, Class::WallSteps];
 /// The two that are brought together begin so close to each other, in milliseconds: less than a turn of the loop.
 const TOGETHER: (i64, i64) = (0, 20);
+/// Time between two faults of miners in a storm, on average: a unit that was found three times is of no use any more.
+const MINERS_EVERY: Duration = Duration::from_secs(8);
+/// A person lets back who is in quarantine in every so manieth storm.
+const READMITTED_IN: i64 = 3;
 
 /// All faults of a run in the order in which they begin. The seed switches about half of the classes on in each storm.
 pub(super) fn schedule(site: &Site, weather: &Weather, seed: u64, span: Duration) -> Vec<Fault> {
-    let mut sky = Sky { site, weather, chance: Chance::new(seed, 900), faults: Vec::new() };
+    let with_firmware = has_firmware(site);
+    let (of_firmware, plain): (Vec<Class>, Vec<Class>) =
+        weather.classes.iter().copied().partition(|class| class.is_of_firmware());
+    let mut sky =
+        Sky { site, every: weather.every, classes: plain, chance: Chance::new(seed, 900), faults: Vec::new() };
+    let chance = Chance::new(seed, 901);
+    let mut miners = Sky { site, every: MINERS_EVERY, classes: of_firmware, chance, faults: Vec::new() };
     let end = Mono::START.after(span);
     let mut start = Mono::START.after(weather.calm / 4);
     let turn = weather.storm.saturating_add(weather.calm).as_millis().max(1);
@@ -31,16 +44,23 @@ pub(super) fn schedule(site: &Site, weather: &Weather, seed: u64, span: Duration
     while start < end && !weather.classes.is_empty() {
         let stop = start.after(weather.storm);
         sky.storm(number, start, stop.min(end));
+        if with_firmware {
+            miners.storm_of_miners(&sky.classes, number, start, stop.min(end));
+        }
         start = stop.after(weather.calm);
         number = number.wrapping_add(1);
     }
+    sky.faults.append(&mut miners.faults);
     sky.faults.sort_by_key(|fault| fault.from);
     sky.faults
 }
 
 struct Sky<'a> {
     site: &'a Site,
-    weather: &'a Weather,
+    /// Time between two faults, on average.
+    every: Duration,
+    /// The classes that may strike.
+    classes: Vec<Class>,
     chance: Chance,
     faults: Vec<Fault>,
 }
@@ -48,36 +68,77 @@ struct Sky<'a> {
 impl Sky<'_> {
     fn storm(&mut self, number: u64, start: Mono, stop: Mono) {
         let (round, place) = (number / ALONE_EVERY, number % ALONE_EVERY);
-        let kinds = Blame::alone(self.site);
-        let kind = kinds.get(usize::try_from(round).unwrap_or(0) % kinds.len().max(1)).copied();
+        let kind = self.alone(number);
         let alone: Vec<Class> = kind.map(|kind| self.of_kind(kind)).unwrap_or_default();
-        if place == 0 && !alone.is_empty() {
-            let beside = BESIDE.into_iter().filter(|class| self.weather.classes.contains(class));
+        if kind == Some(Blame::Miner) || !alone.is_empty() {
+            let beside = BESIDE.into_iter().filter(|class| self.classes.contains(class));
             let classes: Vec<Class> = alone.into_iter().chain(beside).collect();
             return self.strike(&classes, kind, start, stop);
         }
-        let all = &self.weather.classes;
-        let in_force: Vec<Class> = all.iter().copied().filter(|_| self.chance.one_in(2)).collect();
-        let in_force = if in_force.is_empty() { all.clone() } else { in_force };
+        let in_force = self.half();
         self.strike(&in_force, None, start, stop);
-        self.bring_together(round * (ALONE_EVERY - 1) + place.saturating_sub(1), start, stop);
+        if let Some(two) = pair(&self.classes, round * (ALONE_EVERY - 1) + place.saturating_sub(1)) {
+            self.bring_together(two, start, stop);
+        }
+    }
+
+    /// What of the miners' own faults there is in the same storm; nothing where another kind fails alone.
+    fn storm_of_miners(&mut self, others: &[Class], number: u64, start: Mono, stop: Mono) {
+        if self.classes.is_empty() || self.alone(number).is_some_and(|kind| kind != Blame::Miner) {
+            return;
+        }
+        let in_force = self.half();
+        // A cap asks for less, and shows who does not sleep.
+        let cap = others.iter().filter(|class| **class == Class::Cap);
+        let lie = in_force.iter().filter(|class| class.strikes() == Part::Miner).chain(cap);
+        let lie: Vec<Class> = lie.copied().collect();
+        self.strike(&lie, None, start, stop);
+        if self.classes.contains(&Class::Readmitted) && self.chance.one_in(READMITTED_IN) {
+            let length = i64::try_from(stop.since(start).as_millis()).unwrap_or(0);
+            let at = start.after(millis(self.chance.between(length / 2, length - 1)));
+            self.fault(Class::Readmitted, 0, at, stop);
+        }
+        if let Some(two) = pair_of(&self.classes, others, number).filter(|_| self.alone(number).is_none()) {
+            self.bring_together(two, start, stop);
+        }
+    }
+
+    /// The kind of device that fails alone in the storm of this number, where one does.
+    fn alone(&self, number: u64) -> Option<Blame> {
+        let (round, place) = (number / ALONE_EVERY, number % ALONE_EVERY);
+        let kinds = Blame::alone(self.site);
+        let of = usize::try_from(round).unwrap_or(0) % kinds.len().max(1);
+        kinds.get(of).copied().filter(|_| place == 0)
+    }
+
+    /// About half of the classes, or all.
+    fn half(&mut self) -> Vec<Class> {
+        let (classes, chance) = (&self.classes, &mut self.chance);
+        let some: Vec<Class> = classes.iter().copied().filter(|_| chance.one_in(2)).collect();
+        if some.is_empty() { classes.clone() } else { some }
     }
 
     /// The classes of this kind, where the weather has them.
     fn of_kind(&self, kind: Blame) -> Vec<Class> {
         let is_of = |class: &Class| (0..class.targets(self.site)).any(|at| Blame::of(*class, at, self.site) == kind);
-        self.weather.classes.iter().copied().filter(is_of).collect()
+        self.classes.iter().copied().filter(is_of).collect()
+    }
+
+    /// Where a class can strike: miners that nobody can tell anything do not lie.
+    fn places(&self, class: Class) -> Vec<usize> {
+        let tells = |place: &usize| self.site.groups.get(*place).is_some_and(|group| group.firmware.is_some());
+        (0..class.targets(self.site)).filter(|place| class.strikes() != Part::Miner || tells(place)).collect()
     }
 
     fn strike(&mut self, classes: &[Class], only: Option<Blame>, start: Mono, stop: Mono) {
-        let most = i64::try_from(self.weather.every.as_millis()).unwrap_or(1_000).saturating_mul(2);
+        let most = i64::try_from(self.every.as_millis()).unwrap_or(1_000).saturating_mul(2);
         let mut at = start;
         loop {
             at = at.after(millis(self.chance.between(1, most)));
             let Some(class) = classes.get(drawn(&mut self.chance, classes.len())).copied().filter(|_| at < stop) else {
                 return;
             };
-            let places: Vec<usize> = (0..class.targets(self.site)).collect();
+            let places = self.places(class);
             let of_kind = |place: &usize| only.is_none_or(|kind| Blame::of(class, *place, self.site) == kind);
             let some: Vec<usize> = places.iter().copied().filter(of_kind).collect();
             let some = if some.is_empty() { places } else { some };
@@ -98,15 +159,16 @@ impl Sky<'_> {
         self.faults.push(Fault { class, from, to: from.after(millis(lasts)).min(stop), target, degree });
     }
 
-    /// The pair of this number, at the same device where both can strike it.
-    fn bring_together(&mut self, number: u64, start: Mono, stop: Mono) {
-        let Some((one, two)) = pair(&self.weather.classes, number) else { return };
+    /// These two, at the same device where both can strike it.
+    fn bring_together(&mut self, (one, two): (Class, Class), start: Mono, stop: Mono) {
         let length = i64::try_from(stop.since(start).as_millis()).unwrap_or(0);
         let first = start.after(millis(self.chance.between(length / 4, length / 2)));
         let second = first.after(millis(self.chance.between(TOGETHER.0, TOGETHER.1)));
-        let (of_one, of_two) = (one.targets(self.site), two.targets(self.site));
-        let target = drawn(&mut self.chance, of_one);
-        let other = if of_one == of_two { target } else { drawn(&mut self.chance, of_two) };
+        let (of_one, of_two) = (self.places(one), self.places(two));
+        let nth = drawn(&mut self.chance, of_one.len());
+        let nth_of_two = if of_one.len() == of_two.len() { nth } else { drawn(&mut self.chance, of_two.len()) };
+        let place = |places: &[usize], nth: usize| places.get(nth).copied().unwrap_or(0);
+        let (target, other) = (place(&of_one, nth), place(&of_two, nth_of_two));
         self.fault(one, target, first, stop);
         self.fault(two, other, second, stop);
     }
@@ -118,6 +180,15 @@ fn pair(classes: &[Class], number: u64) -> Option<(Class, Class)> {
         || classes.iter().enumerate().flat_map(|(ix, one)| classes.iter().skip(ix + 1).map(move |two| (*one, *two)));
     let count = u64::try_from(pairs().count()).unwrap_or(0).max(1);
     pairs().nth(usize::try_from(number % count).unwrap_or(0))
+}
+
+/// The pair of this number of those of which at least one is of the first.
+fn pair_of(first: &[Class], others: &[Class], number: u64) -> Option<(Class, Class)> {
+    let mixed = || first.iter().flat_map(|one| others.iter().map(move |two| (*one, *two)));
+    let count = u64::try_from(mixed().count()).unwrap_or(0);
+    let within = u64::try_from(first.len() * first.len().saturating_sub(1) / 2).unwrap_or(0);
+    let place = number % (count + within).max(1);
+    if place < count { mixed().nth(usize::try_from(place).unwrap_or(0)) } else { pair(first, place - count) }
 }
 
 fn drawn(chance: &mut Chance, of: usize) -> usize {

@@ -148,11 +148,12 @@ impl Together {
     /// What a run with every class on had to reach and never did.
     pub fn never(&self, sites: &[&Site]) -> Never {
         let Self { span, .. } = *self;
-        let classes = Class::ALL.into_iter().filter(|class| !self.faults.contains_key(class));
+        let can = Class::on_any(sites);
+        let classes = can.iter().copied().filter(|class| !self.faults.contains_key(class));
         Never {
             classes: (span >= STATES_FROM).then(|| classes.collect()),
             states: (span >= STATES_FROM).then(|| self.reached.never(sites)),
-            pairs: (span >= PAIRS_FROM).then(|| missing_pairs(&self.pairs)),
+            pairs: (span >= PAIRS_FROM).then(|| missing_pairs(&can, &self.pairs)),
         }
     }
 }
@@ -214,7 +215,7 @@ mod tests {
         let hours = |count: u64| together(&(0..count).map(|seed| (seed, 0, "a")).collect::<Vec<_>>());
         assert_eq!(hours(19).never(&[]), Never::default());
         let never = hours(20).never(&[]);
-        assert_eq!(never.classes.as_ref().map(Vec::len), Some(Class::ALL.len()));
+        assert_eq!(never.classes.as_ref().map(Vec::len), Some(Class::on_any(&[]).len()));
         assert_eq!(never.pairs, None);
         assert!(never.names().contains(&"fault killed".to_owned()));
         assert!(never.names().contains(&"start after a hang".to_owned()));

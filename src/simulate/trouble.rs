@@ -1,14 +1,10 @@
 //! What of the faults can still be the reason for what is seen: noted once a look, asked by every promise.
 
-use std::time::Duration;
-
-use super::fault::Class;
+pub(super) use super::fault::AFTERMATH;
+use super::fault::{Class, Part};
 use super::world::World;
 use crate::site::Site;
 use crate::time::Mono;
-
-/// How long after its end a fault can still be the reason for what is seen.
-pub(super) const AFTERMATH: Duration = Duration::from_secs(10);
 
 /// What may be wrong, and until or since when.
 pub(super) struct Trouble {
@@ -23,8 +19,9 @@ pub(super) struct Trouble {
     /// Per meter (POI, hall, house) until when it may have a wrong value, and until when it may have none.
     pub(super) lies_until: [Mono; 3],
     pub(super) lost_until: [Mono; 3],
-    /// Per group until when it may not obey.
+    /// Per group until when it may not obey, and until when that may be its PDU's fault.
     pub(super) odd_until: Vec<Mono>,
+    pub(super) pdu_odd_until: Vec<Mono>,
     /// Since when the meters of the POI and the hall say nothing.
     pub(super) meters_silent: [Option<Mono>; 2],
     /// Since when nothing becomes durable.
@@ -43,6 +40,7 @@ impl Trouble {
             lies_until: [Mono::START; 3],
             lost_until: [Mono::START; 3],
             odd_until: vec![Mono::START; site.groups.len()],
+            pdu_odd_until: vec![Mono::START; site.groups.len()],
             meters_silent: [None; 2],
             disk_bad: None,
             stopped: None,
@@ -54,13 +52,16 @@ impl Trouble {
         let after = now.after(AFTERMATH);
         let mut lies_low = [false; 3];
         for fault in world.struck() {
-            self.troubled_until = after;
+            let after = now.after(fault.aftermath(world.site()));
+            self.troubled_until = self.troubled_until.max(after);
             match fault.class {
                 Class::HallBeyond => self.beyond_until = after,
                 Class::Flapping => self.flaps_until = after,
                 _ => {}
             }
-            let until = |all: &mut [Mono]| all.iter_mut().skip(fault.target).take(1).for_each(|until| *until = after);
+            let until = |all: &mut [Mono]| {
+                all.iter_mut().skip(fault.target).take(1).for_each(|until| *until = after.max(*until))
+            };
             if fault.lies() {
                 until(&mut self.lies_until);
             }
@@ -68,6 +69,9 @@ impl Trouble {
                 until(&mut self.lost_until);
             }
             if fault.disobeys() {
+                until(&mut self.pdu_odd_until);
+            }
+            if fault.disobeys() || fault.class.strikes() == Part::Miner {
                 until(&mut self.odd_until);
             }
             if fault.lies() || fault.says_nothing() {
@@ -88,6 +92,11 @@ impl Trouble {
         let disk_bad = world.is(Class::DiskFull) || world.is(Class::SyncFails);
         self.disk_bad = disk_bad.then(|| self.disk_bad.unwrap_or(now));
         self.stopped = world.heard().e_stop.then(|| self.stopped.unwrap_or(now));
+    }
+
+    /// Whether a group's PDU does what it is told and shows what is so, whatever its miners do.
+    pub(super) fn switches(&self, group: usize, now: Mono) -> bool {
+        self.pdu_odd_until.get(group).is_some_and(|until| now > *until)
     }
 
     /// Whether any meter may have a wrong value.

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use super::fault::{Class, Fault};
-use super::fleet;
 use super::link::{Said, Wrote};
 use crate::devices::miners::Fault as MinerFault;
 use crate::devices::miners::step::{Came, Step};
@@ -14,14 +13,18 @@ use crate::snapshot::{Orders, Reading};
 use crate::time::Mono;
 use crate::units::{Power, Price, Share};
 
+mod liars;
 mod meters;
 mod outside;
 mod pdus;
+mod recorded;
 
+use liars::Liars;
 use meters::{Meters, Role};
 use outside::{Market, Operator};
 pub(super) use pdus::watchdog;
 use pdus::{Outlets, Pdus};
+pub(super) use recorded::Recorded;
 
 /// A stock Antminer answers a change of its mode when it has restarted.
 const RESTARTED: Duration = Duration::from_secs(60);
@@ -41,6 +44,9 @@ pub(super) struct World<'a> {
     /// Those that began since the last turn, though they may be over already.
     pub(super) begun: Vec<Fault>,
     pdus: Pdus,
+    liars: Liars,
+    /// What the newest records say that concerns miners.
+    pub(super) recorded: Recorded,
     /// What takes effect later: when, group, outlets that shall be on, of which.
     late: Vec<(Mono, GroupIx, (u64, u64))>,
     frozen_outlets: Vec<Option<Power>>,
@@ -69,6 +75,8 @@ impl<'a> World<'a> {
             active: Vec::new(),
             begun: Vec::new(),
             pdus: Pdus::new(site),
+            liars: Liars::new(site),
+            recorded: Recorded::new(site),
             late: Vec::new(),
             frozen_outlets: vec![None; site.groups.len()],
             wall_off: 0,
@@ -86,7 +94,8 @@ impl<'a> World<'a> {
             let ends = self.active.iter().map(|fault| fault.to).min();
             let acts = self.late.iter().map(|(at, _, _)| *at).min();
             let falls = self.pdus.next();
-            let Some(at) = [begins, ends, acts, falls].into_iter().flatten().min().filter(|at| *at <= to) else {
+            let moves = self.liars.next();
+            let Some(at) = [begins, ends, acts, falls, moves].into_iter().flatten().min().filter(|at| *at <= to) else {
                 break;
             };
             self.plant.advance(at);
@@ -105,6 +114,7 @@ impl<'a> World<'a> {
             self.active.push(fault);
             self.begun.push(fault);
         }
+        self.liars.act(at, &mut self.plant);
         let due: Vec<(GroupIx, (u64, u64))> =
             self.late.iter().filter(|(when, _, _)| *when <= at).map(|(_, group, told)| (*group, *told)).collect();
         self.late.retain(|(when, _, _)| *when > at);
@@ -136,6 +146,7 @@ impl<'a> World<'a> {
             }
             Class::HallBeyond => self.plant.beyond(self.site.hall.nameplate.part(Share::from_ppm(fault.degree))),
             Class::HallDips => self.plant.dip(Share::from_ppm(fault.degree * 9 / 10)),
+            Class::MinerWakes | Class::MinerReboots => self.liars.begin(fault, units, &mut self.plant),
             Class::WallSteps => self.wall_off += (fault.degree - 500_000) * 7_200,
             Class::WallLeaps => self.wall_off += later(1_000_000),
             Class::WallDst => self.wall_off += later(3_600_000_000),
@@ -162,6 +173,9 @@ impl<'a> World<'a> {
             Class::OutletOwnWill => self.set(fault.target, |outlets| outlets.own_will = 0),
             Class::PduFrozen => {
                 self.frozen_outlets.iter_mut().skip(fault.target).take(1).for_each(|frozen| *frozen = None);
+            }
+            Class::MinerSilent | Class::MinerBelieved | Class::MinerLate | Class::MinerWakes => {
+                self.liars.end(fault, &mut self.plant);
             }
             Class::EStop if !self.is(Class::EStop) && !self.operator.terminated => self.operator.orders.e_stop = false,
             Class::OrdersAgain => self.operator.replays = false,
@@ -208,13 +222,38 @@ impl<'a> World<'a> {
         unit: usize,
         step: Step,
     ) -> Option<(Result<Came, MinerFault>, Duration)> {
-        let miner = self.plant.miner(group, unit)?;
-        let firmware = self.site.groups.get(group)?.firmware.as_ref()?.firmware;
-        let slow = (firmware == Firmware::Antminer).then_some(RESTARTED);
-        fleet::answer(step, &miner, slow, |step| match step {
-            Step::Target(power) => self.plant.limit(group, unit, power),
-            step => self.plant.sleep(group, unit, step == Step::Sleep),
-        })
+        let of = self.site.groups.get(group)?;
+        let slow = (of.firmware.as_ref()?.firmware == Firmware::Antminer).then_some(RESTARTED);
+        let mut faults = self.active.iter().filter(|fault| fault.target == group && fault.strikes(unit, of.units));
+        let lie = liars::worst(&mut faults);
+        self.liars.tell((group, unit), step, slow, lie, &mut self.plant)
+    }
+
+    /// Whether a fault of this class is in force on this miner.
+    pub(super) fn is_struck(&self, class: Class, group: GroupIx, unit: usize) -> bool {
+        let units = self.site.groups.get(group).map_or(0, |group| group.units);
+        let on = |fault: &&Fault| fault.class == class && fault.target == group && fault.strikes(unit, units);
+        self.active.iter().any(|fault| on(&fault))
+    }
+
+    /// What a miner draws, as its outlet shows it.
+    pub(super) fn drawn(&self, group: GroupIx, unit: usize) -> Power {
+        self.plant.shown_outlets(group).get(unit).copied().unwrap_or_default()
+    }
+
+    /// Whether a miner says that it sleeps, and lies.
+    pub(super) fn claims_sleep(&self, group: GroupIx, unit: usize) -> bool {
+        self.liars.claims_sleep(group, unit)
+    }
+
+    /// The units that were told to wake while they did not listen, and not since: nobody knows that they sleep before it is asked again.
+    pub(super) fn overslept(&self, group: GroupIx) -> u64 {
+        self.liars.overslept(group)
+    }
+
+    /// The site.
+    pub(super) fn site(&self) -> &'a Site {
+        self.site
     }
 
     /// The units of a group that may run, in truth: their outlets are closed, and they were not told to sleep.

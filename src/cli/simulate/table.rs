@@ -96,7 +96,7 @@ pub(super) fn as_value(all: &Together, told: &Told<'_>) -> Value {
 /// For people.
 pub(super) fn text(all: &Together, told: &Told<'_>) -> String {
     let mut text = head(all, told);
-    for three in Class::ALL.chunks(3) {
+    for three in Class::on_any(told.sites).chunks(3) {
         let cells = three.iter().map(|class| format!("{:<16}{:>8}", class.name(), all.faults.get(class).unwrap_or(&0)));
         text += &format!("  {}\n", cells.collect::<Vec<_>>().join("   "));
     }
@@ -117,7 +117,8 @@ pub(super) fn text(all: &Together, told: &Told<'_>) -> String {
 }
 
 fn head(all: &Together, told: &Told<'_>) -> String {
-    let pairs = Class::ALL.len() * (Class::ALL.len() - 1) / 2;
+    let classes = Class::on_any(told.sites);
+    let pairs = classes.len() * (classes.len() - 1) / 2;
     let times = all.span.as_millis() / told.took.as_millis().max(1);
     let (site_time, took) = (span(all.span), span(Duration::from_secs(told.took.as_secs().max(1))));
     let names: Vec<&str> = told.sites.iter().map(|site| site.name.as_str()).collect();
@@ -131,7 +132,7 @@ fn head(all: &Together, told: &Told<'_>) -> String {
         all.starts,
         all.calms,
         all.injected(),
-        Class::ALL.iter().map(|class| all.faults.get(class).copied().unwrap_or(0)).min().unwrap_or(0),
+        classes.iter().map(|class| all.faults.get(class).copied().unwrap_or(0)).min().unwrap_or(0),
         all.pairs.len()
     )
 }

@@ -146,7 +146,7 @@ fn power(sight: &Sight<'_, '_>, ix: usize, on: u64) -> Power {
 }
 
 /// What hall and house, or those of them on this feeder, can be taken to become: the nameplate where nobody sees them.
-fn firm(sight: &Sight<'_, '_>, feeder: Option<FeederIx>) -> Power {
+pub(super) fn firm(sight: &Sight<'_, '_>, feeder: Option<FeederIx>) -> Power {
     let (site, flows) = (sight.site(), sight.world.flows());
     let slowest = sight.standing.classes.last().copied().unwrap_or_default();
     let time = site.ages.meter + site.tick.period + slowest + SLACK;
