@@ -4,6 +4,7 @@
 //! late. What the decision tells the groups is switched in the plant, and the score is taken from the plant's truth.
 
 pub mod blame;
+mod disk;
 pub mod episode;
 pub mod fault;
 mod fleet;

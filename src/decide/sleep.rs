@@ -220,8 +220,10 @@ pub(super) fn escalate(
     }
     cut(&mut memory.asleep, units, now);
     events.push(Event::Cut { group: ix, units, expect_w, counted_w });
-    // Who cannot be reached was not told, and is no liar; nor is who only counts as drawing, and is not measured to.
-    let over = if seen.power.known().is_some() { over } else { Power::ZERO };
+    // Who cannot be reached was not told, and is no liar; nor is who only counts as drawing, and is not measured to. Against one that says
+    // itself that it mines the words of those that have time left are good enough.
+    let sleep_too = if accused != 0 { young & miners.reached & !miners.mining } else { 0 };
+    let over = if seen.power.known().is_some() { over + fixed.power_of(sleep_too) } else { Power::ZERO };
     let lied = miners.reached & liars(fixed, memory, (accused, units), over);
     let lied = if sabotage::is(Sabotage::AllStruck) { units } else { lied };
     strike(ix, fixed, memory, lied, events);

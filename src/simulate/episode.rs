@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::blame::{Blame, Book, Booked};
+use super::disk::Disk;
 use super::fault::{Class, Fault, Weather};
-use super::host::{Disk, Host};
+use super::host::Host;
 use super::oracle::{Broken, Control, Oracle};
 use super::reached::{Reached, Start};
 use super::world::World;

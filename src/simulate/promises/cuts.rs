@@ -17,6 +17,8 @@ pub(super) struct Cuts {
     /// Per group what it may run, and when that last became less, or something of it was cut: only watts tell of one that says that it
     /// sleeps, and those of others that are on their way down hide it.
     told: Vec<(u64, Mono)>,
+    /// Per group those that were told to sleep while it drew more than it might already: what draws on behind that is not told from it.
+    masked: Vec<u64>,
     /// Per group until when it may hold miners that came up unasked: they count as drawing, and are cut when a limit is at stake.
     woke_until: Vec<Mono>,
     /// Per group by when its outlets are to be gone; nothing where its miners are not told by their own firmware.
@@ -36,6 +38,7 @@ impl Cuts {
             over: None,
             woke_until: vec![Mono::START; site.groups.len()],
             told: vec![(0, Mono::START); site.groups.len()],
+            masked: vec![0; site.groups.len()],
             draws: site.groups.iter().map(|group| vec![None; group.units as usize]).collect(),
             within: site.groups.iter().map(within).collect(),
         }
@@ -54,7 +57,8 @@ impl Cuts {
         let late = |(ix, (units, within)): (usize, (&Vec<Option<Mono>>, &Option<Duration>))| {
             let within = (*within)?;
             let woke = self.woke_until.get(ix).is_some_and(|until| sight.now <= *until);
-            let urgent = if woke { 0 } else { sight.world.recorded.urgent.get(ix).copied().unwrap_or(0) };
+            let urgent = sight.world.recorded.urgent.get(ix).copied().unwrap_or(0);
+            let urgent = if woke { 0 } else { urgent & !self.masked.get(ix).copied().unwrap_or(0) };
             let lasts = units.iter().enumerate().filter_map(|(unit, since)| {
                 let asked = if urgent >> (unit & 63) & 1 == 1 { Some(controls) } else { self.over };
                 Some((sight.now.since((*since)?.max(asked?).max(controls)), unit))
@@ -80,6 +84,8 @@ impl Cuts {
             let Some((was, fewer)) = self.told.get_mut(ix) else { continue };
             let is = told.unwrap_or(0);
             *fewer = if cut || *was & !is != 0 { sight.now } else { *fewer };
+            let masked = if draws_more(sight, ix, *was) { *was & !is } else { 0 };
+            self.masked.iter_mut().skip(ix).take(1).for_each(|all| *all = (*all | masked) & !is);
             *was = is;
             let awake = told.filter(|_| sight.trouble.switches(ix, sight.now)).map_or(0, |told| !told);
             // A group that draws no more than it may hides one that draws on behind one that does not.
