@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use super::step::{Came, Fault, Step};
 use crate::devices::profile::Credentials;
-use crate::site::FirmwarePath;
+use crate::site::{Firmware, FirmwarePath};
 use crate::time::Mono;
 
 /// One miner, that nobody here can speak to.
 pub(super) struct Port;
 
 impl Port {
+    pub(super) fn new(_: Firmware, _: IpAddr, _: Option<Arc<Credentials>>) -> Self {
+        Self
+    }
+
     pub(super) fn of(_: &FirmwarePath, _: IpAddr, _: Option<Arc<Credentials>>) -> Self {
         Self
     }
