@@ -223,14 +223,16 @@ pub(super) fn escalate(
     // Who cannot be reached was not told, and is no liar; nor is who only counts as drawing, and is not measured to. Against one that says
     // itself that it mines the words of those that have time left are good enough.
     let sleep_too = if accused != 0 { young & miners.reached & !miners.mining } else { 0 };
-    let over = if seen.power.known().is_some() { over + fixed.power_of(sleep_too) } else { Power::ZERO };
+    let shows = seen.power.known().is_some() && !early;
+    let over = if shows { over + fixed.power_of(sleep_too) } else { Power::ZERO };
     let lied = miners.reached & liars(fixed, memory, (accused, units), over);
     let lied = if sabotage::is(Sabotage::AllStruck) { units } else { lied };
     strike(ix, fixed, memory, lied, events);
     // Its proof begins anew, on the other path; so does that of those that were asked with them.
     let rest = memory.asleep.pending & !young;
     ask(fixed, &mut memory.asleep, rest, now);
-    (memory.lowering, memory.not_following, memory.shown) = (Some(now), false, None);
+    // What it drew unasked before is among what was cut, and hides nobody from now on.
+    (memory.lowering, memory.not_following, memory.shown, memory.beyond) = (Some(now), false, None, Power::ZERO);
     true
 }
 

@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use super::{Found, Promise, SLACK, Sight};
-use crate::simulate::fault::{Class, Fault};
+use crate::simulate::fault::Class;
 use crate::site::{Group, Site};
 use crate::time::Mono;
 use crate::units::Power;
+
+/// By then whoever has power has come up.
+const BOOTS: Duration = Duration::from_secs(310);
 
 pub(super) struct Cuts {
     /// Since when import is over the limit.
@@ -19,8 +22,10 @@ pub(super) struct Cuts {
     told: Vec<(u64, Mono)>,
     /// Per group those that were told to sleep while it drew more than it might already: what draws on behind that is not told from it.
     masked: Vec<u64>,
-    /// Per group until when it may hold miners that came up unasked: they count as drawing, and are cut when a limit is at stake.
-    woke_until: Vec<Mono>,
+    /// Per group those that slept since they were told to: what wakes later counts as drawing, and is cut when a limit is at stake.
+    slept: Vec<u64>,
+    /// Per group until when some of its miners may not be reached.
+    gone_until: Vec<Mono>,
     /// Per group by when its outlets are to be gone; nothing where its miners are not told by their own firmware.
     within: Vec<Option<Duration>>,
 }
@@ -36,7 +41,8 @@ impl Cuts {
         };
         Self {
             over: None,
-            woke_until: vec![Mono::START; site.groups.len()],
+            slept: vec![0; site.groups.len()],
+            gone_until: vec![Mono::START; site.groups.len()],
             told: vec![(0, Mono::START); site.groups.len()],
             masked: vec![0; site.groups.len()],
             draws: site.groups.iter().map(|group| vec![None; group.units as usize]).collect(),
@@ -56,9 +62,12 @@ impl Cuts {
         let controls = sight.controls()?;
         let late = |(ix, (units, within)): (usize, (&Vec<Option<Mono>>, &Option<Duration>))| {
             let within = (*within)?;
-            let woke = self.woke_until.get(ix).is_some_and(|until| sight.now <= *until);
-            let urgent = sight.world.recorded.urgent.get(ix).copied().unwrap_or(0);
-            let urgent = if woke { 0 } else { urgent & !self.masked.get(ix).copied().unwrap_or(0) };
+            // Of a miner that nobody reached since the start it is not known whether it comes up.
+            let gone =
+                self.gone_until.get(ix).is_some_and(|until| sight.now <= *until) && sight.now.since(controls) < BOOTS;
+            let of = |sets: &[u64]| sets.get(ix).copied().unwrap_or(0);
+            let asked = of(&sight.world.recorded.urgent) & !of(&self.masked) & !of(&self.slept);
+            let urgent = if gone { 0 } else { asked };
             let lasts = units.iter().enumerate().filter_map(|(unit, since)| {
                 let asked = if urgent >> (unit & 63) & 1 == 1 { Some(controls) } else { self.over };
                 Some((sight.now.since((*since)?.max(asked?).max(controls)), unit))
@@ -73,10 +82,9 @@ impl Cuts {
     }
 
     fn note(&mut self, sight: &Sight<'_, '_>) {
-        let wakes = |fault: &&Fault| matches!(fault.class, Class::MinerWakes | Class::MinerReboots);
-        for fault in sight.world.struck().filter(wakes) {
+        for fault in sight.world.struck().filter(|fault| fault.class == Class::MinerGone) {
             let until = sight.now.after(fault.aftermath(sight.site()));
-            self.woke_until.iter_mut().skip(fault.target).take(1).for_each(|at| *at = until.max(*at));
+            self.gone_until.iter_mut().skip(fault.target).take(1).for_each(|at| *at = until.max(*at));
         }
         for (ix, units) in self.draws.iter_mut().enumerate().filter(|(ix, _)| self.within.get(*ix) != Some(&None)) {
             let told = sight.world.recorded.told.get(ix).copied().flatten();
@@ -95,6 +103,18 @@ impl Cuts {
             for (unit, since) in units.iter_mut().enumerate() {
                 let draws = awake >> (unit & 63) & 1 == 1 && sight.world.drawn(ix, unit).watts() > least;
                 let hidden = if sight.world.claims_sleep(ix, unit) { *fewer } else { Mono::START };
+                let bit = 1_u64 << (unit & 63);
+                let slept = told.is_some() && sight.world.drawn(ix, unit).watts() <= least;
+                let set = |all: &mut u64| {
+                    *all = if is & bit != 0 {
+                        *all & !bit
+                    } else if slept {
+                        *all | bit
+                    } else {
+                        *all
+                    }
+                };
+                self.slept.iter_mut().skip(ix).take(1).for_each(set);
                 *since = draws.then(|| since.unwrap_or(sight.now).max(hidden));
             }
         }

@@ -10,6 +10,7 @@ use super::{Control, Found, Promise, Sight};
 use crate::simulate::fault::Class;
 use crate::site::Site;
 use crate::time::Mono;
+use crate::units::Power;
 
 /// Found so often, a unit is not let back.
 const TIMES: usize = 3;
@@ -94,7 +95,9 @@ impl Quarantine {
                 let lies = sight.world.is_struck(Class::MinerSilent, ix, number) && !hides(sight, ix, number);
                 unit.lies = lies.then(|| unit.lies.unwrap_or(sight.now));
                 let late = unit.told.is_some_and(|told| sight.now.since(told) > falls);
-                unit.drew |= late && sight.world.drawn(ix, number).watts() > group.unit.watts() / 4;
+                // Twice of what it draws asleep is mining.
+                let asleep = group.firmware.as_ref().map_or(Power::MAX, |path| path.asleep);
+                unit.drew |= late && sight.world.drawn(ix, number).watts() / 2 > asleep.watts();
             }
         }
     }
