@@ -64,7 +64,9 @@ impl Drawn {
         if let Some(since) = kept.lowering {
             let rest = (counted - told).or_zero();
             if sleep::is_slow(fixed, kept) {
-                return self.told.add(fixed.feeder, fixed.class, rest);
+                // Its idle watts are among what it draws still.
+                let more = (rest - (stays - kept.beyond)).or_zero();
+                return self.told.add(fixed.feeder, fixed.class, more);
             }
             standing.late(fixed.class, since, now).for_each(|class| self.told.add_late(fixed.feeder, class, rest));
         }
