@@ -4,6 +4,7 @@
 //! this process or in another, starts the controller as people do, and breaks something. It waits for conditions, never for
 //! times; what it then asserts stands in the journal or in the plant's own truth. Several may run at once.
 
+mod calm;
 mod controller;
 mod demo;
 mod disk;

@@ -7,6 +7,8 @@ use ballast::site::Site;
 use ballast::site::file::load;
 use tempfile::TempDir;
 
+use super::calm;
+
 /// What differs from scene to scene, as it stands in the site file.
 pub(super) struct Numbers {
     pub(super) limit: &'static str,
@@ -48,6 +50,7 @@ impl Stage {
     }
 
     fn of(text: impl Fn(&str) -> String) -> Self {
+        calm::watch();
         let (net, held) = own_net();
         let folder = tempfile::tempdir().unwrap();
         let text = text(&net);

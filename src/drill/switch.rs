@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::room::Short;
 use super::stage::{Broken, Stage};
 use super::trial::Way;
 use crate::site::GroupIx;
@@ -14,7 +15,8 @@ use crate::units::Power;
 const LEAD: Duration = Duration::from_millis(200);
 
 impl Stage {
-    /// Puts these units on, in batches on the restore ramp. `durable` is asked before each batch. Waits for room for so long.
+    /// Puts these units on, in batches on the restore ramp. `durable` is asked before each batch. Waits for room for so long, and for a
+    /// meter that shows nothing just then for as long again.
     pub(super) fn raise(
         &mut self,
         wanted: &BTreeMap<GroupIx, u64>,
@@ -40,6 +42,8 @@ impl Stage {
             match self.fits(now, &BTreeMap::from([(ix, self.running(ix) | units)])) {
                 Ok(()) => {}
                 Err(_) if now.since(since) < room_within => continue,
+                // A meter that misses a moment is no answer to whether there is room.
+                Err(Short::Stale(_)) if now.since(since) < room_within.saturating_mul(2) => continue,
                 Err(short) => return Err(Broken::NoRoom(self.words(&short))),
             }
             if !durable() {
