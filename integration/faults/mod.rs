@@ -4,6 +4,7 @@
 mod controller;
 mod devices;
 mod meters;
+mod miners;
 mod orders;
 
 use std::time::Duration;

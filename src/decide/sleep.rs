@@ -213,7 +213,9 @@ pub(super) fn escalate(
         return false;
     }
     let more = over > fixed.power_of(named) + quarter(fixed);
-    let units = if named == 0 || more { all | named } else { named };
+    // One that nobody hears may have drawn on since it was last shown to sleep, hidden by one that did not wake.
+    let unheard = awake & !miners.reached;
+    let units = unheard | named | if named == 0 || more { all } else { 0 };
     let units = if sabotage::is(Sabotage::WordOverWatts) { units & !(miners.reached & !miners.mining) } else { units };
     if units == 0 {
         return false;
