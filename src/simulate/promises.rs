@@ -199,7 +199,8 @@ impl Promises {
         (self.uncounted > 1).then(|| (Promise::Counts, format!("miners draw {draws}, and the record counts {counted}")))
     }
 
-    /// A miner that comes up unasked is seen at the next look at its PDU; while that hides it, by the POI's meter alone.
+    /// A miner that comes up unasked, by itself or from the dark, is seen at the next look at its PDU; while that hides it, by the POI's
+    /// meter alone.
     fn hide_wakers(&mut self, sight: &Sight<'_, '_>) {
         let wakes = |fault: &&Fault| matches!(fault.class, Class::MinerWakes | Class::MinerReboots);
         for fault in sight.world.struck().filter(wakes) {
@@ -208,6 +209,9 @@ impl Promises {
         }
         for (ix, until) in self.hidden_until.iter_mut().enumerate() {
             let sleeps = sight.standing.groups.get(ix).is_some_and(|fixed| fixed.sleep.is_some());
+            if sleeps && sight.world.on(Class::PduDark, ix).is_some() {
+                *until = sight.now.after(AFTERMATH);
+            }
             if sleeps && sight.now <= *until && !sight.trouble.switches(ix, sight.now) {
                 *until = sight.now.after(AFTERMATH);
             }

@@ -104,7 +104,8 @@ impl Cuts {
                 let draws = awake >> (unit & 63) & 1 == 1 && sight.world.drawn(ix, unit).watts() > least;
                 let hidden = if sight.world.claims_sleep(ix, unit) { *fewer } else { Mono::START };
                 let bit = 1_u64 << (unit & 63);
-                let slept = told.is_some() && sight.world.drawn(ix, unit).watts() <= least;
+                // Behind one that does not draw what it may it was shown to sleep, though it did not.
+                let slept = told.is_some() && (!more || sight.world.drawn(ix, unit).watts() <= least);
                 let set = |all: &mut u64| {
                     *all = if is & bit != 0 {
                         *all & !bit
