@@ -11,7 +11,7 @@ use super::standing::Fixed;
 use crate::plan::Event;
 use crate::sabotage::{self, Sabotage};
 use crate::site::GroupIx;
-use crate::snapshot::GroupSeen;
+use crate::snapshot::{GroupSeen, MinersSeen};
 use crate::time::Mono;
 use crate::units::Power;
 
@@ -199,23 +199,11 @@ pub(super) fn escalate(
     }
     let miners = seen.miners.unwrap_or_default();
     let accused = awake & miners.reached & miners.mining;
-    let asked = memory.asleep.pending | memory.asleep.unknown;
-    let doubtful = awake & asked & !(miners.reached & !miners.mining);
     let expect_w = fixed.power_of(told | young) + fixed.asleep(told | young, memory.asleep.cut);
     let counted_w = memory.counted;
-    let all = [awake & memory.asleep.pending | accused, awake];
-    let all = all.into_iter().find(|units| *units != 0).unwrap_or(awake);
-    // Where more is measured than these account for, another one lies in its report as well, and nobody says which.
-    let named = accused | doubtful;
     let over = seen.power.known().map_or(counted_w, |(power, _)| power) - expect_w;
     let over = if early { Power::ZERO } else { over };
-    if in_time && named == 0 && over <= quarter(fixed) {
-        return false;
-    }
-    let more = over > fixed.power_of(named) + quarter(fixed);
-    // One that nobody hears may have drawn on since it was last shown to sleep, hidden by one that did not wake.
-    let unheard = awake & !miners.reached;
-    let units = unheard | named | if named == 0 || more { all } else { 0 };
+    let units = suspects(fixed, &memory.asleep, miners, awake, (in_time, over));
     let units = if sabotage::is(Sabotage::WordOverWatts) { units & !(miners.reached & !miners.mining) } else { units };
     if units == 0 {
         return false;
@@ -238,8 +226,28 @@ pub(super) fn escalate(
     true
 }
 
-/// Which of the units that were cut drew on for sure, where `over` is measured beyond what should be: those that say so; all of them, where that much is drawn; or the only one
-/// that was among those cut each time.
+/// Whom of those that should be asleep a limit takes the power of, where so much more is measured than should be: those that say that they
+/// mine, or say nothing; all that were told, where those do not account for it. Nobody, where all have time left and nothing more is drawn.
+fn suspects(fixed: &Fixed, kept: &Asleep, miners: MinersSeen, awake: u64, (in_time, over): (bool, Power)) -> u64 {
+    let accused = awake & miners.reached & miners.mining;
+    let silent = awake & !(miners.reached & !miners.mining);
+    let named = accused | silent & (kept.pending | kept.unknown);
+    let shows = over > quarter(fixed);
+    if in_time && named == 0 && !shows {
+        return 0;
+    }
+    // One that nobody hears may have drawn on since it was last shown to sleep, hidden by one that did not wake.
+    let unheard = if shows { awake & !miners.reached } else { 0 };
+    // Where more is measured than these account for, another one lies in its report as well, and nobody says which.
+    if named != 0 && over <= fixed.power_of(named) + quarter(fixed) {
+        return named | unheard;
+    }
+    let told = awake & kept.pending | accused;
+    named | unheard | if told == 0 { awake } else { told }
+}
+
+/// Which of the units that were cut drew on for sure, where `over` is measured beyond what should be: those that say so; all of them,
+/// where that much is drawn; or the only one that was among those cut each time.
 fn liars(fixed: &Fixed, memory: &mut GroupMemory, (accused, cut): (u64, u64), over: Power) -> u64 {
     if over <= quarter(fixed) {
         return 0;
