@@ -162,8 +162,9 @@ impl Reached {
         self.states.extend(&other.states);
     }
 
-    /// What was never reached of what these sites and faults can reach.
-    pub fn never(&self, sites: &[&Site]) -> Vec<State> {
+    /// What was never reached of what these sites and faults can reach in so much site time. That a person lets a miner back which was
+    /// in quarantine just then takes as many hours as all pairs.
+    pub fn never(&self, sites: &[&Site], span: Duration) -> Vec<State> {
         let not_asked = |state: &State| NOT_ASKED.iter().any(|(not, _)| not == state);
         let rated = sites.iter().any(|site| has_tight_feeder(site));
         let roomy = sites.iter().any(|site| has_room_for_all(site));
@@ -171,6 +172,7 @@ impl Reached {
         let cannot = |state: &State| match state {
             State("rule", "feeder_rating") => !rated,
             State("rule", "nameplate") => !roomy,
+            state if *state == LIFTED => !firmware || span < PAIRS_FROM,
             state if OF_FIRMWARE.contains(state) => !firmware,
             _ => false,
         };
@@ -220,20 +222,24 @@ mod tests {
     fn what_was_not_reached_is_named_and_what_was_is_not() {
         let demo = load("demo.toml", include_str!("../../sites/demo.toml")).unwrap();
         let mut reached = Reached::default();
-        let before = reached.never(&[&demo]);
+        let before = reached.never(&[&demo], STATES_FROM);
         assert!(before.contains(&State("rule", "e_stop")) && before.contains(&State("connection", "silent")));
         assert!(!before.contains(&State("rule", "drain")), "a state that is not asked for");
         assert!(!before.contains(&State("rule", "feeder_rating")), "the feeders of the demo site carry all");
         assert!(before.contains(&State("rule", "nameplate")), "and all its miners can run at once");
         let wide = load("wide.toml", include_str!("../../sites/wide.toml")).unwrap();
-        assert!(!reached.never(&[&wide]).contains(&State("rule", "nameplate")), "there more than there is room for");
+        assert!(
+            !reached.never(&[&wide], STATES_FROM).contains(&State("rule", "nameplate")),
+            "there more than there is room for"
+        );
         let firmware = load("firmware.toml", include_str!("../../sites/firmware.toml")).unwrap();
         assert!(OF_FIRMWARE.iter().all(|state| !before.contains(state)), "nobody is told by firmware there");
-        assert!(OF_FIRMWARE.iter().all(|state| reached.never(&[&demo, &firmware]).contains(state)));
+        assert!(OF_FIRMWARE.iter().all(|state| reached.never(&[&demo, &firmware], PAIRS_FROM).contains(state)));
+        assert!(!reached.never(&[&firmware], STATES_FROM).contains(&LIFTED));
         let plan = Plan { cause: Cause::EStop, events: vec![Event::MeterFresh {}], ..Plan::default() };
         reached.note(&Snapshot::default(), &plan);
         reached.start(Start::AfterHang);
-        let after = reached.never(&[&demo]);
+        let after = reached.never(&[&demo], STATES_FROM);
         assert_eq!(before.len() - after.len(), 3);
         assert!(!after.contains(&State("event", "meter.fresh")));
     }

@@ -152,7 +152,7 @@ impl Together {
         let classes = can.iter().copied().filter(|class| !self.faults.contains_key(class));
         Never {
             classes: (span >= STATES_FROM).then(|| classes.collect()),
-            states: (span >= STATES_FROM).then(|| self.reached.never(sites)),
+            states: (span >= STATES_FROM).then(|| self.reached.never(sites, span)),
             pairs: (span >= PAIRS_FROM).then(|| missing_pairs(&can, &self.pairs)),
         }
     }
