@@ -67,6 +67,8 @@ sabotages! {
     OrdersExpire, "orders-expire", "orders hold for the first minute of a run alone";
     OrdersTwice, "orders-twice", "an order that is told again is taken for a new one";
     TornKept, "torn-kept", "a start leaves the half of a line that was being written";
+    RestoredHides, "restored-hides", "what draws on unasked is taken for what is restored beside it";
+    WakersUnheard, "wakers-unheard", "who says itself that it mines unasked counts when its outlet shows it, and not before";
     WordOverWatts, "word-over-watts", "a miner that says that it sleeps keeps its outlet, whatever is measured";
     NeverCuts, "never-cuts", "what draws on when it was told to sleep counts as drawing, and keeps its outlet";
     CutForPrice, "cut-for-price", "what a price lowers loses its outlet";

@@ -8,6 +8,7 @@ use super::memory::GroupMemory;
 use super::sleep;
 use super::standing::Fixed;
 use super::switch;
+use super::unasked;
 use crate::plan::Event;
 use crate::sabotage::{self, Sabotage};
 use crate::site::GroupIx;
@@ -145,9 +146,10 @@ impl Following<'_> {
             switch::touch(memory, unasked(on), at);
         }
         let target = self.fixed.power_at(told, memory.level.proved);
-        let unknown = sleep::unknown(self.fixed, self.seen, memory, self.now);
+        let unknown = unasked::unknown(self.fixed, self.seen, memory, self.now);
         let shown = more.map_or(target, |(on, _)| self.fixed.power_at(unasked(on) | told, memory.level.proved));
-        let shown = shown + unknown.max(self.idle(memory, told));
+        let known = shown + unknown.max(self.idle(memory, told));
+        let shown = known + unasked::hidden(self.fixed, self.seen, memory, (target, known), self.now);
         let measured = self.measured();
         let draws = if self.now < memory.unsettled_until {
             measured.max(self.fixed.power_of(u64::MAX))
@@ -161,12 +163,13 @@ impl Following<'_> {
             memory.beyond = beyond;
         }
         memory.counted = target + memory.beyond;
-        memory.at_full = measured + self.tolerance() >= target;
+        memory.at_full = measured + self.tolerance() >= target + memory.unasked.hidden;
     }
 
     /// A lower command is under way: only a reading that began after the device had answered for it can prove it, by
     /// having fallen by all that it was told to. What it drew beyond what it was told before, it may draw still.
     fn lowering(&self, memory: &mut GroupMemory, told: u64, since: Mono, events: &mut Vec<Event>) {
+        unasked::begin_to_mine(self.seen, &mut memory.unasked);
         let target = self.fixed.power_at(told, memory.level.proved);
         let outlets = self.fixed.outlets_of(told, memory.asleep.cut);
         let obeyed = self.obeyed(memory, told, since);
@@ -257,8 +260,7 @@ impl Following<'_> {
         self.seen.power.known().map_or(Power::ZERO, |(power, _)| power)
     }
 
-    /// Meters err and miners hum; one miner more than told is a quarter of a unit away from being taken for it.
     pub(super) fn tolerance(&self) -> Power {
-        Power::from_watts(self.fixed.unit.watts() / 4)
+        self.fixed.tolerance()
     }
 }

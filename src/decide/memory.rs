@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::envelope::{Envelope, Margin};
 use super::failsafe::{CONDITIONS, Held};
 use super::standing::Standing;
+use super::unasked::Unasked;
 use crate::plan::Cause;
 use crate::sabotage::{self, Sabotage};
 use crate::site::{GroupIx, Site};
@@ -112,6 +113,9 @@ pub struct GroupMemory {
     /// What runs at low power.
     #[serde(default, skip_serializing_if = "Level::is_nothing")]
     pub level: Level,
+    /// What it draws unasked.
+    #[serde(default, skip_serializing_if = "Unasked::is_nothing")]
+    pub unasked: Unasked,
 }
 
 /// What of a group runs at low power.

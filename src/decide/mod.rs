@@ -23,6 +23,7 @@ mod sleep;
 mod standing;
 mod switch;
 mod tell;
+mod unasked;
 
 pub use envelope::{Envelope, Margin};
 pub use memory::{Asleep, GroupMemory, Lasting, Level, Memory, Metered, Remembered};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::memory::{Asleep, GroupMemory};
 use super::standing::Fixed;
+use super::unasked::BOOTS;
 use crate::plan::Event;
 use crate::sabotage::{self, Sabotage};
 use crate::site::GroupIx;
@@ -17,8 +18,6 @@ use crate::units::Power;
 
 /// A unit found drawing this often when it was to sleep is in quarantine.
 const STRIKES: u8 = 3;
-/// No miner takes longer from power to full draw.
-const BOOTS: Duration = Duration::from_secs(300);
 /// Loop and connections see a lapse at most so far apart.
 const ABOUT: Duration = Duration::from_secs(1);
 
@@ -102,7 +101,7 @@ pub(super) fn hasten(memory: &mut GroupMemory, now: Mono) {
 /// A person stops everything: what was told to sleep before that and does not, or woke since, loses its outlet as well.
 pub(super) fn stop(fixed: &Fixed, memory: &mut GroupMemory, now: Mono) {
     let Some(told) = memory.told.filter(|_| fixed.sleep.is_some() && !sabotage::is(Sabotage::SlowStop)) else { return };
-    let unasked = memory.beyond > fixed.asleep(told, memory.asleep.cut) + quarter(fixed);
+    let unasked = memory.beyond > fixed.asleep(told, memory.asleep.cut) + fixed.tolerance();
     let kept = &mut memory.asleep;
     let units = if unasked { fixed.all_on & !kept.cut } else { (kept.pending | kept.unknown) & !kept.cut };
     if units != 0 {
@@ -148,19 +147,6 @@ pub(super) fn found(fixed: &Fixed, seen: &GroupSeen, memory: &mut GroupMemory, o
     kept.cut = fixed.all_on & !outlets;
     (kept.unknown, kept.unknown_until) = (fixed.all_on & outlets & !told, now.after(BOOTS));
     Some(told)
-}
-
-/// What of a group may be on its way up, though nobody told it to run.
-pub(super) fn unknown(fixed: &Fixed, seen: &GroupSeen, memory: &mut GroupMemory, now: Mono) -> Power {
-    let told = memory.told.unwrap_or(0);
-    let kept = &mut memory.asleep;
-    if kept.unknown == 0 {
-        return Power::ZERO;
-    }
-    let miners = seen.miners.unwrap_or_default();
-    let over = now >= kept.unknown_until;
-    kept.unknown &= if over { 0 } else { !told & !kept.cut & !(miners.reached & !miners.mining) };
-    fixed.power_of(kept.unknown)
 }
 
 /// When all that was told to sleep was first known to have been told, as far as that matters: a group that drew all it was told
@@ -223,6 +209,7 @@ pub(super) fn escalate(
     ask(fixed, &mut memory.asleep, rest, now);
     // What it drew unasked before is among what was cut, and hides nobody from now on.
     (memory.lowering, memory.not_following, memory.shown, memory.beyond) = (Some(now), false, None, Power::ZERO);
+    memory.unasked.over();
     true
 }
 
@@ -232,14 +219,14 @@ fn suspects(fixed: &Fixed, kept: &Asleep, miners: MinersSeen, awake: u64, (in_ti
     let accused = awake & miners.reached & miners.mining;
     let silent = awake & !(miners.reached & !miners.mining);
     let named = accused | silent & (kept.pending | kept.unknown);
-    let shows = over > quarter(fixed);
+    let shows = over > fixed.tolerance();
     if in_time && named == 0 && !shows {
         return 0;
     }
     // One that nobody hears may have drawn on since it was last shown to sleep, hidden by one that did not wake.
     let unheard = if shows { awake & !miners.reached } else { 0 };
     // Where more is measured than these account for, another one lies in its report as well, and nobody says which.
-    if named != 0 && over <= fixed.power_of(named) + quarter(fixed) {
+    if named != 0 && over <= fixed.power_of(named) + fixed.tolerance() {
         return named | unheard;
     }
     let told = awake & kept.pending | accused;
@@ -249,24 +236,19 @@ fn suspects(fixed: &Fixed, kept: &Asleep, miners: MinersSeen, awake: u64, (in_ti
 /// Which of the units that were cut drew on for sure, where `over` is measured beyond what should be: those that say so; all of them,
 /// where that much is drawn; or the only one that was among those cut each time.
 fn liars(fixed: &Fixed, memory: &mut GroupMemory, (accused, cut): (u64, u64), over: Power) -> u64 {
-    if over <= quarter(fixed) {
+    if over <= fixed.tolerance() {
         return 0;
     }
     if accused != 0 {
         return accused;
     }
-    if over + quarter(fixed) >= fixed.power_of(cut) {
+    if over + fixed.tolerance() >= fixed.power_of(cut) {
         return cut;
     }
     let kept = &mut memory.asleep;
     let both = kept.suspects & cut;
     kept.suspects = if both == 0 { cut } else { both };
     if kept.suspects.count_ones() == 1 { kept.suspects } else { 0 }
-}
-
-/// What meters err and miners hum by, at the most.
-fn quarter(fixed: &Fixed) -> Power {
-    Power::from_watts(fixed.unit.watts() / 4)
 }
 
 fn strike(ix: GroupIx, fixed: &Fixed, memory: &mut GroupMemory, lied: u64, events: &mut Vec<Event>) {
@@ -301,6 +283,6 @@ pub(super) fn draws_on(fixed: &Fixed, memory: &GroupMemory) -> bool {
     let Some(told) = memory.told.filter(|_| fixed.sleep.is_some() && !memory.silent) else { return false };
     let kept = &memory.asleep;
     let idle = fixed.asleep(told, kept.cut);
-    let unasked = memory.beyond > idle + quarter(fixed);
+    let unasked = memory.beyond > idle + fixed.tolerance();
     fixed.all_on & !told & !kept.cut != 0 && (memory.not_following || (unasked && memory.lowering.is_none()))
 }

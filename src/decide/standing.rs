@@ -207,6 +207,11 @@ impl Fixed {
         if self.sleep.is_some() { self.all_on & !cut } else { on & self.all_on }
     }
 
+    /// Meters err and miners hum; one miner more than told is a quarter of a unit away from being taken for it.
+    pub fn tolerance(&self) -> Power {
+        Power::from_watts(self.unit.watts() / 4)
+    }
+
     /// Most that its units draw which may not run and are not cut.
     pub fn asleep(&self, on: u64, cut: u64) -> Power {
         let units = self.all_on & !on & !cut;

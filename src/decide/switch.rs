@@ -31,7 +31,8 @@ pub(super) fn raise(fixed: &Fixed, memory: &mut GroupMemory, on: u64, now: Mono)
     memory.told = Some(told);
     // Its last level is over: it comes back in full unless it is told otherwise.
     (memory.level.low, memory.level.proved) = (memory.level.low & !on, memory.level.proved & !on);
-    memory.counted = memory.counted.max(fixed.power_at(told, memory.level.proved));
+    // What it draws beyond what it was told, it draws still.
+    memory.counted = memory.counted.max(fixed.power_at(told, memory.level.proved) + memory.beyond);
     sleep::raised(memory, on);
     touch(memory, on, now);
 }

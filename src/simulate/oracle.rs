@@ -9,7 +9,8 @@ use super::promises::{Promises, Sight};
 use super::trouble::Trouble;
 use super::world::World;
 use crate::decide::Standing;
-use crate::site::{FirmLoad, Site};
+use crate::plant::Curves;
+use crate::site::{FirmLoad, Group, Site};
 use crate::time::Mono;
 use crate::units::Power;
 
@@ -23,6 +24,8 @@ const START: Duration = Duration::from_secs(3);
 const UNSEEN: Duration = Duration::from_secs(2);
 /// So many broken promises of one run are kept.
 const MOST: usize = 8;
+/// What is drawn is the mean of so long.
+const MEAN: Duration = Duration::from_secs(10);
 
 /// How the controller is at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,8 @@ pub(super) struct Oracle {
     raised: VecDeque<(Mono, Power)>,
     /// The controller was in control when it last ticked.
     controlled: bool,
+    /// From the end of the fill's window until all that had no room in it is at full.
+    settles: Duration,
     firm: VecDeque<(Mono, Power)>,
     miners: VecDeque<(Mono, Power)>,
     pub(super) broken: Vec<Broken>,
@@ -76,6 +81,7 @@ impl Oracle {
             came_on: site.groups.iter().map(|group| vec![Mono::START; group.units as usize]).collect(),
             raised: VecDeque::new(),
             controlled: false,
+            settles: settles(site),
             firm: VecDeque::new(),
             miners: VecDeque::new(),
             broken: Vec::new(),
@@ -104,9 +110,9 @@ impl Oracle {
         self.lapse(world, control, now);
         self.more(world, control, now);
         let flows = world.flows();
-        let window = self.site().fill.window + Duration::from_secs(10);
+        let window = self.site().fill.window.saturating_add(self.settles);
         keep(&mut self.firm, now, flows.hall + flows.house, window);
-        keep(&mut self.miners, now, flows.miners, Duration::from_secs(10));
+        keep(&mut self.miners, now, flows.miners, MEAN);
     }
 
     fn more(&mut self, world: &World<'_>, control: Control, now: Mono) {
@@ -322,6 +328,17 @@ impl Oracle {
             self.breaks(Promise::Absorbs, now, format!("miners draw {mean} where {usable} could be used"));
         }
     }
+}
+
+/// The window is held a sixtieth longer at most; then everything comes back at the restore ramp, or batch after batch on one feeder, and
+/// comes up; and the mean of what is drawn begins.
+fn settles(site: &Site) -> Duration {
+    let fleet: Power = site.groups.iter().map(Group::nameplate).sum();
+    let batches = u32::try_from(fleet.watts() / site.restore.batch.watts().max(1)).unwrap_or(u32::MAX);
+    let batched = site.restore.stagger.saturating_add(site.tick.period).saturating_mul(batches);
+    let back = site.restore.ramp.time_for(fleet).max(batched);
+    let up = Curves::brisk();
+    (site.fill.window / 60).saturating_add(back).saturating_add(up.boot + up.ramp).saturating_add(MEAN)
 }
 
 fn keep(kept: &mut VecDeque<(Mono, Power)>, now: Mono, power: Power, span: Duration) {
