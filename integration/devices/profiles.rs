@@ -1,5 +1,7 @@
 //! Register-map files: golden words, and words nobody has thought of.
 
+use std::time::Duration;
+
 use ballast::devices::Profile;
 use ballast::devices::profile::codec::{BOUND, Codec, Factor, Type, WordOrder};
 use ballast::devices::profile::{SHIPPED, States, Table};
@@ -79,6 +81,23 @@ fn the_examples_of_the_guide_are_read() {
     assert!(told.contains("scale_word"), "with a scale register, the checks must say its word: {told}");
     let text = format!("{}{}", examples[0], examples[2]).replace("base = 1", "base = 0");
     assert_eq!(parse(&text).unwrap().expect[0].words, [0x5375, 0x6E53]);
+}
+
+#[test]
+fn the_signs_of_life_of_the_guide_are_read_and_those_that_come_too_seldom_are_told() {
+    let examples = super::examples();
+    let pdu = format!("{}{}", examples[0].replace("\"meter\"", "\"pdu\""), examples[3]);
+    let text = format!("{pdu}{}", examples[4]);
+    let kept = parse(&text).unwrap().keep_alive.unwrap();
+    assert_eq!((kept.address, kept.every, kept.word(7)), (299, Duration::from_secs(1), 1));
+    let counts = parse(&text.replace("value = 1 ", "# ")).unwrap().keep_alive.unwrap();
+    assert_eq!([1, 2, u16::MAX].map(|number| counts.word(number)), [1, 2, u16::MAX]);
+    let acts = |after: &str| text.replace("\"unknown\"", &format!("\"reverts\"\nafter = \"{after}\""));
+    assert!(parse(&acts("4 s")).is_ok());
+    let told = parse(&acts("3 s")).unwrap_err();
+    assert!(told.contains("the device acts after 3 s, and three of these take 3 s"), "{told}");
+    let told = parse(&text.replace("address = 300", "address = 101")).unwrap_err();
+    assert!(told.contains("an outlet stands at this address"), "{told}");
 }
 
 #[test]

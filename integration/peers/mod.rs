@@ -1,9 +1,10 @@
 //! Real third-party clients and servers on the other end of the wire: nobody here wrote them, so they share none of our mistakes.
 //!
 //! `client.py`, `container.py` and `server.py` use pymodbus with register addresses of their own; `sunspec.py` is pysunspec2, which needs none; `miners.py` is four clients of
-//! miners; `mbpoll` is the command line client of Debian; `tls_server.py` and `tls_client.py` are pymodbus by TLS, beside openssl.
+//! miners; `mbpoll` is the command line client of Debian; `alive.py` is pymodbus with a watchdog, `tls_server.py` and `tls_client.py` by TLS, beside openssl.
 //! A peer that is missing is a failure, never a skip: `integration/test` brings them.
 
+mod alive;
 mod certificates;
 pub(crate) mod miners;
 pub(crate) mod process;

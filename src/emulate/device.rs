@@ -47,7 +47,7 @@ impl Device {
             let group = plant.group_of(ix);
             (group, group.and_then(|group| site.groups.get(group)).map_or(0, |group| group.units))
         };
-        let watchdog = Watchdog::of(site, ix).map(Arc::new);
+        let watchdog = Watchdog::of(site, ix, profile.keep_alive).map(Arc::new);
         Self { ix, profile: profile.built(), group, outlets, watchdog, plant, time }
     }
 
@@ -61,10 +61,12 @@ impl Device {
         let mut plant = locked(&self.plant);
         let now = self.time.now();
         plant.advance(now);
-        self.watchdog.iter().for_each(|watchdog| watchdog.hears(now));
         let on = self.group.map_or(0, |group| plant.outlets(group));
         let shown = Shown { power: Ok(plant.shown(self.ix)), on, outlets: self.outlets };
-        let answer = self.profile.answer(request, &shown)?;
+        let answer = self.profile.answer(request, &shown);
+        let alive = answer.as_ref().ok().and_then(|answer| answer.alive);
+        self.watchdog.iter().for_each(|watchdog| watchdog.hears(alive, now));
+        let answer = answer?;
         if let (Some(group), Some(on)) = (self.group, answer.on) {
             plant.switch(group, on);
         }

@@ -67,7 +67,7 @@ impl SimulatedLink {
             site.devices.get(device).map_or(("", site.ages.device), |device| (device.name.as_str(), device.poll));
         let group = site.group_of(device);
         let outlets = site.outlets_of(device);
-        let plain = Manners { poll, refresh: Some(refresh), outlets, at_once: true, expects: 0 };
+        let plain = Manners { poll, refresh: Some(refresh), outlets, at_once: true, expects: 0, keep_alive: None };
         let manners = profile.map_or(plain, |profile| Manners::of(profile, poll, outlets));
         Self {
             device,
@@ -170,6 +170,7 @@ impl SimulatedLink {
 fn answer(ask: Ask, said: &Said) -> Answer {
     match (ask, said.power) {
         (Ask::Switch(..), _) => Answer::Switched,
+        (Ask::KeepAlive(_), _) => Answer::KeptAlive,
         (Ask::Expected(_), _) => Answer::Expected(true),
         (Ask::Outlets, _) => Answer::Outlets(said.on),
         (Ask::Power, Reading::Known(power, _)) => Answer::Power(Ok(power)),

@@ -11,6 +11,8 @@ use crate::units::{Power, span};
 
 mod dead;
 mod devices;
+#[cfg(test)]
+mod devices_tests;
 mod reaction;
 #[cfg(test)]
 mod reaction_tests;
@@ -20,7 +22,7 @@ mod tests;
 #[cfg(test)]
 mod tls_tests;
 
-pub use dead::{Dead, Ends};
+pub use dead::{Dead, Ends, MISSED};
 pub use reaction::ReactionLine;
 pub use reserve::{Reserve, ReserveLine, Room};
 
@@ -128,6 +130,8 @@ pub struct KnownDevice {
     pub gap: Duration,
     /// Whether its outlets are switched by one write, and not one by one.
     pub at_once: bool,
+    /// How often it is told that its controller lives, where it wants that.
+    pub keep_alive: Option<Duration>,
 }
 
 /// Works out what the numbers of a site amount to. `known` are the device files there are; `hall_at` is a power of the hall to show the reserve for, beside half its nameplate and its nameplate: what it
@@ -142,6 +146,7 @@ pub fn check(site: &Site, known: &[KnownProfile<'_>], hall_at: Option<Power>) ->
     devices::unmeasured(site, known, &mut found);
     devices::shared_meters(site, &mut found);
     devices::logins(site, known, &mut found);
+    devices::signs_of_life(site, known, &mut found);
     devices::secured(site, &mut found);
     devices::gateways(site, known, &mut found);
     devices::polls(site, known, &mut found);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::golden::{self, Check};
+use super::keep_alive::KeepAlive;
 use super::sunspec::SunSpec;
 use super::{Block, Connection, Expect, Kind, Login, MAX_REGISTERS, Outlets, Point, Profile, States, Table};
 use crate::document::{Code, Document, Form, Problem, Problems};
@@ -54,6 +55,7 @@ fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<
     let outlets = if kind == Some(Kind::Pdu) { root.table("outlets") } else { None };
     let switches = outlets.is_some();
     let outlets = outlets.and_then(|form| outlets_of(base, &form));
+    let keep_alive = root.optional_table("keep_alive").map(|form| keep_alive(base, &form, &connection, &outlets));
     check_blocks(document, root, blocks.as_deref().unwrap_or_default(), power.as_ref(), limit);
     Some(Profile {
         name: stem(file_name).into(),
@@ -63,6 +65,7 @@ fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<
         unproved: unproved?,
         connection: connection?,
         login: if let Some(login) = login { Some(login?) } else { None },
+        keep_alive: if let Some(keep_alive) = keep_alive { Some(keep_alive?) } else { None },
         sunspec: if let Some(sunspec) = sunspec { Some(sunspec?) } else { None },
         expect: expect.into_iter().collect::<Option<_>>()?,
         power: if measures { Some(power?) } else { None },
@@ -130,6 +133,22 @@ fn connection(form: &Form<'_>) -> Option<Connection> {
         max_registers: max_registers?,
         comms_loss: comms_loss?,
     })
+}
+
+/// Only what switches has something to lose, and its outlets are no sign of life.
+fn keep_alive(
+    base: Base,
+    form: &Form<'_>,
+    connection: &Option<Connection>,
+    outlets: &Option<Outlets>,
+) -> Option<KeepAlive> {
+    let read = KeepAlive::read(base, form, connection.as_ref())?;
+    let states = outlets.as_ref().map(|outlets| (outlets.write, outlets.write.block(outlets.count)));
+    if states.is_some_and(|(write, block)| write.table == read.table && block.covers(read.table, read.address, 1)) {
+        form.problem("address", Code::Conflict, "an outlet stands at this address", None);
+        return None;
+    }
+    Some(read)
 }
 
 /// Where SunSpec's marker may stand.

@@ -16,11 +16,13 @@ use crate::units::Power;
 pub mod codec;
 mod file;
 mod golden;
+mod keep_alive;
 mod login;
 pub mod serve;
 mod shipped;
 pub mod sunspec;
 
+pub use keep_alive::KeepAlive;
 pub use login::{Credentials, Login};
 pub use shipped::SHIPPED;
 
@@ -42,6 +44,8 @@ pub struct Profile {
     pub unproved: Vec<String>,
     /// How its connection behaves.
     pub connection: Connection,
+    /// What it wants written now and then, where it does.
+    pub keep_alive: Option<KeepAlive>,
     /// How a connection is let in, where the device asks.
     pub login: Option<Login>,
     /// Where its points are to be looked for, where they stand at no fixed place. Their addresses are then counted from the first register
@@ -348,7 +352,8 @@ impl Profile {
         let refresh = self.power.as_ref().map(|power| power.refresh);
         let Connection { timeout, gap, .. } = self.connection;
         let at_once = self.outlets.as_ref().is_some_and(|outlets| outlets.all_at_once);
-        let says = KnownDevice { refresh, timeout, login: self.login.is_some(), gap, at_once };
+        let keep_alive = self.keep_alive.map(|kept| kept.every);
+        let says = KnownDevice { refresh, timeout, login: self.login.is_some(), gap, at_once, keep_alive };
         KnownProfile { name: &self.name, says: Some(says) }
     }
 

@@ -27,6 +27,14 @@ pub struct Answer {
     pub response: Response,
     /// The new set of units.
     pub on: Option<u64>,
+    /// The word of a sign of life.
+    pub alive: Option<u16>,
+}
+
+impl Answer {
+    fn of(response: Response) -> Self {
+        Self { response, on: None, alive: None }
+    }
 }
 
 impl Profile {
@@ -35,7 +43,10 @@ impl Profile {
     /// # Errors
     /// The exception it would answer with instead.
     pub fn answer(&self, request: &Request<'_>, shown: &Shown) -> Result<Answer, ExceptionCode> {
-        let read = |response| Ok(Answer { response, on: None });
+        let read = |response| Ok(Answer::of(response));
+        if let Some((word, response)) = self.sign_of_life(request) {
+            return Ok(Answer { alive: Some(word), ..Answer::of(response) });
+        }
         match request {
             Request::ReadCoils(at, count) => read(Response::ReadCoils(self.bits(Table::Coils, *at, *count, shown)?)),
             Request::ReadDiscreteInputs(at, count) => {
@@ -49,23 +60,39 @@ impl Profile {
             }
             Request::WriteSingleCoil(at, on) => {
                 let on = self.written(Table::Coils, *at, &[u16::from(*on)], shown, false)?;
-                Ok(Answer { response: Response::WriteSingleCoil(*at, on.1), on: Some(on.0) })
+                Ok(Answer { on: Some(on.0), ..Answer::of(Response::WriteSingleCoil(*at, on.1)) })
             }
             Request::WriteSingleRegister(at, word) => {
                 let on = self.written(Table::Holding, *at, &[*word], shown, false)?;
-                Ok(Answer { response: Response::WriteSingleRegister(*at, *word), on: Some(on.0) })
+                Ok(Answer { on: Some(on.0), ..Answer::of(Response::WriteSingleRegister(*at, *word)) })
             }
             Request::WriteMultipleCoils(at, coils) => {
                 let words: Vec<u16> = coils.iter().map(|on| u16::from(*on)).collect();
                 let on = self.written(Table::Coils, *at, &words, shown, true)?;
-                Ok(Answer { response: Response::WriteMultipleCoils(*at, on.2), on: Some(on.0) })
+                Ok(Answer { on: Some(on.0), ..Answer::of(Response::WriteMultipleCoils(*at, on.2)) })
             }
             Request::WriteMultipleRegisters(at, words) => {
                 let on = self.written(Table::Holding, *at, words, shown, true)?;
-                Ok(Answer { response: Response::WriteMultipleRegisters(*at, on.2), on: Some(on.0) })
+                Ok(Answer { on: Some(on.0), ..Answer::of(Response::WriteMultipleRegisters(*at, on.2)) })
             }
             _ => Err(ExceptionCode::IllegalFunction),
         }
+    }
+
+    /// The word written as a sign of life, and the answer to it.
+    fn sign_of_life(&self, request: &Request<'_>) -> Option<(u16, Response)> {
+        let kept = self.keep_alive?;
+        let (table, at, word, response) = match request {
+            Request::WriteSingleCoil(at, on) => (Table::Coils, at, u16::from(*on), Response::WriteSingleCoil(*at, *on)),
+            Request::WriteSingleRegister(at, word) => {
+                (Table::Holding, at, *word, Response::WriteSingleRegister(*at, *word))
+            }
+            Request::WriteMultipleRegisters(at, words) => {
+                (Table::Holding, at, *words.first()?, Response::WriteMultipleRegisters(*at, 1))
+            }
+            _ => return None,
+        };
+        ((table, *at) == (kept.table, kept.address)).then_some((word, response))
     }
 
     fn bits(&self, table: Table, at: u16, count: u16, shown: &Shown) -> Result<Vec<bool>, ExceptionCode> {

@@ -8,7 +8,7 @@ use tokio_modbus::{Request, Response};
 
 use super::step::{Answer, Ask};
 use crate::devices::Profile;
-use crate::devices::profile::{Block, Outlets, Point, Table};
+use crate::devices::profile::{Block, KeepAlive, Outlets, Point, Table};
 use crate::snapshot::NoData;
 
 /// The register map of a device of which so many outlets are switched.
@@ -41,6 +41,7 @@ impl Dialect {
             Ask::Expected(number) => reads(self.profile.expect.get(number)?.block),
             Ask::Switch(due, None) => switch_all(outlets?, due.on, self.outlets),
             Ask::Switch(due, Some(unit)) => switch_one(outlets?, due.on, unit),
+            Ask::KeepAlive(number) => keeps_alive(&self.profile.keep_alive?, number),
             Ask::Outlets => reads(self.states(outlets?)),
             Ask::Power => reads(self.power()?.block),
         })
@@ -54,6 +55,7 @@ impl Dialect {
                 Answer::Expected(expect.is_some_and(|expect| words(response, expect.block.count) == expect.words))
             }
             Ask::Switch(..) => Answer::Switched,
+            Ask::KeepAlive(_) => Answer::KeptAlive,
             Ask::Outlets => {
                 let outlets = self.profile.outlets.as_ref();
                 let on = |outlets: &Outlets| {
@@ -108,6 +110,14 @@ fn switch_one(outlets: &Outlets, on: u64, unit: u32) -> Request<'static> {
     match states.table {
         Table::Coils => Request::WriteSingleCoil(address, shall),
         _ => Request::WriteSingleRegister(address, states.state(shall)),
+    }
+}
+
+fn keeps_alive(kept: &KeepAlive, number: u16) -> Request<'static> {
+    let word = kept.word(number);
+    match kept.table {
+        Table::Coils => Request::WriteSingleCoil(kept.address, word != 0),
+        _ => Request::WriteSingleRegister(kept.address, word),
     }
 }
 

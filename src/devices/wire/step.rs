@@ -25,6 +25,8 @@ pub(crate) enum Ask {
     Expected(usize),
     /// Switch this unit, or all at once, as this command says.
     Switch(Due, Option<u32>),
+    /// A sign of life: the how manieth.
+    KeepAlive(u16),
     /// Which units are on.
     Outlets,
     /// What it measures.
@@ -38,6 +40,8 @@ pub(crate) enum Answer {
     Expected(bool),
     /// It switched.
     Switched,
+    /// It took the sign of life.
+    KeptAlive,
     /// The units that are on; nothing where its words say neither on nor off.
     Outlets(Option<u64>),
     /// What it measures, or why that is no value.

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::board::{Board, Due, InForce};
+use super::life::Life;
 use super::line::Fault;
+pub(crate) use super::manners::Manners;
 use super::step::{Answer, Ask, Asked, Step};
-use crate::devices::Profile;
 use crate::snapshot::{NoData, Reading};
 use crate::time::Mono;
 use crate::units::Power;
@@ -46,35 +47,8 @@ pub(crate) struct Talk {
     /// When the newest write is to be read back, and how often still.
     read_back: Option<(Mono, u32)>,
     next_poll: Mono,
+    life: Life,
     to_read: ToRead,
-}
-
-/// How a device is to be talked to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Manners {
-    /// How often it is read.
-    pub(crate) poll: Duration,
-    /// How often its meter measures anew; nothing where it has none.
-    pub(crate) refresh: Option<Duration>,
-    /// How many of its outlets are switched.
-    pub(crate) outlets: u32,
-    /// Whether it takes all outlets in one write, or only one by one.
-    pub(crate) at_once: bool,
-    /// By how many expectations its file tells it from other devices.
-    pub(crate) expects: usize,
-}
-
-impl Manners {
-    /// As its register-map file says.
-    pub(crate) fn of(profile: &Profile, poll: Duration, outlets: u32) -> Self {
-        Self {
-            poll: poll.max(Duration::from_millis(1)),
-            refresh: profile.power.as_ref().map(|power| power.refresh),
-            outlets,
-            at_once: profile.outlets.as_ref().is_some_and(|outlets| outlets.all_at_once),
-            expects: profile.expect.len(),
-        }
-    }
 }
 
 /// How far the conversation is.
@@ -119,6 +93,7 @@ impl Talk {
             returning: None,
             read_back: None,
             next_poll: Mono::START,
+            life: Life::default(),
             to_read: ToRead::default(),
         }
     }
@@ -170,6 +145,8 @@ impl Talk {
         }
         if let Some(Writing { due, left }) = &self.writing {
             Step::Ask(Ask::Switch(*due, left.last().copied()))
+        } else if let Some(number) = lapses.and_then(|_| self.life.due(self.manners.keep_alive, now)) {
+            Step::Ask(Ask::KeepAlive(number))
         } else if std::mem::take(&mut self.to_read.outlets) {
             Step::Ask(Ask::Outlets)
         } else if std::mem::take(&mut self.to_read.power) {
@@ -179,10 +156,11 @@ impl Talk {
         }
     }
 
-    /// Until anything is due: a lapse, a read-back, a poll.
+    /// Until anything is due: a lapse, a read-back, a sign of life, a poll.
     fn rest(&self, lapses: Option<Mono>) -> Step {
         let read_back = self.read_back.map(|(at, _)| at);
-        Step::Rest([lapses, read_back].into_iter().flatten().fold(self.next_poll, Mono::min))
+        let life = lapses.and_then(|_| self.life.next(self.manners.keep_alive));
+        Step::Rest([lapses, read_back, life].into_iter().flatten().fold(self.next_poll, Mono::min))
     }
 
     /// Marks what is to be read because a poll or a read-back is due by now. A missed poll is dropped.
@@ -243,6 +221,7 @@ impl Talk {
             board.reconnected();
         }
         (self.known, self.read_back, self.fruitful) = (None, None, false);
+        self.life.connected(now);
         self.returning = board.while_silent(now).map(|serial| (serial, RETURNING));
         self.found(0, now);
     }
@@ -282,6 +261,7 @@ impl Talk {
             (Answer::Expected(true), Ask::Expected(number)) => self.found(number + 1, now),
             (Answer::Switched, Ask::Switch(due, unit)) => self.switched(board, due, unit, now),
             (Answer::Outlets(Some(on)), Ask::Outlets) => self.shows(board, on, asked.started, now),
+            (Answer::KeptAlive, Ask::KeepAlive(_)) => self.fruitful = true,
             (Answer::Power(power), Ask::Power) => self.measures(board, power, asked.started),
             // It answers rightly, and what it says makes no sense.
             (Answer::Outlets(None), Ask::Outlets) => {
@@ -346,6 +326,8 @@ impl Talk {
                 board.is_done(due);
             }
             Ask::Outlets => self.doubt = None,
+            // Counted; the next one is due in time.
+            Ask::KeepAlive(_) => {}
             // Busy, or still at it: the last reading ages until the next poll.
             Ask::Power if matches!(code, 5 | 6) => {}
             Ask::Power => board.saw_power(Reading::NoData(NoData::Refused)),

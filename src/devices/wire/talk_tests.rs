@@ -17,8 +17,14 @@ struct Pdu {
 
 impl Pdu {
     fn new(at_once: bool) -> Self {
-        let manners =
-            Manners { poll: POLL, refresh: Some(Duration::from_millis(500)), outlets: 4, at_once, expects: 1 };
+        let manners = Manners {
+            poll: POLL,
+            refresh: Some(Duration::from_millis(500)),
+            outlets: 4,
+            at_once,
+            expects: 1,
+            keep_alive: None,
+        };
         let board = Board::new(Silence::after(Duration::from_secs(3), POLL), true);
         Self { talk: Talk::new("north-01", manners), board, now: Mono::from_millis(10_000), on: 0 }
     }
@@ -62,6 +68,7 @@ impl Pdu {
                 self.on = unit.map_or(due.on, |unit| with(self.on, unit, due.on).unwrap());
                 Answer::Switched
             }
+            Ask::KeepAlive(_) => Answer::KeptAlive,
             Ask::Outlets => Answer::Outlets(Some(self.on)),
             Ask::Power => Answer::Power(Ok(Power::from_watts(3_500 * i64::from(self.on.count_ones())))),
         }
@@ -240,4 +247,47 @@ fn a_conversation_whose_owner_is_gone_is_over_when_all_is_off() {
     pdu.later(1_000);
     assert_eq!(pdu.switched(), [(0, None)]);
     assert_eq!((pdu.next(), pdu.on), (Step::Over, 0));
+}
+
+#[test]
+fn signs_of_life_are_given_while_a_command_is_renewed_each_another_and_end_with_it() {
+    let mut pdu = Pdu::new(true);
+    let second = Duration::from_secs(1);
+    pdu.talk.manners.keep_alive = Some(second);
+    let signs = |asked: Vec<Ask>| {
+        asked.iter().filter_map(|ask| if let Ask::KeepAlive(n) = ask { Some(*n) } else { None }).collect::<Vec<_>>()
+    };
+    assert!(signs(pdu.goes_on()).is_empty(), "nothing is commanded, nothing is kept");
+    pdu.board.command(0b1111, pdu.now.after(second * 3), pdu.now);
+    let mut given = Vec::new();
+    for _ in 0..40 {
+        given.extend(signs(pdu.goes_on()));
+        pdu.later(100);
+    }
+    assert_eq!(given, [1, 2, 3], "one a second until it lapses");
+    pdu.command(0b0001);
+    assert_eq!(signs(pdu.goes_on()), [4]);
+    pdu.later(1_000);
+    pdu.loses();
+    pdu.later(10_000);
+    let again = signs(pdu.goes_on());
+    assert!(matches!(again[..], [5 | 6]), "at once on a new connection, and never the same again: {again:?}");
+}
+
+#[test]
+fn a_refused_sign_of_life_is_counted_and_costs_no_connection() {
+    let mut pdu = Pdu::met(true);
+    pdu.talk.manners.keep_alive = Some(Duration::from_secs(1));
+    pdu.command(0b1111);
+    let mut refused = 0;
+    for _ in 0..20 {
+        while let Step::Ask(ask) = pdu.next() {
+            let came = if matches!(ask, Ask::KeepAlive(_)) { Err(Fault::Refused(2)) } else { Ok(pdu.answer(ask)) };
+            refused += u64::from(came.is_err());
+            pdu.tell(ask, came);
+        }
+        pdu.later(100);
+    }
+    let seen = pdu.board.seen(pdu.now);
+    assert_eq!((refused, seen.counts.refused, seen.link, pdu.on), (2, 2, Link::Up, 0b1111));
 }

@@ -11,9 +11,9 @@ use crate::units::{Power, span};
 /// No heartbeat is closer to the next than this; one that is polled less often is heard less often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// So many heartbeats may be missed before a watchdog acts.
-const MISSED: u32 = 3;
+pub const MISSED: u32 = 3;
 /// How long a restart of the controller takes until it speaks to every device again.
-const TAKEOVER: Duration = Duration::from_secs(3);
+pub(super) const TAKEOVER: Duration = Duration::from_secs(3);
 
 /// The worst that remains when the controller dies at the worst moment: miners full, the hall idle and about to rise.
 #[derive(Clone, Debug, PartialEq, Eq)]

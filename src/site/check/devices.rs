@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::dead::{MISSED, TAKEOVER};
 use super::{Finding, Findings, KnownDevice, KnownProfile, spoken};
 use crate::document::nearest;
 use crate::site::file::Places;
-use crate::site::{Device, DeviceIx, Group, Site};
+use crate::site::{CommsLoss, Device, DeviceIx, Group, Site};
 use crate::units::span;
 
 /// How old a healthy reading of this device gets before the next one is read: the value was measured up to a refresh before
@@ -84,6 +85,24 @@ pub(super) fn logins(site: &Site, known: &[KnownProfile<'_>], found: &mut Findin
         } else if !asks && device.login.is_some() {
             let message = format!("`{name}` is given a login, and device file `{profile}` knows of none");
             found.warnings.push(Finding::new(at, message, "remove it, or add [login] to the device file"));
+        }
+    }
+}
+
+/// A device that acts by itself when it gets no sign of life gets several before that, and a controller that starts again is in time.
+pub(super) fn signs_of_life(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
+    for path in site.groups.iter().flat_map(|group| &group.paths) {
+        let Some(device) = site.devices.get(path.device) else { continue };
+        let (CommsLoss::Reverts(after) | CommsLoss::SafeValue(after)) = path.comms_loss else { continue };
+        let Some(every) = says(device, known).and_then(|says| says.keep_alive) else { continue };
+        let least = (every * MISSED).saturating_add(TAKEOVER);
+        if after <= least {
+            let (name, after, least) = (&device.name, span(after), span(least));
+            let message =
+                format!("`{name}` acts after {after} without a sign of life, and three and a restart may take {least}");
+            let help =
+                "raise comms_loss_after, here and in the device, or write `every` of its [keep_alive] more often";
+            found.errors.push(Finding::new(format!("{}.comms_loss_after", Places::device(name)), message, help));
         }
     }
 }

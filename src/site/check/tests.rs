@@ -10,18 +10,18 @@ use crate::units::Slew;
 const fn measures(name: &str, every_ms: u64, timeout_ms: u64) -> KnownProfile<'_> {
     let refresh = Some(Duration::from_millis(every_ms));
     let (timeout, gap) = (Duration::from_millis(timeout_ms), Duration::ZERO);
-    let says = KnownDevice { refresh, timeout, login: false, gap, at_once: true };
+    let says = KnownDevice { refresh, timeout, login: false, gap, at_once: true, keep_alive: None };
     KnownProfile { name, says: Some(says) }
 }
 
-const PROFILES: &[KnownProfile<'_>] = &[
+pub(super) const PROFILES: &[KnownProfile<'_>] = &[
     measures("acuvim-ii", 100, 200),
     measures("gude-expert-pdu", 500, 500),
     measures("netio-powerpdu", 500, 500),
     measures("schneider-pm5xxx", 1_000, 500),
 ];
 
-fn demo() -> Site {
+pub(super) fn demo() -> Site {
     load("demo.toml", include_str!("../../../sites/demo.toml")).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
@@ -48,7 +48,7 @@ pub(super) fn only_warning(report: &Report) -> &str {
     &warnings[0].message
 }
 
-fn ms(milliseconds: u64) -> Duration {
+pub(super) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
@@ -211,7 +211,7 @@ fn a_group_whose_pdu_measures_no_power_is_refused() {
 }
 
 /// The demo where the device files of its PDUs say this.
-fn of_pdus(change: impl Fn(KnownDevice) -> KnownDevice, site: &Site) -> Report {
+pub(super) fn of_pdus(change: impl Fn(KnownDevice) -> KnownDevice, site: &Site) -> Report {
     let changed = |file: &KnownProfile<'static>| KnownProfile {
         says: file.says.map(|says| if file.name.ends_with("pdu") { change(says) } else { says }),
         ..*file
@@ -232,19 +232,6 @@ fn outlets_that_are_written_one_after_the_other_behind_one_address_take_their_ti
     let report = of_pdus(one_by_one(10), &site);
     assert!(only_error(&report).contains("take about 1.92 s, and `north-01` is to be gone within"), "{report:?}");
     assert!(of_pdus(|says| says, &site).errors.is_empty(), "one write for each");
-}
-
-#[test]
-fn a_device_that_asks_for_a_login_is_given_one_and_others_are_not() {
-    let asks = |says| KnownDevice { login: true, ..says };
-    let report = of_pdus(asks, &demo());
-    assert_eq!(report.errors.len(), 64);
-    assert_eq!(report.errors[0].at, "device `north-01`.login");
-    let mut site = demo();
-    let login = crate::site::Login { user: "a".into(), password: crate::site::SecretRef::Env("B".into()) };
-    site.devices[0].login = Some(login);
-    let report = check(&site, PROFILES, None);
-    assert!(only_warning(&report).contains("is given a login"), "{report:?}");
 }
 
 #[test]
