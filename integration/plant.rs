@@ -68,6 +68,7 @@ pub(crate) fn site(meters: [&str; 3], pdus: &[&str]) -> Site {
         feeders: Vec::new(),
         groups: (0..pdus.len()).map(|ix| group(ix, 3 + ix)).collect(),
         devices: metering.chain(switching).collect(),
+        relay: None,
         tick: Tick { period: Duration::from_millis(100), lapse: Duration::from_secs(2) },
         fill: Fill { window: Duration::from_secs(300), confidence: Share::from_ppm(999_000) },
         restore: Restore {

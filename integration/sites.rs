@@ -15,7 +15,7 @@ use proptest::prelude::*;
 const fn measures(name: &str, every_ms: u64, timeout_ms: u64, at_once: bool) -> KnownProfile<'_> {
     let refresh = Some(Duration::from_millis(every_ms));
     let (timeout, gap) = (Duration::from_millis(timeout_ms), Duration::ZERO);
-    let says = KnownDevice { refresh, timeout, login: false, gap, at_once, keep_alive: None };
+    let says = KnownDevice { refresh, timeout, login: false, gap, at_once, keep_alive: None, relay: false };
     KnownProfile { name, says: Some(says) }
 }
 
@@ -32,6 +32,19 @@ const PROFILES: &[KnownProfile<'_>] = &[
             gap: Duration::ZERO,
             at_once: false,
             keep_alive: None,
+            relay: false,
+        }),
+    },
+    KnownProfile {
+        name: "relay-contacts",
+        says: Some(KnownDevice {
+            refresh: None,
+            timeout: Duration::from_millis(300),
+            login: false,
+            gap: Duration::ZERO,
+            at_once: false,
+            keep_alive: None,
+            relay: true,
         }),
     },
     measures("schneider-pm5xxx", 1_000, 500, false),

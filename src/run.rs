@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use crate::devices::wire::tls::Client;
 use crate::devices::{Credentials, Profile};
 use crate::journal::{Journal, Summary};
-use crate::plan::{Cause, Plan};
+use crate::plan::{Cause, Condition, Plan};
 use crate::plant::Score;
 use crate::site::Site;
 use crate::snapshot::{Orders, PriceSeen, Snapshot};
@@ -269,8 +269,9 @@ impl Loop {
         let plan = self.cycle.decide(&snapshot);
         let decided = self.clock.mono();
         let changed = self.cycle.command(&plan, &mut self.connected);
-        if plan.stand.presses_e_stop() {
-            self.order(now, Orders { e_stop: true, ..self.cycle.orders }, Actor::Failsafe);
+        if let Some(condition) = plan.stand.presses_e_stop() {
+            let by = if condition == Condition::RelayTripped { Actor::Relay } else { Actor::Failsafe };
+            self.order(now, Orders { e_stop: true, ..self.cycle.orders }, by);
         }
         let _ = self.journal.tick(&snapshot, &plan, || self.cycle.memory_json());
         self.panel.events(&plan, &self.cycle.standing.site, now.wall);

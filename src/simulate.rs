@@ -113,6 +113,7 @@ impl World<'_> {
             poi: self.meter(Some(self.site.poi.meter), now),
             hall: self.meter(self.site.hall.meter, now),
             house: self.meter(self.site.house.meter, now),
+            relay: None,
             price: price.map(|price| PriceSeen { price, at: now }),
             orders: Orders::default(),
             durable: tick.saturating_sub(1),

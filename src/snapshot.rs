@@ -29,6 +29,20 @@ pub struct Snapshot {
     pub durable: u64,
     /// What is known of each group, in the order of the site's groups.
     pub groups: Vec<GroupSeen>,
+    /// The under-frequency relay; nothing where there is none, or it was never read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<RelaySeen>,
+}
+
+/// What a protection relay shows of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelaySeen {
+    /// It has tripped, and was not reset.
+    pub tripped: bool,
+    /// It would trip.
+    pub armed: bool,
+    /// When the read that said so started.
+    pub at: Mono,
 }
 
 /// A power with the moment it was true, or why there is none.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ballast::devices::Profile;
 use ballast::devices::profile::codec::{BOUND, Codec, Factor, Type, WordOrder};
+use ballast::devices::profile::flags::{ARMED, TRIPPED};
 use ballast::devices::profile::{SHIPPED, States, Table};
 use ballast::document::Decimal;
 use ballast::snapshot::NoData;
@@ -98,6 +99,17 @@ fn the_signs_of_life_of_the_guide_are_read_and_those_that_come_too_seldom_are_to
     assert!(told.contains("the device acts after 3 s, and three of these take 3 s"), "{told}");
     let told = parse(&text.replace("address = 300", "address = 101")).unwrap_err();
     assert!(told.contains("an outlet stands at this address"), "{told}");
+}
+
+/// What a file of a relay begins with.
+const HEAD: &str = "kind = \"relay\"\ntitle = \"R\"\nsource = \"a manual\"\nunproved = []\nbase = 0\n\
+    [connection]\ntimeout = \"1 s\"\ncomms_loss = \"holds\"\n";
+
+#[test]
+fn the_relay_of_the_guide_is_read_with_one_request() {
+    let flags = parse(&format!("{HEAD}{}", super::examples()[5])).unwrap().flags.unwrap();
+    assert_eq!((flags.block.address, flags.block.count), (40, 2));
+    assert_eq!([[8, 1], [0, 0]].map(|words| flags.decode(&words)), [Some(TRIPPED | ARMED), Some(0)]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use ballast::journal::{Boot, Fold, Folded, MAX_LINE, Recorder};
 use ballast::plan::{Bound, Cause, Command, Condition, Event, Plan, Retreat, Scope, Stand};
-use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, Snapshot};
+use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, RelaySeen, Snapshot};
 use ballast::time::{Mono, Now, Wall};
 use ballast::units::{Power, Price};
 use proptest::collection::vec;
@@ -78,10 +78,13 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
     let price = option::of((any::<i64>(), mono()));
     let tick = prop_oneof![0..20_u64, any::<u64>()];
     let head = (tick, now(), orders, price, prop_oneof![0..20_u64, any::<u64>()]);
-    (head, [reading(), reading(), reading()], vec(group(), 0..4)).prop_map(|(head, [poi, hall, house], groups)| {
+    let relay = option::of((any::<bool>(), any::<bool>(), mono()));
+    let meters = [reading(), reading(), reading()];
+    (head, meters, vec(group(), 0..4), relay).prop_map(|(head, [poi, hall, house], groups, relay)| {
         let (tick, now, (e_stop, drain, cap), price, durable) = head;
         let price = price.map(|(price, at)| PriceSeen { price: Price::from_micro_usd_per_mwh(price), at });
-        Snapshot { tick, now, poi, hall, house, price, orders: Orders { e_stop, drain, cap }, durable, groups }
+        let relay = relay.map(|(tripped, armed, at)| RelaySeen { tripped, armed, at });
+        Snapshot { tick, now, poi, hall, house, price, orders: Orders { e_stop, drain, cap }, durable, groups, relay }
     })
 }
 

@@ -1,7 +1,7 @@
 """An output module behind a pymodbus server that wants a sign of life: holding register 300 must change every second.
 
 Four outputs are coils from 16 on (function 5). When the register stood still for a second all outputs go off, and none can be switched on
-until it changes again. Takes one argument, {"address": "127.0.0.1:5020"}. Prints `ready`, serves until its standard input ends, then prints
+until it changes again. Two discrete inputs say whether it tripped like that (0) and that it would (1). Takes one argument, {"address": "127.0.0.1:5020"}. Prints `ready`, serves until its standard input ends, then prints
 one JSON line: how often it switched off by itself, and the words that it was written.
 """
 
@@ -43,6 +43,8 @@ class Module:
                 return ExcCodes.DEVICE_FAILURE
             self.on[address - COIL] = bool(values[0])
             return None
+        if function == 2:
+            registers[0] = int(self.tripped > 0) | 2
         if function in (1, 5):
             for n, on in enumerate(self.on):
                 word, bit = divmod(COIL + n, 16)
@@ -53,10 +55,10 @@ class Module:
 async def main():
     module = Module()
     coils = [SimData(COIL, values=[False] * OUTPUTS, datatype=DataType.BITS)]
-    nothing = [SimData(0, count=1, values=False, datatype=DataType.BITS)]
+    contacts = [SimData(0, values=[False] * 16, datatype=DataType.BITS)]
     registers = [SimData(ALIVE, count=1, values=0, datatype=DataType.REGISTERS)]
     inputs = [SimData(0, count=1, values=0, datatype=DataType.REGISTERS)]
-    device = SimDevice(0, simdata=(coils, nothing, registers, inputs), action=module.asked)
+    device = SimDevice(0, simdata=(coils, contacts, registers, inputs), action=module.asked)
     host, port = json.loads(sys.argv[1])["address"].split(":")
     server = ModbusTcpServer(device, address=(host, int(port)))
     await server.serve_forever(background=True)

@@ -7,6 +7,7 @@ argument, JSON: {"pdu": "127.71.0.1:5020", "outlet_w": 3500, "rate_th": 200, "as
 
 import asyncio
 import json
+import os
 import socket
 import sys
 import time
@@ -258,8 +259,10 @@ async def main():
         if limit is not None:
             check(0.7 * LIMIT_W <= limit <= LIMIT_W, f"{miner['client']} reads a limit of {limit} W")
             await until(client.reads, lambda read: 0.95 * limit <= read[0] <= 1.01 * limit, f"{miner['client']}: {limit} W")
-    print(json.dumps(seen))
+    print(json.dumps(seen), flush=True)
 
 
 if __name__ == "__main__":
     asyncio.run(main())
+    # Threads of pyasic-rs that are still at it when the interpreter is taken down abort the process now and then.
+    os._exit(0)

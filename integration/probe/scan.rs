@@ -51,9 +51,13 @@ async fn every_map_that_ships_is_found_at_a_device_that_is_one() {
     let mut running = Vec::new();
     for (ix, (name, text)) in SHIPPED.iter().enumerate() {
         let kind = Profile::parse(name, text).unwrap().kind;
+        if kind == Kind::Relay {
+            continue;
+        }
         running.push((*name, kind, with_map(&format!("127.{}.", 140 + ix), name, kind)));
     }
-    for (ix, (name, kind, _running)) in running.iter().enumerate() {
+    for (name, kind, _running) in &running {
+        let ix = SHIPPED.iter().position(|(other, _)| other == name).unwrap();
         let place = if *kind == Kind::Meter { "0.2" } else { "1.1" };
         let at = format!("127.{}.{place}:5020", 140 + ix);
         let said = json(&scan(&[&at, "--json"]));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ballast::plan::{Condition, Event};
 use ballast::units::Power;
 use serde_json::Value;
 
@@ -73,6 +74,48 @@ fn a_cap_is_reached_on_the_ramp_and_held_until_it_is_lifted() {
     let orders = story.notes("orders");
     assert_eq!(orders.iter().map(|order| &order["cap"]).collect::<Vec<_>>(), [&Value::from(cap.watts()), &Value::Null]);
     assert!(orders.iter().all(|order| order["actor"]["type"] == "page"), "who asked: {orders:?}");
+    world.held_the_limit();
+    replays_and_verifies(&stage.journal());
+}
+
+#[test]
+fn an_under_frequency_trip_is_never_fought_and_ends_with_a_persons_recall() {
+    let stage = Stage::relayed();
+    let world = World::new(&stage, 50);
+    let mut controller = controlled(&stage);
+    filled(&world);
+    world.relay(true, true);
+    controller.shows("e-stop is pressed for the relay", |view| view.terminated == Some(Condition::RelayTripped));
+    until("every outlet is off", || (world.now().lit() == 0).then_some(()));
+    // Released while it is tripped, it is pressed again; reset, it waits for a person.
+    controller.act(r#"{"act":"e_stop","to":false}"#);
+    pass(Duration::from_secs(1));
+    world.relay(false, false);
+    pass(Duration::from_secs(3));
+    let waited = world.wall();
+    assert!(controller.view().unwrap().orders.e_stop, "a recall comes from a person");
+    assert!(world.between(waited, world.wall()).iter().all(|moment| moment.lit() == 0));
+    controller.act(r#"{"act":"e_stop","to":false}"#);
+    filled(&world);
+    world.relay(false, true);
+    pass(Duration::from_secs(2));
+    drop(controller);
+
+    let story = Story::read(&stage.journal());
+    let orders = story.notes("orders");
+    let who: Vec<(bool, &str)> =
+        orders.iter().map(|order| (order["e_stop"] == true, order["actor"]["type"].as_str().unwrap())).collect();
+    assert_eq!(who, [(true, "relay"), (false, "page"), (true, "relay"), (false, "page")]);
+    // Before the first read it is not seen.
+    let begins = |event: &Event| match event {
+        Event::Failsafe { condition, .. } if *condition != Condition::RelayUnseen => Some((*condition, true)),
+        Event::FailsafeClear { condition } if *condition != Condition::RelayUnseen => Some((*condition, false)),
+        _ => None,
+    };
+    let told: Vec<(Condition, bool)> = story.events().filter_map(|(_, event)| begins(event)).collect();
+    // A trip is over when it was gone for a second.
+    let order = [(Condition::RelayTripped, true), (Condition::RelayDisarmed, true)];
+    assert_eq!(told, [order, order.map(|(condition, _)| (condition, false))].concat());
     world.held_the_limit();
     replays_and_verifies(&stage.journal());
 }

@@ -49,6 +49,16 @@ impl Stage {
         })
     }
 
+    /// With an under-frequency relay that is watched.
+    pub(super) fn relayed() -> Self {
+        Self::of(|net| {
+            let relay = format!(
+                "[under_frequency]\nprofile = \"relay-contacts\"\naddress = \"{net}.8:5020\"\npoll = \"100 ms\"\n"
+            );
+            text(net, &Numbers::default()) + &relay
+        })
+    }
+
     fn of(text: impl Fn(&str) -> String) -> Self {
         calm::watch();
         let (net, held) = own_net();

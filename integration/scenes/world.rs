@@ -120,6 +120,11 @@ impl World {
         self.plant.lock().unwrap_or_else(PoisonError::into_inner).switch(group, on);
     }
 
+    /// What the under-frequency relay shows.
+    pub(super) fn relay(&self, tripped: bool, armed: bool) {
+        self.emulator.relay(tripped, armed);
+    }
+
     pub(super) fn unplug(&self, device: DeviceIx, out: bool) {
         self.emulator.unplug(device, out);
     }

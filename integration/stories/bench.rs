@@ -9,7 +9,7 @@ use ballast::site::{
     Ages, Budgets, CommsLoss, Economics, Feeder, Fill, FirmLoad, Firmware, FirmwarePath, Group, Guard, LowPower, Path,
     Poi, PriceLost, Restore, Site, Tick,
 };
-use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, Snapshot};
+use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, RelaySeen, Snapshot};
 use ballast::time::{Mono, Now, Wall};
 use ballast::units::{Efficiency, Hashprice, Power, Price, Share, Slew};
 
@@ -48,6 +48,7 @@ pub fn site() -> Site {
         ],
         groups: vec![group("north", 0, 64, kw(125), 17_500, 500), group("south", 1, 60, kw(100), 20_000, 500)],
         devices: vec![],
+        relay: None,
         tick: Tick { period: ms(100), lapse: ms(2_000) },
         fill: Fill { window: ms(300_000), confidence: Share::from_ppm(999_000) },
         restore: Restore {
@@ -148,6 +149,7 @@ pub struct Bench {
     pub poi_age: Option<Duration>,
     pub price: Option<Price>,
     pub orders: Orders,
+    pub relay: Option<RelaySeen>,
     pub links: Vec<Link>,
     /// Groups whose device answers and does nothing.
     pub liars: Vec<bool>,
@@ -188,6 +190,7 @@ impl Bench {
             poi_age: None,
             price: None,
             orders: Orders::default(),
+            relay: None,
             links: vec![Link::Up; count],
             liars: vec![false; count],
             local: vec![0; count],
@@ -309,6 +312,7 @@ impl Bench {
             orders: self.orders,
             durable: self.tick.saturating_sub(1 + self.journal_lag),
             groups: (0..self.miners.len()).map(seen).collect(),
+            relay: self.relay,
         }
     }
 

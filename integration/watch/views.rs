@@ -54,7 +54,7 @@ pub(crate) fn view(ms: i64, scene: Scene) -> View {
         ceiling_w: if cause == Cause::EStop { 0 } else { room },
         price_micro_usd_mwh: Some(price),
         cause,
-        terminated: false,
+        terminated: None,
         static_w: LIMIT - 2_800_000 - 40_000,
         available_w: hall_seen.map(|hall| LIMIT - hall - HOUSE),
         fleet_w: fleet,

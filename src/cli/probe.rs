@@ -43,6 +43,8 @@ enum Role {
     Hall,
     House,
     Group(GroupIx),
+    /// The under-frequency relay.
+    Relay,
     /// A meter that the site does not use.
     Other,
 }
@@ -65,7 +67,8 @@ impl Probed {
             let shows = self.profile.power.is_none() || told.power().is_ok();
             is_it && shows && !matches!(told.on, Some(Err(_)))
         });
-        answered && self.suspicion.is_none()
+        let watches = self.flags().is_none_or(|flags| flags == (false, true));
+        answered && watches && self.suspicion.is_none()
     }
 }
 
@@ -204,6 +207,7 @@ fn role(site: &Site, device: DeviceIx) -> Role {
         poi if poi == site.poi.meter => Role::Poi,
         hall if site.hall.meter == Some(hall) => Role::Hall,
         house if site.house.meter == Some(house) => Role::House,
+        relay if site.relay == Some(relay) => Role::Relay,
         _ => site.group_of(device).or_else(|| site.measured_by(device)).map_or(Role::Other, Role::Group),
     }
 }
@@ -214,7 +218,7 @@ fn range(site: &Site, role: Role) -> Range {
     let firm = site.hall.nameplate + site.house.nameplate;
     let fleet: Power = site.groups.iter().map(crate::site::Group::nameplate).sum();
     let most = match role {
-        Role::Poi | Role::Other => firm + fleet,
+        Role::Poi | Role::Relay | Role::Other => firm + fleet,
         Role::Hall => site.hall.nameplate,
         Role::House => site.house.nameplate,
         Role::Group(ix) => site.groups.get(ix).map_or(fleet, crate::site::Group::nameplate),
@@ -234,7 +238,7 @@ fn wanted(site: &Site, probed: &Probed) -> Option<(Power, Power)> {
 fn suspect(site: &Site, all: &mut [Probed]) {
     let mut read = Vec::new();
     let mut whole = true;
-    for (ix, probed) in all.iter().enumerate().filter(|(_, probed)| probed.role != Role::Other) {
+    for (ix, probed) in all.iter().enumerate().filter(|(_, probed)| !matches!(probed.role, Role::Relay | Role::Other)) {
         let told = probed.told.as_ref().ok();
         let point = told.and_then(|told| told.point.as_ref());
         match (point, told.and_then(|told| told.window.as_ref()?.as_ref().ok())) {

@@ -53,6 +53,19 @@ pub struct Signs {
     pub price_lost: bool,
     /// By how much the POI shows more (or less) than all other meters can account for; zero where they do.
     pub residual: Power,
+    /// What the under-frequency relay shows, and how old that is; nothing where the site has none.
+    pub relay: Option<RelaySign>,
+}
+
+/// What the under-frequency relay shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RelaySign {
+    /// It has tripped, as it was seen last.
+    pub tripped: bool,
+    /// It would trip.
+    pub armed: bool,
+    /// Since it was seen; nothing where it never was.
+    pub age: Option<Duration>,
 }
 
 /// A condition that holds.
@@ -165,6 +178,28 @@ pub const TABLE: [Row; CONDITIONS] = [
         first: |_| Retreat::None,
         then: Some(Then { hold: |_| DISAGREE_FOR, retreat: Retreat::Tell }),
         clears: Clears::Gone(Duration::ZERO, STEADY),
+    },
+    Row {
+        // It was faster than anybody could be. Nobody fights it: what it tripped is told off, and comes back when a person says so.
+        condition: Condition::RelayTripped,
+        is: |_, signs| signs.relay.is_some_and(|relay| relay.tripped),
+        first: |_| Retreat::Terminate,
+        then: None,
+        clears: Clears::Gone(STEADY, STEADY),
+    },
+    Row {
+        condition: Condition::RelayUnseen,
+        is: |site, signs| signs.relay.is_some_and(|relay| relay.age.is_none_or(|age| age > site.ages.device)),
+        first: |_| Retreat::Hold,
+        then: None,
+        clears: Clears::Gone(STEADY, STEADY),
+    },
+    Row {
+        condition: Condition::RelayDisarmed,
+        is: |_, signs| signs.relay.is_some_and(|relay| relay.age.is_some() && !relay.armed && !relay.tripped),
+        first: |_| Retreat::Tell,
+        then: None,
+        clears: Clears::Gone(STEADY, STEADY),
     },
 ];
 

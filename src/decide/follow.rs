@@ -148,7 +148,10 @@ impl Following<'_> {
         let target = self.fixed.power_at(told, memory.level.proved);
         let unknown = unasked::unknown(self.fixed, self.seen, memory, self.now);
         let shown = more.map_or(target, |(on, _)| self.fixed.power_at(unasked(on) | told, memory.level.proved));
-        let known = shown + unknown.max(self.idle(memory, told));
+        let unknown = unknown.max(self.idle(memory, told));
+        let beyond = unknown.max(self.measured() - shown);
+        let begun = unasked::begun(self.fixed, self.seen, memory, (beyond, unknown), self.now);
+        let known = shown + begun;
         let shown = known + unasked::hidden(self.fixed, self.seen, memory, (target, known), self.now);
         let measured = self.measured();
         let draws = if self.now < memory.unsettled_until {

@@ -11,7 +11,7 @@ use super::unasked::Unasked;
 use crate::plan::Cause;
 use crate::sabotage::{self, Sabotage};
 use crate::site::{GroupIx, Site};
-use crate::snapshot::{Reading, Snapshot};
+use crate::snapshot::{Reading, RelaySeen, Snapshot};
 use crate::time::Mono;
 use crate::units::{Power, Slew};
 
@@ -55,11 +55,40 @@ pub struct Memory {
     /// What was told as an event and still holds.
     pub lasting: Lasting,
     /// The conditions of the fail-safe, in the order of its table.
+    #[serde(with = "conditions")]
     pub conditions: [Held; CONDITIONS],
+    /// What the under-frequency relay showed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<RelaySeen>,
     /// The newest tick whose record was durable, and when that was first seen.
     pub durable: (u64, Mono),
     /// Wall clock less the loop's own, in microseconds, at the tick before.
     pub wall_offset: Option<i64>,
+}
+
+/// The rows of the fail-safe's table as a list: rows that came later, and hold nothing, are left out and may be missing.
+mod conditions {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{CONDITIONS, Held};
+
+    /// The rows that there always were.
+    const FIRST: usize = 8;
+
+    pub(super) fn serialize<S: Serializer>(all: &[Held; CONDITIONS], to: S) -> Result<S::Ok, S::Error> {
+        let last = all.iter().rposition(|held| *held != Held::default()).map_or(0, |last| last + 1);
+        all.get(..last.max(FIRST)).unwrap_or(all).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[Held; CONDITIONS], D::Error> {
+        let rows = Vec::<Held>::deserialize(from)?;
+        if rows.len() > CONDITIONS {
+            return Err(serde::de::Error::invalid_length(rows.len(), &"no more conditions than there are"));
+        }
+        let mut all = [Held::default(); CONDITIONS];
+        all.iter_mut().zip(rows).for_each(|(held, row)| *held = row);
+        Ok(all)
+    }
 }
 
 /// The newest reading of each meter, and when it was true. A meter that has no value has the one before it, and that ages.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::drawn::Drawn;
-use super::failsafe::Signs;
+use super::failsafe::{RelaySign, Signs};
 use super::firm::aged;
 use super::memory::Memory;
 use super::standing::Standing;
@@ -32,9 +32,22 @@ impl Signs {
             hall_age: hall.map(|(_, age)| age),
             record_behind: record_behind(memory, snapshot),
             price_lost,
+            relay: relay(standing, memory, snapshot),
             residual: import.map_or(Power::ZERO, |import| residual(standing, memory, snapshot, drawn, import)),
         }
     }
+}
+
+/// As it was seen last: one that falls silent in the moment it trips has not come back.
+fn relay(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot) -> Option<RelaySign> {
+    standing.site.relay?;
+    memory.relay = snapshot.relay.or(memory.relay);
+    let seen = memory.relay;
+    Some(RelaySign {
+        tripped: seen.is_some_and(|seen| seen.tripped),
+        armed: seen.is_some_and(|seen| seen.armed),
+        age: seen.map(|seen| snapshot.now.mono.since(seen.at)),
+    })
 }
 
 /// For how long no record has become durable.

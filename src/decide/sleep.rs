@@ -283,6 +283,7 @@ pub(super) fn draws_on(fixed: &Fixed, memory: &GroupMemory) -> bool {
     let Some(told) = memory.told.filter(|_| fixed.sleep.is_some() && !memory.silent) else { return false };
     let kept = &memory.asleep;
     let idle = fixed.asleep(told, kept.cut);
-    let unasked = memory.beyond > idle + fixed.tolerance();
+    // Who only says that it mines is told to sleep again, and cut where its watts show that it does not.
+    let unasked = memory.beyond - memory.unasked.by_word > idle + fixed.tolerance();
     fixed.all_on & !told & !kept.cut != 0 && (memory.not_following || (unasked && memory.lowering.is_none()))
 }

@@ -26,6 +26,12 @@ pub(super) const BOOTS: Duration = Duration::from_secs(300);
 pub struct Unasked {
     /// The units that said last that they mine.
     pub mining: u64,
+    /// Those of them that began to, though nobody told them to: they count in full before their PDU shows it.
+    pub begun: u64,
+    /// Until then, at the most.
+    pub begun_until: Mono,
+    /// What counts by their word alone.
+    pub by_word: Power,
     /// The units that were told when it was last looked at with nothing pending.
     pub told: u64,
     /// What they were to draw.
@@ -59,23 +65,43 @@ pub(super) fn begin_to_mine(seen: &GroupSeen, kept: &mut Unasked) -> u64 {
     mining & !std::mem::replace(&mut kept.mining, mining)
 }
 
-/// What of a group may be on its way up, though nobody told it to run: what was found so at the start, and what says so itself. It counts in
-/// full, before its PDU shows it, until it says that it sleeps or for so long that nothing boots any more.
+/// The power of what was found neither mining nor asleep at a start: it may be on its way up, and counts in full until it says that it
+/// sleeps, or for so long that nothing boots any more.
 pub(super) fn unknown(fixed: &Fixed, seen: &GroupSeen, memory: &mut GroupMemory, now: Mono) -> Power {
+    let kept = &memory.asleep;
+    let until = kept.unknown_until;
+    memory.asleep.unknown = awake(kept.unknown, (seen, memory), (until, now));
+    fixed.power_of(memory.asleep.unknown)
+}
+
+/// The power of what began to mine by its own word, though nobody told it to, as far as this does not hold it yet.
+pub(super) fn begun(
+    fixed: &Fixed,
+    seen: &GroupSeen,
+    memory: &mut GroupMemory,
+    (beyond, unknown): (Power, Power),
+    now: Mono,
+) -> Power {
     let told = memory.told.unwrap_or(0);
     let begin = begin_to_mine(seen, &mut memory.unasked) & fixed.all_on & !told & !memory.asleep.cut;
-    let kept = &mut memory.asleep;
+    let kept = &mut memory.unasked;
     if begin != 0 {
-        kept.unknown |= begin;
-        kept.unknown_until = now.after(BOOTS);
+        kept.begun_until = now.after(BOOTS);
     }
-    if kept.unknown == 0 {
-        return Power::ZERO;
-    }
+    let begun = kept.begun | begin;
+    let until = kept.begun_until;
+    let begun = awake(begun, (seen, memory), (until, now));
+    let power = fixed.power_of(begun & !memory.asleep.unknown) + unknown;
+    let kept = &mut memory.unasked;
+    (kept.begun, kept.by_word) = (begun, (power - beyond).or_zero());
+    power
+}
+
+/// Those of these units that may be on their way up still.
+fn awake(units: u64, (seen, memory): (&GroupSeen, &GroupMemory), (until, now): (Mono, Mono)) -> u64 {
     let miners = seen.miners.unwrap_or_default();
-    let over = now >= kept.unknown_until;
-    kept.unknown &= if over { 0 } else { !told & !kept.cut & !(miners.reached & !miners.mining) };
-    fixed.power_of(kept.unknown)
+    let down = memory.told.unwrap_or(0) | memory.asleep.cut | (miners.reached & !miners.mining);
+    if now >= until { 0 } else { units & !down }
 }
 
 /// What a group may draw unasked beside this, which it is known to: what was measured beyond it before more was told to run. Until that is

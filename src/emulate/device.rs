@@ -33,12 +33,20 @@ pub(super) struct Device {
     group: Option<GroupIx>,
     outlets: u32,
     watchdog: Option<Arc<Watchdog>>,
+    /// What the site's relay shows, where this is it.
+    relay: Arc<AtomicU64>,
     plant: Arc<Mutex<Plant>>,
     time: PlantTime,
 }
 
 impl Device {
-    pub(super) fn new(site: &Site, ix: DeviceIx, profile: Profile, plant: Arc<Mutex<Plant>>, time: PlantTime) -> Self {
+    pub(super) fn new(
+        site: &Site,
+        ix: DeviceIx,
+        profile: Profile,
+        (plant, relay): (Arc<Mutex<Plant>>, Arc<AtomicU64>),
+        time: PlantTime,
+    ) -> Self {
         let (group, outlets) = {
             let mut plant = locked(&plant);
             if let Some(power) = &profile.power {
@@ -48,7 +56,7 @@ impl Device {
             (group, group.and_then(|group| site.groups.get(group)).map_or(0, |group| group.units))
         };
         let watchdog = Watchdog::of(site, ix, profile.keep_alive).map(Arc::new);
-        Self { ix, profile: profile.built(), group, outlets, watchdog, plant, time }
+        Self { ix, profile: profile.built(), group, outlets, watchdog, relay, plant, time }
     }
 
     /// Its watchdog, where it has one.
@@ -61,7 +69,8 @@ impl Device {
         let mut plant = locked(&self.plant);
         let now = self.time.now();
         plant.advance(now);
-        let on = self.group.map_or(0, |group| plant.outlets(group));
+        let relay = || self.relay.load(Ordering::Relaxed);
+        let on = self.group.map_or_else(relay, |group| plant.outlets(group));
         let shown = Shown { power: Ok(plant.shown(self.ix)), on, outlets: self.outlets };
         let answer = self.profile.answer(request, &shown);
         let alive = answer.as_ref().ok().and_then(|answer| answer.alive);

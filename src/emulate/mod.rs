@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use crate::devices::profile::flags::{self, ARMED};
 use crate::devices::profile::{Credentials, Profile};
 use crate::plant::Plant;
 use crate::site::{DeviceIx, Firmware, GroupIx, Site};
@@ -112,6 +114,7 @@ pub struct Emulator {
     /// Per device, at which of them.
     at: Vec<usize>,
     miners: Arc<Miners>,
+    relay: Arc<AtomicU64>,
     ticker: JoinHandle<()>,
 }
 
@@ -169,6 +172,7 @@ impl Emulator {
         let time = PlantTime { clock, started: clock.mono(), plant: locked(&plant).at() };
         let mut addresses: Vec<(SocketAddr, Vec<(u8, Device)>)> = Vec::new();
         let (mut at, mut watchdogs) = (Vec::new(), Vec::new());
+        let relay = Arc::new(AtomicU64::new(ARMED));
         for (ix, device) in site.devices.iter().enumerate() {
             let profile = profiles.get(&device.profile).ok_or_else(|| CannotStart::NoProfile {
                 device: device.name.clone(),
@@ -180,7 +184,8 @@ impl Emulator {
             if shared.is_none() {
                 addresses.push((device.address, Vec::new()));
             }
-            let emulated = Device::new(site, ix, profile.clone(), Arc::clone(&plant), time);
+            let shares = (Arc::clone(&plant), Arc::clone(&relay));
+            let emulated = Device::new(site, ix, profile.clone(), shares, time);
             watchdogs.extend(emulated.watchdog());
             if let Some((_, units)) = addresses.get_mut(station) {
                 units.push((device.unit_id, emulated));
@@ -203,7 +208,7 @@ impl Emulator {
         let miners = Arc::new(Miners::start(site, &plant, time, runtime)?);
         let stations = listening.into_iter().map(|(station, listener)| run(station, listener, runtime)).collect();
         let ticker = runtime.spawn(tick(plant, (Arc::clone(&miners), watchdogs), time));
-        Ok(Self { stations, at, miners, ticker })
+        Ok(Self { stations, at, miners, relay, ticker })
     }
 
     /// Where a device listens: its address in the site file, with the port the system chose where the file says 0.
@@ -217,6 +222,11 @@ impl Emulator {
         if let Some(running) = self.station(device) {
             running.plugged.send_replace(!out);
         }
+    }
+
+    /// What the under-frequency relay shows from now on. It switches nothing here: its breaker would.
+    pub fn relay(&self, tripped: bool, armed: bool) {
+        self.relay.store(flags::bits(tripped, armed), Ordering::Relaxed);
     }
 
     /// Where each emulated miner is, what runs on it, and its name: that of its group with the number of its unit.

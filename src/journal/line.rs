@@ -175,6 +175,9 @@ pub(super) struct Body {
     pub(super) price: Option<Vec<i64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) orders: Option<Orders>,
+    /// The under-frequency relay: `[tripped, armed, age]`, or `[]` where it was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) relay: Option<Vec<i64>>,
     /// How many ticks the durable one is behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lag: Option<i64>,

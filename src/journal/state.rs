@@ -10,7 +10,7 @@ use std::slice::Iter;
 use super::line::{Body, LimitRow, Meter, MinersRow, PowerRow, Row, UnitsRow};
 use crate::plan::{Bound, Command, Plan, Scope};
 use crate::sabotage::{self, Sabotage};
-use crate::snapshot::{GroupSeen, MinersSeen, PriceSeen, Reading, Snapshot};
+use crate::snapshot::{GroupSeen, MinersSeen, PriceSeen, Reading, RelaySeen, Snapshot};
 use crate::time::{Mono, Now, Wall};
 use crate::units::Price;
 
@@ -109,6 +109,10 @@ impl State {
             snapshot.price.map_or(Vec::new(), |seen| vec![seen.price.micro_usd_per_mwh(), between(seen.at, mono)])
         });
         body.orders = (last.orders != snapshot.orders).then_some(snapshot.orders);
+        body.relay = (last.relay != snapshot.relay).then(|| {
+            let row = |seen: RelaySeen| vec![seen.tripped.into(), seen.armed.into(), between(seen.at, mono)];
+            snapshot.relay.map_or(Vec::new(), row)
+        });
         body.lag = (lag(snapshot) != lag(last)).then(|| lag(snapshot));
         body.groups = (last.groups.len() != snapshot.groups.len()).then_some(snapshot.groups.len());
     }
@@ -208,6 +212,15 @@ impl State {
             };
         }
         snapshot.orders = body.orders.unwrap_or(snapshot.orders);
+        if let Some(relay) = &body.relay {
+            snapshot.relay = match relay.as_slice() {
+                [tripped, armed, age] => {
+                    let at = later(now.mono, age.wrapping_neg());
+                    Some(RelaySeen { tripped: *tripped != 0, armed: *armed != 0, at })
+                }
+                _ => None,
+            };
+        }
     }
 
     fn apply_groups(&mut self, mono: Mono, body: &Body) -> Result<(), Misfit> {

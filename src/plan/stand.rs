@@ -56,11 +56,17 @@ pub enum Condition {
     PriceLost,
     /// What the POI shows is not what all other meters show together.
     MetersDisagree,
+    /// The under-frequency relay has tripped.
+    RelayTripped,
+    /// The under-frequency relay is not seen: it may have tripped.
+    RelayUnseen,
+    /// The under-frequency relay is not armed.
+    RelayDisarmed,
 }
 
 impl Condition {
     /// Every one, in the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::EStop,
         Self::OutOfControl,
         Self::PoiUnseen,
@@ -69,6 +75,9 @@ impl Condition {
         Self::Draining,
         Self::PriceLost,
         Self::MetersDisagree,
+        Self::RelayTripped,
+        Self::RelayUnseen,
+        Self::RelayDisarmed,
     ];
 
     /// The name in the journal.
@@ -82,6 +91,9 @@ impl Condition {
             Self::Draining => "draining",
             Self::PriceLost => "price_lost",
             Self::MetersDisagree => "meters_disagree",
+            Self::RelayTripped => "relay_tripped",
+            Self::RelayUnseen => "relay_unseen",
+            Self::RelayDisarmed => "relay_disarmed",
         }
     }
 }
@@ -96,8 +108,9 @@ pub struct Stand {
 }
 
 impl Stand {
-    /// Whether it is the controller itself that ends everything: from then on as if a person had pressed e-stop.
-    pub fn presses_e_stop(self) -> bool {
-        self.retreat == Retreat::Terminate && self.condition == Some(Condition::OutOfControl)
+    /// Whether it is the controller itself that ends everything, and what for: from then on as if a person had pressed e-stop.
+    pub fn presses_e_stop(self) -> Option<Condition> {
+        let by_itself = [Condition::OutOfControl, Condition::RelayTripped];
+        self.condition.filter(|condition| self.retreat == Retreat::Terminate && by_itself.contains(condition))
     }
 }

@@ -61,6 +61,7 @@ pub(super) fn site(groups: usize) -> Site {
         feeders: Vec::new(),
         groups: (0..groups).map(|ix| group(ix, 8, [100, 250, 1_000][ix % 3])).collect(),
         devices: meters.chain((0..groups).map(|ix| device(3 + ix, 1_000))).collect(),
+        relay: None,
         tick: Tick { period: Duration::from_millis(100), lapse: Duration::from_secs(2) },
         fill: Fill { window: Duration::from_secs(300), confidence: Share::from_ppm(999_000) },
         restore: Restore {

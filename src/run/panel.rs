@@ -42,8 +42,8 @@ pub(super) struct Panel {
     fleet: Power,
     events: VecDeque<EventView>,
     missed_at: Vec<(Stage, u64)>,
-    /// The fail-safe pressed e-stop, and nobody has released it since.
-    terminated: bool,
+    /// What the fail-safe pressed e-stop for, and nobody has released it since.
+    terminated: Option<Condition>,
     /// The ramp that the newest event tells of, while it goes on.
     ramp: Option<Ramp>,
 }
@@ -91,14 +91,15 @@ impl Panel {
             fleet,
             events: VecDeque::new(),
             missed_at: vec![],
-            terminated: false,
+            terminated: None,
             ramp: None,
         }
     }
 
     /// Takes in what the plan tells.
     pub(super) fn events(&mut self, plan: &Plan, site: &Site, wall: Wall) {
-        self.terminated = plan.stand.presses_e_stop() || (self.terminated && plan.stand.retreat == Retreat::Terminate);
+        let stands = self.terminated.filter(|_| plan.stand.retreat == Retreat::Terminate);
+        self.terminated = plan.stand.presses_e_stop().or(stands);
         for event in &plan.events {
             match (Ramp::of(event, wall), told(event, site)) {
                 (Some(step), _) => self.step(step),
@@ -168,7 +169,7 @@ impl Panel {
             ceiling_w: plan.ceiling.watts(),
             price_micro_usd_mwh: snapshot.price.map(|seen| seen.price.micro_usd_per_mwh()),
             cause: plan.cause,
-            terminated: self.terminated && orders.e_stop,
+            terminated: self.terminated.filter(|_| orders.e_stop),
             static_w: (limit - site.hall.nameplate - house).or_zero().min(self.fleet).watts(),
             available_w: hall.map(|hall| (limit - Power::from_watts(hall) - house).or_zero().watts()),
             fleet_w: self.fleet.watts(),

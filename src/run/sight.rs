@@ -9,9 +9,10 @@ use std::time::Duration;
 use super::Setup;
 use super::cycle::Connections;
 use super::stages::Stage;
+use crate::devices::profile::flags::{ARMED, TRIPPED};
 use crate::devices::wire::Seen;
 use crate::site::{DeviceIx, Site};
-use crate::snapshot::{GroupSeen, MinersSeen, NoData, Reading, Snapshot};
+use crate::snapshot::{GroupSeen, MinersSeen, NoData, Reading, RelaySeen, Snapshot};
 use crate::time::Mono;
 use crate::units::Power;
 
@@ -45,6 +46,9 @@ pub(crate) struct Sight {
     poi: DeviceIx,
     hall: Option<DeviceIx>,
     house: Option<DeviceIx>,
+    relay: Option<DeviceIx>,
+    /// The relay as it was entered, and how old that may grow.
+    watched: (Option<RelaySeen>, Duration),
     /// Device and smallest move of each group.
     groups: Vec<(DeviceIx, Power)>,
     /// What measures each, where its device does not.
@@ -77,6 +81,8 @@ impl Sight {
             poi: site.poi.meter,
             hall: site.hall.meter,
             house: site.house.meter,
+            relay: site.relay,
+            watched: (None, site.ages.device / 4),
             entered: vec![GroupSeen::default(); groups.len()],
             seen: vec![Seen::default(); groups.len()],
             miners: vec![None; groups.len()],
@@ -108,7 +114,21 @@ impl Sight {
         if known.now.mono >= self.meters_first || (are_in([poi, hall, house]) && heard()) {
             self.enter(lowering, known.now.mono);
         }
-        Snapshot { poi, hall, house, groups: self.entered.clone(), ..known }
+        let relay = self.relay(wires, known.now.mono);
+        Snapshot { poi, hall, house, relay, groups: self.entered.clone(), ..known }
+    }
+
+    /// The relay: as it was entered, unless it changed or that grows old.
+    fn relay(&mut self, wires: &impl Connections, now: Mono) -> Option<RelaySeen> {
+        let flags = |(on, at): (u64, Mono)| RelaySeen { tripped: on & TRIPPED != 0, armed: on & ARMED != 0, at };
+        let fresh = wires.seen(self.relay?).and_then(|seen| seen.on).map(flags);
+        let (entered, lasts) = &mut self.watched;
+        let same = |(before, after): (RelaySeen, RelaySeen)| RelaySeen { at: after.at, ..before } == after;
+        let keeps = entered.zip(fresh).is_some_and(same) && entered.is_some_and(|seen| now.since(seen.at) < *lasts);
+        if !keeps {
+            *entered = fresh.or(*entered);
+        }
+        *entered
     }
 
     /// Whether the meter that wakes the loop shows another value than in the last picture. A meter is read more often than it
@@ -229,6 +249,8 @@ mod tests {
             poi: 0,
             hall: None,
             house: None,
+            relay: None,
+            watched: (None, REFRESH),
             groups: vec![(0, Power::ZERO); 3],
             meters: vec![None; 3],
             entered: vec![all, all, GroupSeen::default()],

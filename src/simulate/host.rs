@@ -245,7 +245,7 @@ impl Host {
             return Power::ZERO;
         }
         self.talk(world, at);
-        if plan.stand.presses_e_stop() {
+        if plan.stand.presses_e_stop().is_some() {
             world.terminated();
             self.order(disk, now, Orders { e_stop: true, ..self.cycle.orders });
             world.in_force = self.cycle.orders;

@@ -16,9 +16,12 @@ pub const STATES_FROM: Duration = Duration::from_secs(20 * 3_600);
 pub const PAIRS_FROM: Duration = Duration::from_secs(1_000 * 3_600);
 
 /// What is never asked for, and why.
-const NOT_ASKED: [(State, &str); 2] = [
+const NOT_ASKED: [(State, &str); 5] = [
     (State("rule", "drain"), "a run that ends in order: its own tests hold it"),
     (State("condition", "draining"), "the same"),
+    (State("condition", "relay_tripped"), "no site that ships has an under-frequency relay: its own tests hold it"),
+    (State("condition", "relay_unseen"), "the same"),
+    (State("condition", "relay_disarmed"), "the same"),
 ];
 
 /// What is asked for only where miners are told by their own firmware.

@@ -132,6 +132,8 @@ pub struct KnownDevice {
     pub at_once: bool,
     /// How often it is told that its controller lives, where it wants that.
     pub keep_alive: Option<Duration>,
+    /// Whether it is a relay that is only watched.
+    pub relay: bool,
 }
 
 /// Works out what the numbers of a site amount to. `known` are the device files there are; `hall_at` is a power of the hall to show the reserve for, beside half its nameplate and its nameplate: what it
@@ -144,6 +146,7 @@ pub fn check(site: &Site, known: &[KnownProfile<'_>], hall_at: Option<Power>) ->
     let feeders = feeders(site, &mut found);
     devices::profiles(site, known, &mut found);
     devices::unmeasured(site, known, &mut found);
+    devices::relays(site, known, &mut found);
     devices::shared_meters(site, &mut found);
     devices::logins(site, known, &mut found);
     devices::signs_of_life(site, known, &mut found);

@@ -109,6 +109,7 @@ impl<'d> Reader<'d> {
         let of = [("poi", poi.as_ref().map(|poi| poi.meter)), ("hall", hung(&hall)), ("house", hung(&house))];
         self.one_meter_each(of, &devices.meters);
         let groups = self.groups(&root, &feeder_names, &mut devices);
+        let relay = flip(root.optional_table("under_frequency").map(|form| self.relay(&form, &mut devices)));
         let largest = groups.iter().flatten().map(|group| group.unit).max().unwrap_or(Power::ZERO);
         let restore = root.table("restore").and_then(|form| self.restore(&form, largest));
         let economics = root.table("economics").and_then(|form| tables::economics(&form));
@@ -127,6 +128,7 @@ impl<'d> Reader<'d> {
             feeders: feeders?,
             groups: groups?,
             devices: devices.all()?,
+            relay: relay?,
             tick: tick?,
             fill: fill?,
             restore: restore?,

@@ -40,8 +40,10 @@ pub struct Site {
     pub feeders: Vec<Feeder>,
     /// Miners that are commanded together.
     pub groups: Vec<Group>,
-    /// Meters and PDUs.
+    /// Meters, PDUs, a relay.
     pub devices: Vec<Device>,
+    /// The relay that trips miners by itself when the frequency falls, where its state can be read.
+    pub relay: Option<DeviceIx>,
     /// The fast loop.
     pub tick: Tick,
     /// What may be filled.

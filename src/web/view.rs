@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::plan::Cause;
+use crate::plan::{Cause, Condition};
 use crate::snapshot::Link;
 use crate::units::Power;
 
@@ -39,9 +39,9 @@ pub struct View {
     pub price_micro_usd_mwh: Option<i64>,
     /// The rule that set the ceiling.
     pub cause: Cause,
-    /// The fail-safe itself pressed the e-stop that is in force.
+    /// What the e-stop that is in force was pressed for, where no person pressed it.
     #[serde(default)]
-    pub terminated: bool,
+    pub terminated: Option<Condition>,
     /// What a static reservation would leave to miners: limit less nameplate of the hall less house.
     pub static_w: i64,
     /// What is physically there for miners now: limit less hall less house.
@@ -241,6 +241,8 @@ pub enum Actor {
     Schedule,
     /// The fail-safe: import stayed over the limit.
     Failsafe,
+    /// The under-frequency relay: it tripped.
+    Relay,
     /// It stood when the controller before this one ended, and was not taken back.
     Restart,
 }

@@ -43,6 +43,9 @@ pub fn wrong(condition: Condition) -> &'static str {
         Condition::Draining => "the controller is ending",
         Condition::PriceLost => "the price is lost",
         Condition::MetersDisagree => "the meters do not agree",
+        Condition::RelayTripped => "the under-frequency relay tripped",
+        Condition::RelayUnseen => "the under-frequency relay is not seen",
+        Condition::RelayDisarmed => "the under-frequency relay is not armed",
     }
 }
 

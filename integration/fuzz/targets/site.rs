@@ -52,6 +52,7 @@ pub(super) fn fresh(site: &Site, tick: u64, told: &[u64], orders: Orders) -> Sna
         orders,
         durable: tick.saturating_sub(1),
         groups,
+        relay: None,
     }
 }
 

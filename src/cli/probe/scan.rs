@@ -19,7 +19,7 @@ use super::keep;
 use crate::devices::Profile;
 use crate::devices::miners::{Met, meet};
 use crate::devices::probe::fit::Answering;
-use crate::devices::profile::SHIPPED;
+use crate::devices::profile::{Kind, SHIPPED};
 use crate::devices::wire::{Fault, survey};
 use crate::time::Clock;
 
@@ -95,10 +95,10 @@ fn scan(asked: &Asked) -> Result<u8, String> {
     Ok(if anybody { FINE } else { PROBLEMS })
 }
 
-/// Every register map that ships.
+/// Every register map that ships, but for those of relays: two bits go with anything.
 pub(super) fn maps() -> Vec<Arc<Profile>> {
     let read = |(name, text): &(&str, &str)| Profile::parse(&format!("sites/devices/{name}.toml"), text).ok();
-    SHIPPED.iter().filter_map(read).map(Arc::new).collect()
+    SHIPPED.iter().filter_map(read).filter(|map| map.kind != Kind::Relay).map(Arc::new).collect()
 }
 
 async fn ask_all(targets: BTreeMap<Ipv4Addr, Target>, units: Vec<u8>, maps: Vec<Arc<Profile>>) -> Found {

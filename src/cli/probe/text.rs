@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::miners::{self, Rated};
 use super::{Probed, Role, day};
 use crate::devices::probe::{Explained, Suspicion, Why};
+use crate::devices::profile::flags::{ARMED, TRIPPED};
 use crate::devices::wire::tls::Met;
 use crate::site::Site;
 use crate::snapshot::NoData;
@@ -21,6 +22,7 @@ impl Role {
             Self::Hall => "hall",
             Self::House => "house",
             Self::Group(_) => "group",
+            Self::Relay => "relay",
             Self::Other => "not used",
         }
     }
@@ -36,7 +38,18 @@ impl Probed {
         self.told.as_ref().ok()?.tls.as_ref()
     }
 
+    /// What a relay says of itself: that it tripped, that it would.
+    pub(super) fn flags(&self) -> Option<(bool, bool)> {
+        let flags = self.told.as_ref().ok()?.on?.ok().filter(|_| self.role == Role::Relay)?;
+        Some((flags & TRIPPED != 0, flags & ARMED != 0))
+    }
+
     fn shows(&self) -> String {
+        match self.flags() {
+            Some((true, _)) => return "tripped".into(),
+            Some((false, armed)) => return if armed { "armed" } else { "not armed" }.into(),
+            None => {}
+        }
         match (&self.told, self.power()) {
             (Err(_), _) | (_, None) => "-".into(),
             (_, Some(Ok(power))) => power.to_string(),
@@ -46,6 +59,7 @@ impl Probed {
 
     fn outlets(&self) -> String {
         match self.told.as_ref().ok().and_then(|told| told.on) {
+            _ if self.role == Role::Relay => "-".into(),
             None => "-".into(),
             Some(Ok(on)) => format!("{} on", on.count_ones()),
             Some(Err(_)) => "no data".into(),
@@ -83,7 +97,14 @@ impl Probed {
             _ => {}
         }
         if let Some(Err(fault)) = told.on {
-            findings.push(format!("its outlets cannot be read: {fault}; {}", fault.next_step()));
+            let what = if self.role == Role::Relay { "state" } else { "outlets" };
+            findings.push(format!("its {what} cannot be read: {fault}; {}", fault.next_step()));
+        }
+        match self.flags() {
+            Some((true, _)) => findings
+                .push("it shows a trip: `run` would keep everything off until it is reset and a person recalls".into()),
+            Some((false, false)) => findings.push("it is not armed: it would trip nothing".into()),
+            _ => {}
         }
         if let Some(Err(fault)) = told.window {
             findings.push(format!("its power cannot be read: {fault}; {}", fault.next_step()));
@@ -178,7 +199,7 @@ fn tenths(time: Duration) -> String {
 fn balance(site: &Site, all: &[Probed]) -> String {
     let of = |it: &Probed| it.power().and_then(Result::ok);
     let poi = all.iter().find(|it| it.role == Role::Poi).and_then(of);
-    let loads = all.iter().filter(|it| !matches!(it.role, Role::Poi | Role::Other));
+    let loads = all.iter().filter(|it| !matches!(it.role, Role::Poi | Role::Relay | Role::Other));
     let known: Option<Power> = loads.map(of).sum();
     match (poi, known) {
         (Some(poi), Some(loads)) if site.hall.meter.is_some() => {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::line::{Ink, Line};
 use super::strip::strip;
 use crate::snapshot::Link;
-use crate::web::words::{meaning, name};
+use crate::web::words::{meaning, name, wrong};
 use crate::web::{EventView, GroupView, History, Severity, StageView, View};
 
 /// Columns the whole picture needs.
@@ -56,8 +56,8 @@ fn why(view: &View, width: usize) -> Line {
 fn cause(view: &View, width: usize) -> Line {
     let mut line = Line::of(width).put(Ink::Strong, name(view.cause)).put(Ink::Plain, "  ");
     let mut say = |ink, text: String| line = line.clone().put(ink, text).put(Ink::Plain, " ");
-    if view.terminated {
-        say(Ink::Alarm, " E-STOP BY THE FAIL-SAFE: import stayed over the limit; E releases ".into());
+    if let Some(condition) = view.terminated {
+        say(Ink::Alarm, format!(" E-STOP BY THE FAIL-SAFE: {}; E releases ", wrong(condition)));
     } else if view.orders.e_stop {
         say(Ink::Alarm, " E-STOP IN FORCE: E releases ".into());
     }

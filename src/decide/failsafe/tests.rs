@@ -166,3 +166,23 @@ fn meters_that_differ_for_a_moment_are_not_told_of_and_ones_that_go_on_to_are() 
     let disagree = Condition::MetersDisagree;
     assert_eq!(stepped.changes, [(63_010, Change::Acts(disagree, Retreat::Tell)), (64_010, Change::Clears(disagree))]);
 }
+
+#[test]
+fn a_relay_that_trips_ends_everything_at_once_and_one_that_is_not_seen_holds() {
+    let relay = |tripped, armed, age_ms| RelaySign { tripped, armed, age: Some(Duration::from_millis(age_ms)) };
+    let shows = |relay| Signs { relay: Some(relay), ..calm() };
+    let mut stepped = Stepped::new();
+    assert_eq!(stepped.for_ms(10, shows(relay(false, true, 100))), Stand::default());
+    assert_eq!(stepped.for_ms(10, shows(relay(true, true, 100))), is(Retreat::Terminate, Condition::RelayTripped));
+    let silent = stepped.for_ms(600_000, shows(relay(true, true, 600_000)));
+    assert_eq!(silent, is(Retreat::Terminate, Condition::RelayTripped), "as it was seen last");
+    let reset = shows(relay(false, true, 100));
+    assert_eq!(stepped.for_ms(990, reset), is(Retreat::Terminate, Condition::RelayTripped), "for less than a second");
+    assert_eq!(stepped.for_ms(10, reset), Stand::default());
+    assert_eq!(stepped.for_ms(10, shows(relay(false, true, 3_001))), is(Retreat::Hold, Condition::RelayUnseen));
+    stepped.for_ms(1_000, reset);
+    assert_eq!(stepped.for_ms(10, shows(relay(false, false, 100))), is(Retreat::Tell, Condition::RelayDisarmed));
+    stepped.for_ms(1_000, reset);
+    let never = RelaySign { tripped: false, armed: false, age: None };
+    assert_eq!(stepped.for_ms(10, shows(never)), is(Retreat::Hold, Condition::RelayUnseen), "before it is first read");
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::flags::Flags;
 use super::golden::{self, Check};
 use super::keep_alive::KeepAlive;
 use super::sunspec::SunSpec;
@@ -17,7 +18,13 @@ pub(super) fn parse(file_name: &str, text: &str) -> Result<Profile, Problems> {
     let document = Document::parse(file_name, text);
     let root = document.root();
     let profile = profile(file_name, &document, &root);
-    let checks: Vec<_> = root.tables("check").iter().map(golden::read).collect();
+    let relay = profile.as_ref().is_some_and(|profile| profile.kind == Kind::Relay);
+    // A bit needs no golden words.
+    let tables = |root: &Form<'_>| {
+        let tables = if relay { root.optional_tables("check") } else { root.tables("check") };
+        tables.iter().map(golden::read).collect::<Vec<_>>()
+    };
+    let checks = tables(&root);
     drop(root);
     if let Some(profile) = &profile {
         for check in checks.iter().flatten() {
@@ -35,7 +42,7 @@ fn tell(document: &Document<'_>, check: &Check, outcome: Result<(), String>) {
 }
 
 fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<Profile> {
-    let kind = root.choice("kind", &[("meter", Kind::Meter), ("pdu", Kind::Pdu)]);
+    let kind = root.choice("kind", &[("meter", Kind::Meter), ("pdu", Kind::Pdu), ("relay", Kind::Relay)]);
     let (title, source) = (root.required("title"), root.required("source"));
     let unproved = root.required("unproved");
     let base = Base(root.within("base", root.required("base"), 0..=1));
@@ -48,11 +55,14 @@ fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<
     let limit = connection.as_ref().map_or(MAX_REGISTERS, |connection| connection.max_registers);
     let power = match kind {
         Some(Kind::Meter) => root.table("power"),
+        Some(Kind::Relay) => None,
         _ => root.optional_table("power"),
     };
     let measures = power.is_some();
     let power = power.and_then(|form| point(base, &form, &blocks.clone().unwrap_or_default(), limit));
     let outlets = if kind == Some(Kind::Pdu) { root.table("outlets") } else { None };
+    let watched = kind == Some(Kind::Relay);
+    let flags = if watched { Flags::read(base, root) } else { None };
     let switches = outlets.is_some();
     let outlets = outlets.and_then(|form| outlets_of(base, &form));
     let keep_alive = root.optional_table("keep_alive").map(|form| keep_alive(base, &form, &connection, &outlets));
@@ -70,6 +80,7 @@ fn profile(file_name: &str, document: &Document<'_>, root: &Form<'_>) -> Option<
         expect: expect.into_iter().collect::<Option<_>>()?,
         power: if measures { Some(power?) } else { None },
         outlets: if switches { Some(outlets?) } else { None },
+        flags: if watched { Some(flags?) } else { None },
     })
 }
 

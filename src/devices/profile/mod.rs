@@ -15,6 +15,7 @@ use crate::units::Power;
 
 pub mod codec;
 mod file;
+pub mod flags;
 mod golden;
 mod keep_alive;
 mod login;
@@ -57,6 +58,8 @@ pub struct Profile {
     pub power: Option<Point>,
     /// Its outlets.
     pub outlets: Option<Outlets>,
+    /// What a relay says of itself.
+    pub flags: Option<flags::Flags>,
 }
 
 /// What a device is.
@@ -66,6 +69,8 @@ pub enum Kind {
     Meter,
     /// Switches outlets, and mostly measures too.
     Pdu,
+    /// Protects by itself, and is only watched.
+    Relay,
 }
 
 /// How a connection to the device behaves.
@@ -353,7 +358,15 @@ impl Profile {
         let Connection { timeout, gap, .. } = self.connection;
         let at_once = self.outlets.as_ref().is_some_and(|outlets| outlets.all_at_once);
         let keep_alive = self.keep_alive.map(|kept| kept.every);
-        let says = KnownDevice { refresh, timeout, login: self.login.is_some(), gap, at_once, keep_alive };
+        let says = KnownDevice {
+            refresh,
+            timeout,
+            login: self.login.is_some(),
+            gap,
+            at_once,
+            keep_alive,
+            relay: self.kind == Kind::Relay,
+        };
         KnownProfile { name: &self.name, says: Some(says) }
     }
 

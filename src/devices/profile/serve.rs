@@ -14,7 +14,7 @@ use crate::units::Power;
 pub struct Shown {
     /// Its measured power.
     pub power: Result<Power, NoData>,
-    /// Its outlets that are on.
+    /// Its outlets that are on; of a relay its flags.
     pub on: u64,
     /// How many outlets it has.
     pub outlets: u32,
@@ -135,8 +135,9 @@ impl Profile {
             };
             of(outlets.read).or_else(|| of(outlets.write))
         };
+        let of_flags = || self.flags.as_ref()?.word(table, address, shown.on);
         let in_block = || self.power.as_ref().filter(|point| point.block.covers(table, address, 1)).map(|_| 0);
-        of_power().or_else(of_identity).or_else(of_outlets).or_else(in_block)
+        of_power().or_else(of_identity).or_else(of_outlets).or_else(of_flags).or_else(in_block)
     }
 
     /// The new set of units, the state of the last one, and how many were written.

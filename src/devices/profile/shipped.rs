@@ -14,6 +14,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("microbt-pdu", include_str!("../../../sites/devices/microbt-pdu.toml")),
     ("netio-powerpdu", include_str!("../../../sites/devices/netio-powerpdu.toml")),
     ("relay-board", include_str!("../../../sites/devices/relay-board.toml")),
+    ("relay-contacts", include_str!("../../../sites/devices/relay-contacts.toml")),
     ("satec-pm180", include_str!("../../../sites/devices/satec-pm180.toml")),
     ("schneider-p3u30", include_str!("../../../sites/devices/schneider-p3u30.toml")),
     ("schneider-pm5xxx", include_str!("../../../sites/devices/schneider-pm5xxx.toml")),

@@ -8,6 +8,7 @@ use tokio_modbus::{Request, Response};
 
 use super::step::{Answer, Ask};
 use crate::devices::Profile;
+use crate::devices::profile::flags::Flags;
 use crate::devices::profile::{Block, KeepAlive, Outlets, Point, Table};
 use crate::snapshot::NoData;
 
@@ -42,7 +43,9 @@ impl Dialect {
             Ask::Switch(due, None) => switch_all(outlets?, due.on, self.outlets),
             Ask::Switch(due, Some(unit)) => switch_one(outlets?, due.on, unit),
             Ask::KeepAlive(number) => keeps_alive(&self.profile.keep_alive?, number),
-            Ask::Outlets => reads(self.states(outlets?)),
+            Ask::Outlets => {
+                reads(self.profile.flags.map_or_else(|| Some(self.states(outlets?)), |flags| Some(flags.block))?)
+            }
             Ask::Power => reads(self.power()?.block),
         })
     }
@@ -56,6 +59,10 @@ impl Dialect {
             }
             Ask::Switch(..) => Answer::Switched,
             Ask::KeepAlive(_) => Answer::KeptAlive,
+            Ask::Outlets if self.profile.flags.is_some() => {
+                let read = |flags: Flags| flags.decode(&words(response, flags.block.count));
+                Answer::Outlets(self.profile.flags.and_then(read))
+            }
             Ask::Outlets => {
                 let outlets = self.profile.outlets.as_ref();
                 let on = |outlets: &Outlets| {

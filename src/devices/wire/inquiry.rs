@@ -45,7 +45,8 @@ pub async fn inquire(station: Station<'_>, clock: Clock) -> Result<Told, Fault> 
     inquiry.connect().await?;
     let is_it = inquiry.is_it().await;
     let window = inquiry.window().await;
-    let on = match inquiry.dialect.profile.outlets.is_some() {
+    let shows = inquiry.dialect.profile.outlets.is_some() || inquiry.dialect.profile.flags.is_some();
+    let on = match shows {
         true => Some(inquiry.ask(Ask::Outlets).await.and_then(|answer| match answer {
             Answer::Outlets(Some(on)) => Ok(on),
             _ => Err(Fault::NotUnderstood),

@@ -19,6 +19,7 @@ use self::slot::Slot;
 use self::task::{Member, Task};
 use crate::devices::Profile;
 use crate::devices::profile::Credentials;
+use crate::devices::profile::flags::FLAGS;
 use crate::site::{self, MAX_UNITS};
 use crate::snapshot::{GroupSeen, Link, Reading};
 use crate::time::{Clock, Mono};
@@ -194,7 +195,11 @@ impl Wire {
 
     fn member(station: Station<'_>, clock: Clock, woken: &Arc<Notify>) -> (Self, Member, Arc<Notify>) {
         let Station { profile, device, silent_after, outlets, on_fresh, credentials, tls } = station;
-        let outlets = if profile.outlets.is_some() { outlets.min(MAX_UNITS) } else { 0 };
+        let outlets = match (&profile.outlets, &profile.flags) {
+            (Some(_), _) => outlets.min(MAX_UNITS),
+            (None, Some(_)) => FLAGS,
+            (None, None) => 0,
+        };
         let board = Board::new(Silence::after(silent_after, device.poll), profile.power.is_some());
         let slot = Arc::new(Slot::new(clock, board, Arc::clone(woken)));
         let member =

@@ -58,6 +58,23 @@ pub(super) fn unmeasured(site: &Site, known: &[KnownProfile<'_>], found: &mut Fi
     }
 }
 
+/// A relay is a relay, and nothing else is.
+pub(super) fn relays(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
+    for (ix, device) in site.devices.iter().enumerate() {
+        let Some(is) = says(device, known).map(|says| says.relay) else { continue };
+        let (name, profile) = (&device.name, &device.profile);
+        let message = match (site.relay == Some(ix), is) {
+            (true, false) => {
+                format!("device file `{profile}` of `{name}` is that of no relay: it says nothing of a trip")
+            }
+            (false, true) => format!("device file `{profile}` of `{name}` is that of a relay, which is only watched"),
+            _ => continue,
+        };
+        let help = "a relay stands in [under_frequency], and its device file has kind = \"relay\"";
+        found.errors.push(Finding::new(format!("{}.profile", Places::device(name)), message, help));
+    }
+}
+
 /// A group is proved by what it alone draws.
 pub(super) fn shared_meters(site: &Site, found: &mut Findings) {
     let taken = [(Some(site.poi.meter), "[poi]"), (site.hall.meter, "[hall]"), (site.house.meter, "[house]")];

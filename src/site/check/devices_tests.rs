@@ -29,3 +29,14 @@ fn a_device_that_wants_signs_of_life_outlasts_three_of_them_and_a_restart() {
     let message = "`north-01` acts after 15 s without a sign of life, and three and a restart may take 15 s";
     assert_eq!(after(4_000), [message]);
 }
+
+#[test]
+fn a_relay_is_watched_and_switches_and_measures_nothing() {
+    let is = |says| KnownDevice { relay: true, ..says };
+    let mut site = demo();
+    let report = of_pdus(is, &site);
+    assert!(report.errors.iter().any(|error| error.message.contains("is that of a relay, which is only watched")));
+    site.relay = Some(site.poi.meter);
+    let message = &check(&site, PROFILES, None).errors[0].message;
+    assert!(message.contains("is that of no relay: it says nothing of a trip"), "{message}");
+}

@@ -49,27 +49,39 @@ impl<'d> Reader<'d> {
 
     pub(super) fn meters(&mut self, root: &Form<'d>, devices: &mut Devices) {
         for form in root.tables("meter") {
-            let (name, profile) = (form.required::<String>("name"), form.required("profile"));
-            let address = form.required("address");
-            let unit_id = form.or("unit_id", 1);
-            let poll = form.positive("poll");
-            let login = login(&form);
-            let tls = tls(&form, |_, name| Some(name.to_owned()));
-            if let Some(name) = &name {
-                self.take("device", name, form.span_of("name"));
-                self.places.note(
-                    &Places::device(name),
-                    &form,
-                    &["profile", "address", "unit_id", "poll", "login", "tls"],
-                );
-            }
-            if let (Some(address), Some(unit_id)) = (address, unit_id) {
-                self.take_address(address, unit_id, &form);
-            }
+            let name: Option<String> = form.required("name");
             devices.meters.push(name.clone().unwrap_or_default());
-            let ways = login.and_then(|login| Ok((login, tls?.map(|(tls, name)| Tls { server_name: name, ..tls }))));
-            devices.add(meter((name, profile), address, unit_id, poll, ways));
+            let meter = self.watched(&form, name);
+            devices.add(meter);
         }
+    }
+
+    /// The relay that trips miners when the frequency falls: its place among the devices.
+    pub(super) fn relay(&mut self, form: &Form<'d>, devices: &mut Devices) -> Option<usize> {
+        let name = form.or("name", "under-frequency-relay".to_owned());
+        let relay = self.watched(form, name);
+        let read = relay.is_some();
+        let place = devices.add(relay);
+        read.then_some(place)
+    }
+
+    /// A device that is only read.
+    fn watched(&mut self, form: &Form<'d>, name: Option<String>) -> Option<Device> {
+        let profile = form.required("profile");
+        let address = form.required("address");
+        let unit_id = form.or("unit_id", 1);
+        let poll = form.positive("poll");
+        let login = login(form);
+        let tls = tls(form, |_, name| Some(name.to_owned()));
+        if let Some(name) = &name {
+            self.take("device", name, form.span_of("name"));
+            self.places.note(&Places::device(name), form, &["profile", "address", "unit_id", "poll", "login", "tls"]);
+        }
+        if let (Some(address), Some(unit_id)) = (address, unit_id) {
+            self.take_address(address, unit_id, form);
+        }
+        let ways = login.and_then(|login| Ok((login, tls?.map(|(tls, name)| Tls { server_name: name, ..tls }))));
+        meter((name, profile), address, unit_id, poll, ways)
     }
 
     /// Notes an address as taken. Several devices may share one address behind a gateway, each with its own unit id.

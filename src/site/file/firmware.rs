@@ -102,6 +102,11 @@ pub(super) fn has_a_use_for_low_power(row: &Row, ways: &[Way<'_>]) -> Option<()>
 
 /// A miner that is told and draws on loses its outlet: so there must be one for each.
 pub(super) fn stands_beside_outlets(form: &Form<'_>, row: &Row, ways: &[Way<'_>]) -> Option<()> {
+    if let Some(second) = ways.iter().filter_map(Way::outlets).nth(1) {
+        let message = "the miners of a group hang on the outlets of one device";
+        second.form.problem("kind", Code::Conflict, message, Some("split the group".into()));
+        return None;
+    }
     let mut firmware = ways.iter().filter_map(Way::firmware);
     let Some(way) = firmware.next() else { return Some(()) };
     if let Some(second) = firmware.next() {

@@ -36,7 +36,7 @@ pub(super) enum Way<'d> {
 
 /// By the outlets of a PDU.
 pub(super) struct OutletsWay<'d> {
-    form: Form<'d>,
+    pub(super) form: Form<'d>,
     profile: String,
     address: Template,
     unit_id: Template,
@@ -168,7 +168,7 @@ impl<'d> Reader<'d> {
 }
 
 impl<'d> Way<'d> {
-    fn outlets(&self) -> Option<&OutletsWay<'d>> {
+    pub(super) fn outlets(&self) -> Option<&OutletsWay<'d>> {
         if let Self::Outlets(way) = self { Some(way) } else { None }
     }
 

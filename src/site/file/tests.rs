@@ -152,6 +152,28 @@ fn a_firmware_path_that_cannot_be_proved_or_told_one_by_one_is_refused() {
 }
 
 #[test]
+fn a_second_pdu_for_a_group_is_refused_and_not_left_out() {
+    let (before, path) = DEMO.split_at(DEMO.find("[[group.path]]").unwrap());
+    let path = &path[..path.find("[[group]]").unwrap()];
+    let second = path.replace("127.66.1.", "127.66.9.");
+    let text = format!("{before}{second}{}", &DEMO[before.len()..]);
+    let problems = load("demo.toml", &text).unwrap_err();
+    assert!(problems.all()[0].message.contains("hang on the outlets of one device"), "{problems}");
+}
+
+#[test]
+fn a_relay_for_under_frequency_is_a_device_of_its_own() {
+    let relay = "[under_frequency]\nprofile = \"relay-contacts\"\naddress = \"127.66.0.9:5020\"\npoll = \"100 ms\"\n";
+    let text = format!("{relay}{DEMO}");
+    let site = load("demo.toml", &text).unwrap_or_else(|problems| panic!("{problems}"));
+    let relay = &site.devices[site.relay.unwrap()];
+    assert_eq!((relay.name.as_str(), site.devices.len()), ("under-frequency-relay", 68));
+    assert!(load("demo.toml", DEMO).unwrap().relay.is_none());
+    let twice = load("demo.toml", &text.replace("127.66.0.9:5020", "127.66.0.1:5020")).unwrap_err();
+    assert!(twice.to_string().contains("127.66.0.1:5020"), "{twice}");
+}
+
+#[test]
 fn a_pdu_that_is_given_an_address_for_each_miner_is_refused() {
     let text = DEMO.replace("127.66.1.{n}:5020", "127.66.1.{unit}:5020");
     let problems = load("demo.toml", &text).unwrap_err();

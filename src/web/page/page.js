@@ -87,7 +87,8 @@ function alarms(lost) {
   if (trouble.text) add("alarm", trouble.text, trouble.more);
   if (!view) return list;
   if (view.orders.e_stop) {
-    const why = view.terminated ? "The fail-safe pressed it: import stayed over the limit. Find out why first." : "Every miner is off and stays off.";
+    const by = { out_of_control: "import stayed over the limit. Find out why first.", relay_tripped: "the under-frequency relay tripped. Wait for the recall." }[view.terminated];
+    const why = by ? `The fail-safe pressed it: ${by}` : "Every miner is off and stays off.";
     add("alarm", "E-stop is in force.", why, ["Release e-stop…", askRelease]);
   }
   if (view.poi_w !== null && view.poi_w > view.import_limit_w) add("alarm", "Import is above the limit.", `By ${power(view.poi_w - view.import_limit_w)}; miners are being shed.`);
