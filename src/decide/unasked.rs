@@ -74,7 +74,8 @@ pub(super) fn unknown(fixed: &Fixed, seen: &GroupSeen, memory: &mut GroupMemory,
     fixed.power_of(memory.asleep.unknown)
 }
 
-/// The power of what began to mine by its own word, though nobody told it to, as far as this does not hold it yet.
+/// The power of what began to mine by its own word, though nobody told it to, and of what is `unknown`. What of it is not in `beyond`
+/// either, which is measured or unknown, counts by that word alone.
 pub(super) fn begun(
     fixed: &Fixed,
     seen: &GroupSeen,
