@@ -170,7 +170,8 @@ impl Following<'_> {
     }
 
     /// A lower command is under way: only a reading that began after the device had answered for it can prove it, by
-    /// having fallen by all that it was told to. What it drew beyond what it was told before, it may draw still.
+    /// having fallen by all that it was told to. What it drew beyond what it was told before, it may draw still; not what no
+    /// reading shows apart, hidden by others that came up, or counted by its own word: it may be among those that were told.
     fn lowering(&self, memory: &mut GroupMemory, told: u64, since: Mono, events: &mut Vec<Event>) {
         unasked::begin_to_mine(self.seen, &mut memory.unasked);
         let target = self.fixed.power_at(told, memory.level.proved);
@@ -195,7 +196,8 @@ impl Following<'_> {
             let shown = target.max(measured);
             // Of what boots, a reading is lower than what it draws by now.
             memory.counted = if memory.at_full { shown } else { memory.counted.max(shown) };
-            if measured <= target + memory.beyond.max(self.idle(memory, told)) + self.tolerance() {
+            let excused = (memory.beyond - memory.unasked.unmeasured()).max(self.idle(memory, told));
+            if measured <= target + excused + self.tolerance() {
                 memory.lowering = None;
                 sleep::proved(memory);
                 self.settled(memory, told);

@@ -52,6 +52,11 @@ impl Unasked {
         *self == Self::default()
     }
 
+    /// What of it no reading shows apart.
+    pub(super) fn unmeasured(&self) -> Power {
+        self.hidden + self.by_word
+    }
+
     /// What was hidden was cut, or stopped: it hides nobody any more.
     pub(super) fn over(&mut self) {
         (self.apart, self.hidden) = (Power::ZERO, Power::ZERO);
@@ -120,7 +125,8 @@ pub(super) fn hidden(
     let kept = &mut memory.unasked;
     let measured = seen.power.known().map(|(power, _)| power);
     let new = told & !kept.told;
-    if target > kept.target && kept.apart > kept.hidden {
+    // Less than half a unit is no miner: it is what all of them draw above their plates.
+    if target > kept.target && kept.apart > kept.hidden && kept.apart * 2 >= fixed.unit {
         (kept.hidden, kept.peak) = (kept.apart, measured.unwrap_or_default());
     }
     if target > kept.target && kept.hidden > Power::ZERO {
