@@ -196,7 +196,9 @@ impl Following<'_> {
             let shown = target.max(measured);
             // Of what boots, a reading is lower than what it draws by now.
             memory.counted = if memory.at_full { shown } else { memory.counted.max(shown) };
-            let excused = (memory.beyond - memory.unasked.unmeasured()).max(self.idle(memory, told));
+            // Where outlets are all there is, who draws unasked is nobody that could be cut in place of others.
+            let unmeasured = self.fixed.sleep.map_or(Power::ZERO, |_| memory.unasked.unmeasured());
+            let excused = (memory.beyond - unmeasured).max(self.idle(memory, told));
             if measured <= target + excused + self.tolerance() {
                 memory.lowering = None;
                 sleep::proved(memory);

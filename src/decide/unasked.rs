@@ -125,8 +125,9 @@ pub(super) fn hidden(
     let kept = &mut memory.unasked;
     let measured = seen.power.known().map(|(power, _)| power);
     let new = told & !kept.told;
-    // Less than half a unit is no miner: it is what all of them draw above their plates.
-    if target > kept.target && kept.apart > kept.hidden && kept.apart * 2 >= fixed.unit {
+    // Less than half a unit, or than a tenth of what runs as told, is no miner: it is what all of them draw above their plates.
+    let is_miner = kept.apart * 2 >= fixed.unit && kept.apart * 10 > kept.target;
+    if target > kept.target && kept.apart > kept.hidden && is_miner {
         (kept.hidden, kept.peak) = (kept.apart, measured.unwrap_or_default());
     }
     if target > kept.target && kept.hidden > Power::ZERO {
