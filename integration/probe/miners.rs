@@ -70,6 +70,15 @@ impl Hall {
         self.plant.lock().unwrap().shown_outlets(row)[unit].watts()
     }
 
+    fn address(&self, row: usize, unit: usize) -> IpAddr {
+        self.site.groups[row].firmware.as_ref().unwrap().addresses[unit]
+    }
+
+    /// Whether any of the ports of a stock Antminer is open.
+    fn listens(&self, row: usize, unit: usize) -> bool {
+        [80, 4028].iter().any(|port| TcpStream::connect((self.address(row, unit), *port)).is_ok())
+    }
+
     /// Outlets that are on, and miners that were told to sleep, by row.
     pub(super) fn standing(&self) -> Vec<(u64, Vec<bool>)> {
         let plant = self.plant.lock().unwrap();
@@ -102,8 +111,7 @@ impl Hall {
 
     /// One command of LuxOS, and its answer.
     fn luxos(&self, unit: usize, command: &str, parameter: &str) -> Value {
-        let address: IpAddr = self.site.groups[0].firmware.as_ref().unwrap().addresses[unit];
-        let mut stream = TcpStream::connect(SocketAddr::new(address, 4028)).unwrap();
+        let mut stream = TcpStream::connect(SocketAddr::new(self.address(0, unit), 4028)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(stream, "{}", json!({"command": command, "parameter": parameter})).unwrap();
         let mut answer = String::new();
@@ -168,6 +176,7 @@ async fn a_clock_that_is_wrong_is_told_with_what_it_breaks() {
 async fn what_is_not_as_the_file_says_is_named_miner_by_miner() {
     let hall = Hall::new(2);
     hall.plant.lock().unwrap().switch(3, 0b1011);
+    hall.until("who has no power listens no more", |hall| !hall.listens(3, 2));
     hall.lie(2, 1, Lie::Refuses);
     let text = hall.file_with(&[
         ("luxos", "watts = \"3.5 kW\"", "watts = \"2 kW\""),
