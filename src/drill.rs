@@ -198,7 +198,7 @@ pub fn conduct(setup: Setup) -> Result<Evidence, String> {
     let Setup { site, site_sha256, access, begun, order, actor, stop, say } = setup;
     let Begun { journal, folder, memory, orders, clock, mut keeping, .. } = begun;
     let began = clock.now().wall;
-    let stage = refused(&orders)
+    let stage = refused(&orders, &order.groups, &site)
         .map_or(Ok(()), Err)
         .and_then(|()| Links::open(&site, access, &order.groups, clock).map_err(|error| error.to_string()));
     let stage = stage.and_then(|links| {
@@ -239,11 +239,14 @@ pub fn conduct(setup: Setup) -> Result<Evidence, String> {
 }
 
 /// What a person ordered and did not take back holds in a drill too.
-fn refused(orders: &Orders) -> Option<String> {
-    orders.e_stop.then(|| {
-        "e-stop is pressed from the run before: release it in `ballast run` (on its page, or Shift+E), then drill"
-            .into()
-    })
+fn refused(orders: &Orders, groups: &[GroupIx], site: &Site) -> Option<String> {
+    if orders.e_stop {
+        let how = "release it in `ballast run` (on its page, or Shift+E), then drill";
+        return Some(format!("e-stop is pressed from the run before: {how}"));
+    }
+    let names = groups.iter().filter_map(|ix| site.groups.get(*ix)).map(|group| group.name.as_str());
+    let locked = names.into_iter().find(|name| orders.locks(name))?;
+    Some(format!("group `{locked}` is locked: unlock it on the page of `ballast run`, then drill"))
 }
 
 fn end_in_order(keeping: &mut Keeping, journal: Journal, wall: Wall) -> crate::journal::Summary {
@@ -373,4 +376,21 @@ fn look(stage: &Stage, ix: GroupIx) -> Option<Found> {
     }
     let miners = stage.links.miners(ix).filter(|miners| fixed.all_on & !miners.asked == 0)?;
     Some(Found { outlets, units: outlets & miners.mining & miners.reached })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::file::load;
+
+    #[test]
+    fn what_a_person_stopped_or_locked_is_not_drilled() {
+        let text = include_str!("../sites/demo.toml");
+        let site = load("demo.toml", text).unwrap_or_else(|problems| panic!("{problems}"));
+        let locked = Orders { locked: ["north-02".to_owned()].into(), ..Orders::default() };
+        assert_eq!(refused(&Orders::default(), &[0, 1], &site), None);
+        assert_eq!(refused(&locked, &[0], &site), None, "another group is");
+        assert!(refused(&locked, &[0, 1], &site).unwrap().contains("group `north-02` is locked"));
+        assert!(refused(&Orders { e_stop: true, ..locked }, &[0], &site).unwrap().contains("e-stop is pressed"));
+    }
 }

@@ -231,16 +231,20 @@ impl Loop {
     fn hear(&mut self, now: Now) {
         let over = self.ends.is_some_and(|ends| now.mono.since(self.began) >= ends);
         for (asked, by) in [(self.stop.load(Ordering::Relaxed), Actor::Signal), (over, Actor::Schedule)] {
-            self.order(now, Orders { drain: self.cycle.orders.drain || asked, ..self.cycle.orders }, by);
+            self.order(now, by, |orders| orders.drain |= asked);
         }
         while let Ok((action, by)) = self.actions.try_recv() {
             match action {
-                Action::Cap(cap) => self.order(now, Orders { cap, ..self.cycle.orders }, by),
-                Action::EStop(e_stop) => self.order(now, Orders { e_stop, ..self.cycle.orders }, by),
-                Action::Quit => self.order(now, Orders { drain: true, ..self.cycle.orders }, by),
+                Action::Cap(cap) => self.order(now, by, |orders| orders.cap = cap),
+                Action::EStop(e_stop) => self.order(now, by, |orders| orders.e_stop = e_stop),
+                Action::Lock(names) => self.order(now, by, |orders| orders.locked.extend(names)),
+                Action::Unlock(names) => {
+                    self.order(now, by, |orders| orders.locked.retain(|name| !names.contains(name)));
+                }
+                Action::Quit => self.order(now, by, |orders| orders.drain = true),
                 Action::HallJump | Action::UnplugMeter(_) | Action::UnplugPdu(_) => {
                     if let Some(emulated) = &mut self.emulated {
-                        emulated.act(action);
+                        emulated.act(action.clone());
                         let _ = self.journal.note(now.wall, "demo.act", None, &Acted { action, actor: by });
                     }
                 }
@@ -252,10 +256,13 @@ impl Loop {
     }
 
     /// Orders that differ from those in force: a record, and remembered over a restart.
-    fn order(&mut self, now: Now, orders: Orders, actor: Actor) {
+    fn order(&mut self, now: Now, actor: Actor, change: impl FnOnce(&mut Orders)) {
+        let mut orders = self.cycle.orders.clone();
+        change(&mut orders);
         if self.cycle.order(orders) {
-            self.kept.ordered(&orders);
-            let _ = self.journal.note(now.wall, "orders", None, &Ordered { orders: &orders, actor });
+            let orders = &self.cycle.orders;
+            self.kept.ordered(orders);
+            let _ = self.journal.note(now.wall, "orders", None, &Ordered { orders, actor });
         }
     }
 
@@ -271,7 +278,7 @@ impl Loop {
         let changed = self.cycle.command(&plan, &mut self.connected);
         if let Some(condition) = plan.stand.presses_e_stop() {
             let by = if condition == Condition::RelayTripped { Actor::Relay } else { Actor::Failsafe };
-            self.order(now, Orders { e_stop: true, ..self.cycle.orders }, by);
+            self.order(now, by, |orders| orders.e_stop = true);
         }
         let _ = self.journal.tick(&snapshot, &plan, || self.cycle.memory_json());
         self.panel.events(&plan, &self.cycle.standing.site, now.wall);

@@ -3,6 +3,8 @@
 //! A snapshot is data. It has no clock and no way to ask for more: whoever builds it (the loop, the simulator, a replay)
 //! has already decided what is known.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::time::{Mono, Now};
@@ -101,7 +103,7 @@ pub struct PriceSeen {
 }
 
 /// What the operator ordered. Lasts until taken back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Orders {
     /// Every miner off, at once.
     pub e_stop: bool,
@@ -109,6 +111,16 @@ pub struct Orders {
     pub drain: bool,
     /// Import at the POI no higher than this; reached on the site's ramp.
     pub cap: Option<Power>,
+    /// Groups, by name, where nothing is switched: their miners are being upgraded, or a person works on them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub locked: BTreeSet<String>,
+}
+
+impl Orders {
+    /// Whether nothing is switched in this group. E-stop and the end of the program are for all.
+    pub fn locks(&self, group: &str) -> bool {
+        !self.locked.is_empty() && !self.e_stop && !self.drain && self.locked.contains(group)
+    }
 }
 
 /// What is known of a group's device and power.

@@ -74,17 +74,19 @@ fn now() -> impl Strategy<Value = Now> {
 }
 
 fn snapshot() -> impl Strategy<Value = Snapshot> {
-    let orders = (any::<bool>(), any::<bool>(), option::of(power()));
+    let locked = proptest::collection::btree_set("[a-z]{1,3}", 0..3);
+    let orders = (any::<bool>(), any::<bool>(), option::of(power()), locked);
     let price = option::of((any::<i64>(), mono()));
     let tick = prop_oneof![0..20_u64, any::<u64>()];
     let head = (tick, now(), orders, price, prop_oneof![0..20_u64, any::<u64>()]);
     let relay = option::of((any::<bool>(), any::<bool>(), mono()));
     let meters = [reading(), reading(), reading()];
     (head, meters, vec(group(), 0..4), relay).prop_map(|(head, [poi, hall, house], groups, relay)| {
-        let (tick, now, (e_stop, drain, cap), price, durable) = head;
+        let (tick, now, (e_stop, drain, cap, locked), price, durable) = head;
+        let orders = Orders { e_stop, drain, cap, locked };
         let price = price.map(|(price, at)| PriceSeen { price: Price::from_micro_usd_per_mwh(price), at });
         let relay = relay.map(|(tripped, armed, at)| RelaySeen { tripped, armed, at });
-        Snapshot { tick, now, poi, hall, house, price, orders: Orders { e_stop, drain, cap }, durable, groups, relay }
+        Snapshot { tick, now, poi, hall, house, price, orders, durable, groups, relay }
     })
 }
 

@@ -15,7 +15,11 @@ use serde_json::json;
 use super::{Run, moment, segments};
 
 const TEXT: &str = include_str!("../../sites/demo.toml");
-const STOPPED: Orders = Orders { e_stop: true, drain: false, cap: Some(Power::from_kilowatts(2_000)) };
+
+fn stopped() -> Orders {
+    let locked = ["north-01".to_owned(), "north-02".to_owned()].into();
+    Orders { e_stop: true, drain: false, cap: Some(Power::from_kilowatts(2_000)), locked }
+}
 
 #[test]
 fn the_orders_of_the_last_tick_are_found_and_a_start_changes_none() {
@@ -26,7 +30,7 @@ fn the_orders_of_the_last_tick_are_found_and_a_start_changes_none() {
     run.ticks(650);
     run.close();
     let capped = Orders { cap: Some(Power::from_kilowatts(3_000)), ..Orders::default() };
-    assert_eq!(last_orders(dir.path()), Ok(Some(capped)));
+    assert_eq!(last_orders(dir.path()), Ok(Some(capped.clone())));
     Run::start(dir.path(), 2).close();
     assert_eq!(last_orders(dir.path()), Ok(Some(capped)), "a run without a tick");
     let mut run = Run::start(dir.path(), 3);
@@ -40,10 +44,10 @@ fn an_order_that_no_tick_has_seen_yet_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let mut run = Run::start(dir.path(), 1);
     run.ticks(10);
-    let order = json!({ "e_stop": true, "drain": false, "cap": 2_000_000, "actor": { "type": "page" } });
+    let order = json!({ "e_stop": true, "drain": false, "cap": 2_000_000, "locked": ["north-01", "north-02"], "actor": { "type": "page" } });
     let _ = run.journal.note(run.story.snapshot.now.wall, "orders", None, &order);
     run.close();
-    assert_eq!(last_orders(dir.path()), Ok(Some(STOPPED)));
+    assert_eq!(last_orders(dir.path()), Ok(Some(stopped())));
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn start(folder: &Path) -> Begun {
 fn controlled_under(orders: Orders, folder: &Path) {
     let mut begun = start(folder);
     for tick in 1..=3 {
-        let snapshot = Snapshot { tick, now: moment(1_000_000 * tick), orders, ..Snapshot::default() };
+        let snapshot = Snapshot { tick, now: moment(1_000_000 * tick), orders: orders.clone(), ..Snapshot::default() };
         let _ = begun.journal.tick(&snapshot, &Plan::default(), String::new);
     }
     assert!(Journal::flush(&begun.journal));
@@ -96,22 +100,22 @@ fn an_e_stop_and_a_cap_outlive_a_store_that_is_gone_bad_or_behind() {
     ];
     for (what, harm) in harms {
         let dir = tempfile::tempdir().unwrap();
-        controlled_under(STOPPED, dir.path());
+        controlled_under(stopped(), dir.path());
         harm(&dir.path().join("state"));
         let begun = start(dir.path());
-        assert_eq!(begun.orders, STOPPED, "{what}: {:?}", begun.remarks);
+        assert_eq!(begun.orders, stopped(), "{what}: {:?}", begun.remarks);
         assert!(begun.remarks.iter().any(|remark| remark.starts_with("e-stop is still pressed")), "{what}");
         assert!(begun.memory.groups.iter().all(|group| group.unwatched), "{what}: its last moment is not known");
         drop(begun);
         // And once more, though nobody ordered anything since.
-        assert_eq!(start(dir.path()).orders, STOPPED, "{what}");
+        assert_eq!(start(dir.path()).orders, stopped(), "{what}");
     }
 }
 
 #[test]
 fn a_release_that_store_and_journal_know_holds_as_well() {
     let dir = tempfile::tempdir().unwrap();
-    controlled_under(STOPPED, dir.path());
+    controlled_under(stopped(), dir.path());
     let mut begun = start(dir.path());
     let released = Snapshot { tick: 1, now: moment(9_000_000), ..Snapshot::default() };
     let _ = begun.journal.tick(&released, &Plan::default(), String::new);

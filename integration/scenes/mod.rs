@@ -13,6 +13,7 @@ mod emulator;
 mod ending;
 mod files;
 mod killed;
+mod locks;
 mod lost;
 mod orders;
 mod recorded;

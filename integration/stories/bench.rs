@@ -309,7 +309,7 @@ impl Bench {
             hall: self.hall.map_or(Reading::NoData(NoData::NoAnswer), |hall| Reading::Known(hall, at)),
             house: Reading::Known(Power::ZERO, self.now),
             price: self.price.map(|price| PriceSeen { price, at: self.now }),
-            orders: self.orders,
+            orders: self.orders.clone(),
             durable: self.tick.saturating_sub(1 + self.journal_lag),
             groups: (0..self.miners.len()).map(seen).collect(),
             relay: self.relay,

@@ -6,6 +6,7 @@ pub mod bench;
 mod firmware;
 mod hostile;
 mod levels;
+mod locks;
 mod loops;
 mod reserve;
 

@@ -61,7 +61,7 @@ async fn show(mut scene: Scene, seconds: i64, port: u16) {
                 println!("{action:?}");
             }
             ended.fetch_or(action == Action::Quit, Ordering::Relaxed);
-            scene = after(action, scene);
+            scene = after(&action, scene);
         }
         if ended.load(Ordering::Relaxed) {
             break;
@@ -74,12 +74,12 @@ async fn show(mut scene: Scene, seconds: i64, port: u16) {
     }
 }
 
-fn after(action: Action, scene: Scene) -> Scene {
+fn after(action: &Action, scene: Scene) -> Scene {
     match action {
         Action::EStop(true) => Scene::EStop,
         Action::UnplugMeter(true) => Scene::MeterLost,
         Action::UnplugPdu(true) => Scene::Silent,
         Action::EStop(false) | Action::UnplugMeter(false) | Action::UnplugPdu(false) => Scene::Calm,
-        Action::HallJump | Action::Cap(_) | Action::Quit => scene,
+        Action::HallJump | Action::Cap(_) | Action::Lock(_) | Action::Unlock(_) | Action::Quit => scene,
     }
 }

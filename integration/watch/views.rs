@@ -138,6 +138,7 @@ fn groups(mut watts: i64, scene: Scene, cause: Cause) -> Vec<GroupView> {
             power_w: (!silent).then_some(on * unit),
             link: if silent { Link::Silent } else { Link::Up },
             following: !(scene == Scene::Silent && ix == 29),
+            locked: false,
             cause,
         }
     };

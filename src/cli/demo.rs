@@ -127,7 +127,7 @@ impl Emulated for Show {
                     self.faults.pdu_unplugged = out.then(|| name.clone());
                 }
             }
-            Action::Cap(_) | Action::EStop(_) | Action::Quit => {}
+            Action::Cap(_) | Action::EStop(_) | Action::Lock(_) | Action::Unlock(_) | Action::Quit => {}
         }
     }
 

@@ -85,6 +85,9 @@ impl Following<'_> {
             events.push(Event::DeviceBack { group: self.ix });
         }
         let Some(told) = memory.told else { return self.adopt(memory) };
+        if memory.locked {
+            return self.locked(memory, told);
+        }
         if let Some(lowered) = self.sabotaged(memory, told) {
             return (memory.lowering, memory.counted) = (None, lowered);
         }
@@ -263,7 +266,7 @@ impl Following<'_> {
         self.fixed.asleep(told, memory.asleep.cut)
     }
 
-    fn measured(&self) -> Power {
+    pub(super) fn measured(&self) -> Power {
         self.seen.power.known().map_or(Power::ZERO, |(power, _)| power)
     }
 

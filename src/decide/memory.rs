@@ -126,6 +126,9 @@ pub struct GroupMemory {
     pub unsettled_until: Mono,
     /// It did not follow within its proof time: counts as drawing, and as not controllable.
     pub not_following: bool,
+    /// A person locked it: nothing is switched, and all that has power counts in full.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub locked: bool,
     /// Its device is silent.
     pub silent: bool,
     /// When it fell silent.
@@ -207,7 +210,7 @@ impl Asleep {
 impl GroupMemory {
     /// Whether a command to it can be counted on.
     pub(super) fn controllable(&self) -> bool {
-        !self.silent && !self.not_following && self.told.is_some()
+        !self.silent && !self.not_following && !self.locked && self.told.is_some()
     }
 }
 

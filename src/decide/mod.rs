@@ -13,6 +13,7 @@ pub mod failsafe;
 mod firm;
 mod follow;
 mod level;
+mod lock;
 mod memory;
 mod restore;
 mod room;
@@ -116,6 +117,7 @@ fn count(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, events: 
     let mut drawn = Drawn::new(standing);
     let all = standing.groups.iter().zip(&snapshot.groups).zip(&mut memory.groups);
     for (ix, ((fixed, seen), kept)) in all.enumerate() {
+        lock::turn(standing, snapshot, ix, fixed, kept);
         follow::Following { ix, fixed, seen, now }.update(kept, events);
         drawn.add(standing, fixed, kept, now);
         drawn.see(seen, kept);

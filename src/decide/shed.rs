@@ -127,6 +127,9 @@ pub(super) fn press(facts: &Facts<'_>, memory: &mut Memory, rooms: &mut Rooms, e
     let site = rooms.is_overdrawn(Chain::Site);
     let all = standing.groups.iter().zip(&snapshot.groups).zip(&mut memory.groups);
     for (ix, ((fixed, seen), kept)) in all.enumerate() {
+        if kept.locked {
+            continue;
+        }
         let chains = [Chain::Site, Chain::Feeder(fixed.feeder)];
         let tight = || chains.iter().any(|chain| rooms.overdrawn(*chain, fixed.class) > Power::ZERO);
         if sleep::is_slow(fixed, kept) && tight() {
@@ -148,6 +151,7 @@ pub(super) fn everything(standing: &Standing, memory: &mut Memory, now: Mono) ->
         if sabotage::is(Sabotage::EStopSkipsFeeder) && fixed.feeder == 0 {
             continue;
         }
+        kept.locked = false;
         if kept.told.is_none() {
             // Whatever it has on goes off now.
             (kept.told, kept.lowering, kept.lowering_from) = (Some(0), Some(now), now);
@@ -169,7 +173,7 @@ pub(super) fn on_the_ramp(facts: &Facts<'_>, memory: &mut Memory) -> (Shed, Caus
     for ix in standing.merit.iter().rev().copied() {
         let (Some(group), Some(fixed)) = (standing.site.groups.get(ix), standing.groups.get(ix)) else { continue };
         let before = told_power(standing, memory, ix);
-        if before <= Power::ZERO {
+        if before <= Power::ZERO || memory.groups.get(ix).is_some_and(|kept| kept.locked) {
             continue;
         }
         if !drain && earns(facts.price, fixed.break_even) {

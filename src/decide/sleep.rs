@@ -122,6 +122,18 @@ pub(super) fn lapsed(fixed: &Fixed, memory: &mut GroupMemory, unrenewed: Duratio
     }
 }
 
+/// It may be switched again: what is pending has its time anew, and what has power and was not told to run may be on its way up.
+pub(super) fn opened(fixed: &Fixed, memory: &mut GroupMemory, now: Mono) {
+    if fixed.sleep.is_none() {
+        return;
+    }
+    let (told, kept) = (memory.told.unwrap_or(0), &mut memory.asleep);
+    (kept.unknown, kept.unknown_until) = (fixed.all_on & !told & !kept.cut, now.after(BOOTS));
+    kept.said = None;
+    let pending = kept.pending;
+    ask(fixed, kept, pending, now);
+}
+
 /// These units may run again: with power.
 pub(super) fn raised(memory: &mut GroupMemory, on: u64) {
     let kept = &mut memory.asleep;

@@ -67,10 +67,10 @@ impl End {
                 self.whole = true;
                 // The one at a start was written before anything was ordered: what held before it holds.
                 if self.fold.snapshot().tick > 0 {
-                    self.know(self.fold.snapshot().orders);
+                    self.know(self.fold.snapshot().orders.clone());
                 }
             }
-            Ok(Folded::Tick) if self.whole => self.know(self.fold.snapshot().orders),
+            Ok(Folded::Tick) if self.whole => self.know(self.fold.snapshot().orders.clone()),
             Ok(Folded::Note(kind)) if kind == "orders" => match serde_json::from_slice(line.bytes) {
                 Ok(orders) => self.know(orders),
                 Err(error) => self.doubt(line, &error.to_string()),

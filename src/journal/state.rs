@@ -108,7 +108,7 @@ impl State {
         body.price = (last.price != snapshot.price).then(|| {
             snapshot.price.map_or(Vec::new(), |seen| vec![seen.price.micro_usd_per_mwh(), between(seen.at, mono)])
         });
-        body.orders = (last.orders != snapshot.orders).then_some(snapshot.orders);
+        body.orders = (last.orders != snapshot.orders).then(|| snapshot.orders.clone());
         body.relay = (last.relay != snapshot.relay).then(|| {
             let row = |seen: RelaySeen| vec![seen.tripped.into(), seen.armed.into(), between(seen.at, mono)];
             snapshot.relay.map_or(Vec::new(), row)
@@ -211,7 +211,9 @@ impl State {
                 _ => None,
             };
         }
-        snapshot.orders = body.orders.unwrap_or(snapshot.orders);
+        if let Some(orders) = &body.orders {
+            snapshot.orders.clone_from(orders);
+        }
         if let Some(relay) = &body.relay {
             snapshot.relay = match relay.as_slice() {
                 [tripped, armed, age] => {

@@ -77,6 +77,15 @@ impl Connections for Connected {
             fleet.adopt(on, lapses);
         }
     }
+
+    fn hold(&mut self, device: DeviceIx, group: GroupIx, lapses: (Mono, Mono)) {
+        if let Some(wire) = self.wires.get(device) {
+            wire.hold(lapses.0);
+        }
+        if let Some(fleet) = self.fleet(group) {
+            fleet.hold(lapses.1);
+        }
+    }
 }
 
 impl Connected {

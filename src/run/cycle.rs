@@ -32,6 +32,9 @@ pub(crate) trait Connections {
     fn command_miners(&mut self, group: GroupIx, on: u64, low: u64, lapses: Mono);
     /// As that, of what was found running.
     fn adopt_miners(&mut self, group: GroupIx, on: u64, lapses: Mono);
+    /// Nothing is said to the group's device and its miners but questions, until it is commanded again; what was commanded last does not
+    /// lapse before these: that of the device, that of the miners.
+    fn hold(&mut self, device: DeviceIx, group: GroupIx, lapses: (Mono, Mono));
 }
 
 /// What one turn hands to the next.
@@ -65,7 +68,7 @@ impl Cycle {
         self.tick += 1;
         let lowering = self.lowering();
         let expired = self.tick > 600 && sabotage::is(Sabotage::OrdersExpire);
-        let orders = if expired { Orders::default() } else { self.orders };
+        let orders = if expired { Orders::default() } else { self.orders.clone() };
         let known = Snapshot { tick: self.tick, orders, ..known };
         self.sight.look(connections, &lowering, known)
     }
@@ -94,8 +97,12 @@ impl Cycle {
                 continue;
             };
             let outlets = fixed.outlets_of(command.on, command.cut);
-            let (tell, switched) = self.sight.tell(ix, command.on, outlets);
             let lapses = command.lapses.after(fixed.sleep.map_or(Duration::ZERO, |sleep| sleep.proof));
+            if self.memory.groups.get(ix).is_some_and(|group| group.locked) {
+                connections.hold(path.device, ix, (lapses, command.lapses));
+                continue;
+            }
+            let (tell, switched) = self.sight.tell(ix, command.on, outlets);
             match tell {
                 Tell::Found => connections.adopt(path.device, outlets, lapses),
                 Tell::Same | Tell::New => connections.command(path.device, outlets, lapses),

@@ -180,6 +180,10 @@ fn standing_orders(
     if orders.e_stop {
         remarks.push("e-stop is still pressed from the run before: release it on the page or with Shift+E".into());
     }
+    if !orders.locked.is_empty() {
+        let names: Vec<&str> = orders.locked.iter().map(String::as_str).collect();
+        remarks.push(format!("locked before, and locked until you unlock them: {}", names.join(", ")));
+    }
     if let Some(cap) = orders.cap {
         remarks
             .push(format!("import is still capped at {cap} from the run before: lift it on the page or with Shift+C"));
@@ -283,7 +287,7 @@ impl Keeping {
     /// Leaves what the operator ordered to be stored, at once.
     pub(super) fn ordered(&self, orders: &Orders) {
         if let Some(keeper) = &self.keeper {
-            keeper.put(store::ORDERS, &Orders { drain: false, ..*orders });
+            keeper.put(store::ORDERS, &Orders { drain: false, ..orders.clone() });
         }
     }
 

@@ -155,7 +155,7 @@ impl Panel {
         let house_seen = young(snapshot.house, self.house_lasts);
         let house = house_seen.map_or(site.house.nameplate, Power::from_watts);
         let limit = site.poi.import_limit;
-        let orders = snapshot.orders;
+        let orders = &snapshot.orders;
         View {
             unix_ms: snapshot.now.wall.micros() / 1_000,
             site: site.name.clone(),
@@ -174,7 +174,12 @@ impl Panel {
             available_w: hall.map(|hall| (limit - Power::from_watts(hall) - house).or_zero().watts()),
             fleet_w: self.fleet.watts(),
             groups: groups(standing, &seen),
-            orders: OrdersView { e_stop: orders.e_stop, cap_w: orders.cap.map(Power::watts), drain: orders.drain },
+            orders: OrdersView {
+                e_stop: orders.e_stop,
+                cap_w: orders.cap.map(Power::watts),
+                drain: orders.drain,
+                locked: orders.locked.iter().cloned().collect(),
+            },
             stages: seen.stages.iter().map(stage).collect(),
             events: self.events.iter().cloned().collect(),
             score: seen.score.as_ref().map(score).unwrap_or_default(),
@@ -207,6 +212,7 @@ fn groups(standing: &Standing, seen: &Seen<'_>) -> Vec<GroupView> {
         power_w: now.power.known().filter(|_| now.link == Link::Up).map(|(power, _)| power.watts()),
         link: now.link,
         following: !memory.not_following,
+        locked: memory.locked,
         cause: seen.plan.cause,
     })
     .collect()

@@ -59,5 +59,6 @@ pub(crate) fn stricter(one: Orders, other: Orders) -> Orders {
         return Orders::default();
     }
     let cap = [one.cap, other.cap].into_iter().flatten().min();
-    Orders { e_stop: one.e_stop || other.e_stop, drain: false, cap }
+    let locked = one.locked.union(&other.locked).cloned().collect();
+    Orders { e_stop: one.e_stop || other.e_stop, drain: false, cap, locked }
 }

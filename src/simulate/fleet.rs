@@ -69,6 +69,11 @@ impl SimulatedFleet {
         }
     }
 
+    /// Nobody is told anything until they are commanded again.
+    pub(super) fn hold(&mut self, lapses: Mono) {
+        self.talks.hold(lapses);
+    }
+
     /// Takes on what is found running.
     pub(super) fn adopt(&mut self, on: u64, lapses: Mono, now: Mono) {
         if self.talks.adopt(on, lapses, now) {

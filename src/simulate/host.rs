@@ -97,6 +97,15 @@ impl Connections for Links {
             fleet.adopt(on, lapses, self.now);
         }
     }
+
+    fn hold(&mut self, device: DeviceIx, group: GroupIx, lapses: (Mono, Mono)) {
+        if let Some(link) = self.links.get_mut(device) {
+            link.hold(lapses.0);
+        }
+        if let Some(Some(fleet)) = self.fleets.get_mut(group) {
+            fleet.hold(lapses.1);
+        }
+    }
 }
 
 impl Links {
@@ -124,8 +133,8 @@ impl Host {
         disk.boots += 1;
         let (mut memory, start) = disk.past(site, first, now).memory(site, !first);
         let let_back = if readmits { readmit(site, &mut memory) } else { Vec::new() };
-        let journaled = disk.ordered.last().map(|(_, orders)| *orders).unwrap_or_default();
-        let orders = stricter(disk.kept_orders, journaled);
+        let journaled = disk.ordered.last().map(|(_, orders)| orders.clone()).unwrap_or_default();
+        let orders = stricter(disk.kept_orders.clone(), journaled);
         let link = |ix: DeviceIx| {
             let profile = setting.profiles.get(ix).map(AsRef::as_ref);
             SimulatedLink::new(site, ix, profile, refresh.get(ix).copied().unwrap_or_default())
@@ -231,7 +240,7 @@ impl Host {
         let price = price.map(|(price, seen)| PriceSeen { price, at: now.mono.before(at.since(seen)) });
         let known = Snapshot { now, price, durable: disk.durable_tick, ..Snapshot::default() };
         let snapshot = self.cycle.look(&self.links, known);
-        (world.in_force, world.tail_lost) = (snapshot.orders, disk.torn);
+        (world.in_force, world.tail_lost) = (snapshot.orders.clone(), disk.torn);
         if dies == Dies::Looked {
             return Power::ZERO;
         }
@@ -247,8 +256,8 @@ impl Host {
         self.talk(world, at);
         if plan.stand.presses_e_stop().is_some() {
             world.terminated();
-            self.order(disk, now, Orders { e_stop: true, ..self.cycle.orders });
-            world.in_force = self.cycle.orders;
+            self.order(disk, now, Orders { e_stop: true, ..self.cycle.orders.clone() });
+            world.in_force = self.cycle.orders.clone();
         }
         self.record(disk, &snapshot, &plan);
         if self.cycle.standing.sleeps {
@@ -269,9 +278,9 @@ impl Host {
 
     fn obey(&mut self, world: &mut World<'_>, disk: &mut Disk, now: Now, at: Mono) {
         let forgot = disk.forgot();
-        let Some(orders) = world.tells(at, self.cycle.orders, forgot) else {
+        let Some(orders) = world.tells(at, self.cycle.orders.clone(), forgot) else {
             if forgot && world.is(Class::OperatorLost) {
-                world.unheard(self.cycle.orders);
+                world.unheard(self.cycle.orders.clone());
             }
             return;
         };
@@ -282,10 +291,10 @@ impl Host {
     }
 
     fn order(&mut self, disk: &mut Disk, now: Now, orders: Orders) -> bool {
-        let is_new = self.cycle.order(orders);
+        let is_new = self.cycle.order(orders.clone());
         if is_new {
-            disk.kept_orders = orders;
-            disk.ordered.push((disk.lines.len(), orders));
+            disk.kept_orders = orders.clone();
+            disk.ordered.push((disk.lines.len(), orders.clone()));
             disk.write(self.recorder.note(now.wall, "orders", None, &orders));
         }
         is_new

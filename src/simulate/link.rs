@@ -99,6 +99,11 @@ impl SimulatedLink {
         self.rests = now;
     }
 
+    /// Nothing is written until it is commanded again.
+    pub(super) fn hold(&mut self, lapses: Mono) {
+        self.board.hold(lapses);
+    }
+
     /// Goes on until there is nothing to do now; `at` is the same moment on the world's clock.
     pub(super) fn go_on(&mut self, world: &mut World<'_>, at: Mono, now: Mono) {
         if now < self.rests {

@@ -279,8 +279,8 @@ impl<'a> World<'a> {
     }
 
     /// The orders that arrived at the controller: what it can be asked to heed.
-    pub(super) fn heard(&self) -> Orders {
-        self.operator.heard
+    pub(super) fn heard(&self) -> &Orders {
+        &self.operator.heard
     }
 
     /// How often orders arrived that were not in force yet.

@@ -25,7 +25,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::guard::{Seats, guard};
 use super::words::{meaning, name};
-use super::{Action, Actor, Hub, MAX_CAP, Point, View};
+use super::{Action, Actor, Hub, MAX_CAP, MAX_LOCKED, Point, View};
 use crate::plan::Cause;
 use crate::units::Power;
 
@@ -174,7 +174,7 @@ async fn act(State(shared): State<Shared>, asked: Result<Json<Action>, JsonRejec
         Ok(action) => action,
         Err(refused) => return (wire_code(refused.status()), refused.body_text()).into_response(),
     };
-    if let Some(reason) = senseless(action, &shared.hub.view()) {
+    if let Some(reason) = senseless(&action, &shared.hub.view()) {
         return (StatusCode::BAD_REQUEST, reason).into_response();
     }
     match shared.hub.act(action, Actor::Page) {
@@ -189,12 +189,23 @@ fn wire_code(refused: StatusCode) -> StatusCode {
 }
 
 /// Why an action makes no sense, where it makes none.
-pub fn senseless(action: Action, view: &View) -> Option<&'static str> {
+pub fn senseless(action: &Action, view: &View) -> Option<String> {
+    let there = |name: &String| view.groups.iter().any(|group| group.name == *name);
     match action {
-        Action::Cap(Some(cap)) if cap < Power::ZERO || cap > MAX_CAP => {
-            Some("a cap lies between 0 and 10,000,000,000 W; give it in watts")
+        Action::Cap(Some(cap)) if *cap < Power::ZERO || *cap > MAX_CAP => {
+            Some("a cap lies between 0 and 10,000,000,000 W; give it in watts".into())
         }
-        _ if action.is_for_demo() && !view.demo => Some("only an emulated site can be made to fail by hand"),
+        Action::Lock(names) | Action::Unlock(names) if names.is_empty() => {
+            Some("name the groups, as in {\"act\":\"lock\",\"to\":[\"north-01\"]}".into())
+        }
+        Action::Lock(names) => {
+            let unknown = names.iter().find(|name| !there(name));
+            let all = names.iter().chain(&view.orders.locked);
+            let is_much = all.map(String::len).sum::<usize>() > MAX_LOCKED;
+            let unknown = unknown.map(|name| format!("there is no group `{name}`; names are those of the site file"));
+            unknown.or_else(|| is_much.then(|| "too many groups are locked; unlock some first".into()))
+        }
+        _ if action.is_for_demo() && !view.demo => Some("only an emulated site can be made to fail by hand".into()),
         _ => None,
     }
 }

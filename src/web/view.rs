@@ -12,6 +12,9 @@ pub const MAX_EVENTS: usize = 50;
 /// The largest cap that is taken for meant: ten gigawatts.
 pub const MAX_CAP: Power = Power::from_watts(10_000_000_000);
 
+/// The most bytes that the names of locked groups may have together: all of them stand in one line of the journal.
+pub const MAX_LOCKED: usize = 16_384;
+
 /// The site at one moment, as it is shown. What is not known is `None`, never zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
@@ -88,6 +91,9 @@ pub struct GroupView {
     pub link: Link,
     /// Whether measured watts confirm what it was told.
     pub following: bool,
+    /// A person locked it: nothing is switched there.
+    #[serde(default)]
+    pub locked: bool,
     /// The rule that binds it.
     pub cause: Cause,
 }
@@ -116,7 +122,7 @@ mod bits {
 }
 
 /// What the operator ordered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrdersView {
     /// Every miner off, at once.
     pub e_stop: bool,
@@ -124,6 +130,9 @@ pub struct OrdersView {
     pub cap_w: Option<i64>,
     /// The controller is ending: every miner off, on the ramp.
     pub drain: bool,
+    /// Groups where nothing is switched, by name.
+    #[serde(default)]
+    pub locked: Vec<String>,
 }
 
 /// Faults a person caused by hand in the demo.
@@ -208,8 +217,9 @@ pub struct JournalView {
 
 /// What a person wants. A wish: the tick decides what comes of it.
 ///
-/// As JSON: `{"act":"hall_jump"}`, `{"act":"cap","to":3400000}`, `{"act":"cap","to":null}`, `{"act":"e_stop","to":true}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// As JSON: `{"act":"hall_jump"}`, `{"act":"cap","to":3400000}`, `{"act":"cap","to":null}`, `{"act":"e_stop","to":true}`,
+/// `{"act":"lock","to":["north-01"]}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", content = "to", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
     /// Make the emulated hall jump.
@@ -219,6 +229,10 @@ pub enum Action {
     Cap(Option<Power>),
     /// Press or release e-stop.
     EStop(bool),
+    /// Switch nothing in these groups from now on: their miners are being upgraded.
+    Lock(Vec<String>),
+    /// Switch them again.
+    Unlock(Vec<String>),
     /// Unplug the POI meter of the demo, or plug it in again.
     UnplugMeter(bool),
     /// Unplug a PDU of the demo, or plug it in again.
@@ -254,7 +268,7 @@ fn said<'de, D: Deserializer<'de>>(cap: D) -> Result<Option<Power>, D::Error> {
 
 impl Action {
     /// Whether it makes sense on an emulated site alone.
-    pub fn is_for_demo(self) -> bool {
+    pub fn is_for_demo(&self) -> bool {
         matches!(self, Self::HallJump | Self::UnplugMeter(_) | Self::UnplugPdu(_))
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn action(data: &[u8]) {
     let Ok(action) = serde_json::from_slice::<Action>(lines.next().unwrap_or_default()) else { return };
     static VIEWS: OnceLock<[View; 2]> = OnceLock::new();
     for view in VIEWS.get_or_init(|| [false, true].map(|demo| View { demo, ..View::default() })) {
-        if senseless(action, view).is_none() {
+        if senseless(&action, view).is_none() {
             assert!(view.demo || !action.is_for_demo(), "{action:?} on a site that is not emulated");
             assert!(!matches!(action, Action::Cap(Some(cap)) if cap < Power::ZERO || cap > MAX_CAP), "{action:?}");
         }
@@ -60,13 +60,13 @@ pub(super) fn remembered(data: &[u8]) {
     let kept = Remembered { margin, dwell_ms, strikes: Vec::new(), low: Vec::new() };
     let (recalled, start) = Memory::recall(&standing.site, &kept, Mono::START, Duration::from_secs(5));
     assert!(recalled.groups.iter().flat_map(|group| &group.changed).all(|changed| *changed <= start));
-    site::run(standing, recalled, 2, orders);
+    site::run(standing, recalled, 2, orders.clone());
     let Ok(memory) = serde_json::from_slice::<Memory>(part()) else { return };
     if !memory.fits(&standing.site) {
         return;
     }
     let snapshot = serde_json::from_slice::<Snapshot>(part());
-    let snapshot = snapshot.unwrap_or_else(|_| site::fresh(&standing.site, 1, &[], orders));
+    let snapshot = snapshot.unwrap_or_else(|_| site::fresh(&standing.site, 1, &[], orders.clone()));
     let (plan, memory) = decide(standing, memory, &snapshot);
     let (again, _) = decide(standing, memory, &snapshot);
     assert_eq!(plan.commands.len(), standing.groups.len());

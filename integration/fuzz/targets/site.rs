@@ -66,7 +66,7 @@ pub(super) fn run(
     let mut told = vec![0; standing.groups.len()];
     let mut all = Vec::new();
     for tick in 1..=ticks {
-        let snapshot = fresh(&standing.site, tick, &told, orders);
+        let snapshot = fresh(&standing.site, tick, &told, orders.clone());
         let (plan, kept) = decide(standing, memory, &snapshot);
         keeps_its_promise(standing, &snapshot, &plan, &told);
         told = plan.commands.iter().map(|command| command.on).collect();

@@ -75,7 +75,8 @@ fn cause(view: &View, width: usize) -> Line {
     if view.hall_w.is_none() && view.unix_ms > 0 {
         say(Ink::Warn, format!("! hall meter: no data, counts as {}", power(view.hall_worst_w)));
     }
-    for (what, groups) in [("silent", named(view, silent)), ("not following", named(view, deaf))] {
+    let locked = named(view, |group| group.locked);
+    for (what, groups) in [("silent", named(view, silent)), ("not following", named(view, deaf)), ("locked", locked)] {
         if !groups.is_empty() {
             say(Ink::Warn, format!("! {what}: {groups}"));
         }
@@ -113,8 +114,8 @@ fn numbers(view: &View, width: usize) -> Line {
         .put(Ink::Price, price)
 }
 
-/// One letter a group: how much of it is on; `x` where it is silent, `!` where it does not follow, `?` before it was
-/// seen.
+/// One letter a group: how much of it is on; `x` where it is silent, `!` where it does not follow, `L` where it is locked, `?`
+/// before it was seen.
 fn groups(groups: &[GroupView], width: usize) -> Vec<Line> {
     let row_of = |group: &GroupView| group.name.rsplit_once('-').map_or("groups", |(row, _)| row).to_owned();
     let mut rows: Vec<(String, Vec<&GroupView>)> = Vec::new();
@@ -149,6 +150,7 @@ fn group_letter(group: &GroupView) -> (&'static str, Ink) {
     match group.link {
         Link::Silent => return ("x", Ink::Warn),
         Link::New => return ("?", Ink::Quiet),
+        Link::Up if group.locked => return ("L", Ink::Warn),
         Link::Up if !group.following => return ("!", Ink::Warn),
         Link::Up => {}
     }

@@ -21,6 +21,8 @@ pub(crate) struct Group {
     talks: Vec<Talk>,
     order: Option<Order>,
     written: Option<(u64, Mono)>,
+    /// Nobody is told anything: somebody works on them.
+    held: bool,
     closed: bool,
 }
 
@@ -43,7 +45,7 @@ impl Group {
         let manners = Manners::of(path);
         let talks = path.addresses.iter().take(most()).enumerate();
         let talks = talks.map(|(unit, _)| Talk::new(&format!("{name}/{unit}"), manners, now)).collect();
-        Self { talks, order: None, written: None, closed: false }
+        Self { talks, order: None, written: None, held: false, closed: false }
     }
 
     // For the owner.
@@ -51,15 +53,31 @@ impl Group {
     /// These units may mine, those of `low` at low power, and all others shall sleep. Whether that is anything but the same for longer.
     pub(crate) fn command(&mut self, on: u64, low: u64, lapses: Mono, now: Mono) -> bool {
         let (on, low) = (on & self.all(), low & on);
+        let was_held = self.held;
+        self.set_held(false);
         if let Some(same) = self.order.as_mut().filter(|order| order.on == on) {
             let moved = same.low != low;
             (same.lapses, same.low) = (lapses, low);
             self.level(low);
-            return moved;
+            return moved || was_held;
         }
         self.give(Order { on, low, since: now, lapses, void: false, adopted: false }, now);
         self.level(low);
         true
+    }
+
+    /// Nobody is told anything until they are commanded again, or the command in force lapses: not before this.
+    pub(crate) fn hold(&mut self, lapses: Mono) {
+        self.set_held(true);
+        if let Some(order) = self.order.as_mut().filter(|order| !order.void) {
+            order.lapses = order.lapses.max(lapses);
+        }
+    }
+
+    fn set_held(&mut self, held: bool) {
+        if std::mem::replace(&mut self.held, held) != held {
+            self.talks.iter_mut().for_each(|talk| talk.hold(held));
+        }
     }
 
     /// Says nothing to whoever is at its level already.
@@ -71,6 +89,7 @@ impl Group {
 
     /// Takes on what is found. Whether there was no command before it.
     pub(crate) fn adopt(&mut self, on: u64, lapses: Mono, now: Mono) -> bool {
+        self.set_held(false);
         let first = self.order.is_none();
         if first {
             self.give(Order { on: on & self.all(), low: 0, since: now, lapses, void: false, adopted: true }, now);
@@ -173,6 +192,7 @@ impl Group {
             return;
         }
         *order = Order { on: 0, low: 0, since: now, void: true, adopted: false, ..*order };
+        self.set_held(false);
         self.talks.iter_mut().for_each(|talk| talk.lapsed(now));
     }
 

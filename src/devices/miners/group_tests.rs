@@ -182,3 +182,18 @@ fn the_same_units_commanded_a_second_time_are_answered_for_a_second_time() {
     let second = group.seen().written.unwrap();
     assert!(second.0 == 0b01 && second.1 >= at(10_000), "{second:?}");
 }
+
+#[test]
+fn who_is_held_is_asked_and_told_nothing_until_the_group_is_commanded_again_or_its_permit_ends() {
+    let (mut group, mut mining) = (Group::new("west", &path(4), at(0)), 0b1111);
+    group.command(0b1111, 0, at(60_000), at(0));
+    play(&mut group, &mut mining, 0, 0..10);
+    group.hold(at(60_000));
+    mining = 0b1110;
+    assert_eq!(play(&mut group, &mut mining, 0, 10..30), (0, 0));
+    assert_eq!(group.seen().mining, 0b1110, "it is asked all the time");
+    assert!(group.command(0b1111, 0, at(60_000), at(30_000)), "the same again, and it is told");
+    assert_eq!(play(&mut group, &mut mining, 0, 30..45), (0, 1));
+    group.hold(at(60_000));
+    assert_eq!(play(&mut group, &mut mining, 0, 45..70), (0b1111, 0));
+}

@@ -138,6 +138,11 @@ impl Fleet {
         self.shared.woken_if(changed);
     }
 
+    /// Says nothing to any miner but questions until they are commanded again; what was commanded last lapses then and no earlier.
+    pub fn hold(&self, lapses: Mono) {
+        self.shared.group().hold(lapses);
+    }
+
     /// What is known of each miner, by unit.
     pub fn found(&self) -> Vec<Found> {
         let group = self.shared.group();

@@ -23,6 +23,8 @@ pub(crate) struct Board {
     silence: Silence,
     /// Something was changed by the owner that the conversation has not looked at.
     news: bool,
+    /// Nothing is written: somebody works on what it switches.
+    held: bool,
     closed: bool,
 }
 
@@ -90,7 +92,7 @@ impl Board {
     pub(crate) fn new(silence: Silence, measures: bool) -> Self {
         let power = Reading::NoData(if measures { NoData::NeverRead } else { NoData::NoMeter });
         let (seen, heard) = (Seen { power, ..Seen::default() }, Heard::default());
-        Self { seen, order: None, heard, silence, news: false, closed: false }
+        Self { seen, order: None, heard, silence, news: false, held: false, closed: false }
     }
 
     // For the owner.
@@ -102,8 +104,18 @@ impl Board {
 
     /// The same command again only lasts longer. Whether it was the same.
     pub(crate) fn renew(&mut self, on: u64, lapses: Mono) -> bool {
+        let was_held = std::mem::take(&mut self.held);
         let same = self.order.as_mut().filter(|order| order.on == on);
+        self.news |= was_held;
         same.map(|order| order.lapses = lapses).is_some()
+    }
+
+    /// Nothing is written until it is commanded or renewed, or the command in force lapses: not before this.
+    pub(crate) fn hold(&mut self, lapses: Mono) {
+        self.held = true;
+        if let Some(order) = self.order.as_mut().filter(|order| !order.void) {
+            order.lapses = order.lapses.max(lapses);
+        }
     }
 
     /// A new command in place of the one before it.
@@ -115,6 +127,7 @@ impl Board {
 
     /// Takes on what is found running: as a command that the device has answered for. Whether there was none before it.
     pub(crate) fn adopt(&mut self, on: u64, lapses: Mono, now: Mono) -> bool {
+        self.news |= std::mem::take(&mut self.held);
         let first = self.order.is_none();
         if first {
             self.order = Some(Order { serial: 1, on, since: now, lapses, void: false, due: false });
@@ -141,7 +154,7 @@ impl Board {
         let Some(order) = self.order else { return InForce { due: None, lapses: None, over: self.closed } };
         let spent = order.void && (!order.due || now.since(order.lapses) > GIVE_UP_AFTER);
         InForce {
-            due: order.due.then_some(Due { serial: order.serial, on: order.on, since: order.since }),
+            due: (order.due && !self.held).then_some(Due { serial: order.serial, on: order.on, since: order.since }),
             lapses: (!order.void).then_some(order.lapses),
             over: self.closed && spent,
         }
@@ -155,6 +168,7 @@ impl Board {
         }
         *order = Order { serial: order.serial + 1, on: 0, since: now, void: true, due: true, ..*order };
         self.seen.counts.lapses += 1;
+        self.held = false;
     }
 
     /// Number of the command in force, where the device has been silent so far.

@@ -228,6 +228,11 @@ impl Wire {
         }
     }
 
+    /// Writes nothing until it is commanded again; what was commanded last lapses then and no earlier.
+    pub fn hold(&self, lapses: Mono) {
+        self.slot.hold(lapses);
+    }
+
     /// The newest trouble as a sentence for the log: device, register, what to look at.
     pub fn trouble(&self) -> Option<String> {
         let Trouble { fault, address, .. } = self.seen().trouble?;

@@ -50,6 +50,10 @@ impl Slot {
         }
     }
 
+    pub(super) fn hold(&self, lapses: Mono) {
+        self.board().hold(lapses);
+    }
+
     pub(super) fn close(&self) {
         self.board().close();
         self.woken.notify_one();

@@ -291,3 +291,20 @@ fn a_refused_sign_of_life_is_counted_and_costs_no_connection() {
     let seen = pdu.board.seen(pdu.now);
     assert_eq!((refused, seen.counts.refused, seen.link, pdu.on), (2, 2, Link::Up, 0b1111));
 }
+
+#[test]
+fn nothing_is_written_while_it_is_held_until_it_is_commanded_again_or_its_permit_ends() {
+    let mut pdu = Pdu::met(true);
+    pdu.command(0b1111);
+    pdu.goes_on();
+    pdu.board.hold(FAR);
+    pdu.on = 0b0111;
+    pdu.later(2_000);
+    assert!(!pdu.goes_on().iter().any(|ask| matches!(ask, Ask::Switch(..))), "a hand at the device is left alone");
+    assert!(pdu.board.renew(0b1111, FAR));
+    pdu.later(1_000);
+    assert_eq!(pdu.switched(), [(0b1111, None)], "at the next poll");
+    pdu.board.hold(FAR);
+    pdu.now = FAR;
+    assert_eq!(pdu.switched(), [(0, None)]);
+}

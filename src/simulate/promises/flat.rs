@@ -23,14 +23,14 @@ impl Flat {
         if sight.now.since(lost.max(since)) <= SLACK {
             return None;
         }
-        let (heard, holds) = (sight.world.heard(), sight.world.in_force);
+        let (heard, holds) = (sight.world.heard(), &sight.world.in_force);
         let wrong = if since <= lost { heard != holds } else { !at_least(holds, heard) };
         wrong.then(|| (Promise::Flat, format!("{holds:?} is in force, and {heard:?} was told last")))
     }
 }
 
 /// Whether these let no more run. A start may remember something stricter, which nobody can lift while the operator is lost.
-fn at_least(holds: Orders, heard: Orders) -> bool {
+fn at_least(holds: &Orders, heard: &Orders) -> bool {
     let cap = heard.cap.is_none_or(|cap| holds.cap.is_some_and(|held| held <= cap));
     cap && holds.e_stop >= heard.e_stop
 }

@@ -78,26 +78,26 @@ impl Operator {
         if is(Class::OperatorLost) {
             return None;
         }
-        let orders = self.orders;
-        let is_new = std::mem::replace(&mut self.said, orders) != orders;
+        let orders = self.orders.clone();
+        let is_new = std::mem::replace(&mut self.said, orders.clone()) != orders;
         let cap_holds = orders.cap.is_none_or(|cap| in_force.cap.is_some_and(|held| held <= cap));
         let holds = in_force.e_stop >= orders.e_stop && cap_holds;
         let told = match (std::mem::take(&mut self.replays), is(Class::OrdersAgain)) {
             (true, _) => {
-                self.said = self.before;
-                Some(self.before)
+                self.said = self.before.clone();
+                Some(self.before.clone())
             }
-            (false, true) => Some(orders),
-            (false, false) => (orders != in_force && (is_new || holds || forgot)).then_some(orders),
+            (false, true) => Some(orders.clone()),
+            (false, false) => (orders != in_force && (is_new || holds || forgot)).then(|| orders.clone()),
         };
         if told.is_none() && orders == in_force {
             // What he wants is what holds: there is nothing to say.
             self.heard = orders;
         }
-        if let Some(told) = told {
-            self.changes += u64::from(told != in_force);
-            if told != self.heard {
-                self.before = std::mem::replace(&mut self.heard, told);
+        if let Some(told) = &told {
+            self.changes += u64::from(*told != in_force);
+            if *told != self.heard {
+                self.before = std::mem::replace(&mut self.heard, told.clone());
             }
         }
         told

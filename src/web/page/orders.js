@@ -1,6 +1,6 @@
 // Buttons. Each sends one wish and says what became of it; none waits for the screen to agree.
 
-import { one, power, put } from "./units.js";
+import { make, one, power, put } from "./units.js";
 
 // The last order that was not taken, until one is: it must not be overlooked.
 export const trouble = { text: "", more: "" };
@@ -42,6 +42,8 @@ export class Orders {
       tell({ act: "e_stop", to: false }, "Release e-stop");
     });
     one("cap-form").addEventListener("submit", (event) => { event.preventDefault(); this.cap(); });
+    one("lock-form").addEventListener("submit", (event) => { event.preventDefault(); this.lock("lock", "Lock"); });
+    one("unlock").addEventListener("click", () => this.lock("unlock", "Unlock"));
     one("lift").addEventListener("click", () => tell({ act: "cap", to: null }, "Lift cap"));
     one("jump").addEventListener("click", () => tell({ act: "hall_jump" }, "Hall jump"));
     one("meter").addEventListener("click", () => this.meter());
@@ -51,6 +53,12 @@ export class Orders {
   cap() {
     const watts = Math.round(one("cap").valueAsNumber * 1_000);
     if (Number.isFinite(watts)) tell({ act: "cap", to: watts }, `Cap at ${power(watts)}`);
+  }
+
+  lock(act, said) {
+    const names = one("lock").value.split(/[\s,]+/).filter(Boolean);
+    if (names.length) tell({ act, to: names }, `${said} ${names.join(", ")}`);
+    else one("lock").reportValidity();
   }
 
   meter() {
@@ -72,6 +80,12 @@ export class Orders {
     one("lift").disabled = orders.cap_w === null;
     const cap = one("cap");
     if (!cap.value && !cap.matches(":focus") && view.import_limit_w) cap.value = Math.round(view.import_limit_w * 0.85 / 1e4) * 10;
+    const names = view.groups.map((group) => group.name);
+    if (names.join() !== this.names) {
+      this.names = names.join();
+      one("group-names").replaceChildren(...names.map((name) => Object.assign(make("option"), { value: name })));
+    }
+    one("unlock").disabled = !orders.locked?.length;
     one("demo").hidden = !demo;
     put(one("jump"), faults.hall_jump ? "Hall is jumping…" : "Hall jump");
     put(one("meter"), faults.meter_unplugged ? "Plug meter in" : "Unplug meter");

@@ -99,6 +99,8 @@ function alarms(lost) {
   if (silent.length) add("warn", `${silent.length === 1 ? "One group is" : `${silent.length} groups are`} silent: ${some(silent)}.`, "Silent miners count as drawing.");
   const deaf = view.groups.filter((group) => group.link === "up" && !group.following).map((group) => group.name);
   if (deaf.length) add("warn", `${deaf.length === 1 ? "One group does" : `${deaf.length} groups do`} not follow: ${some(deaf)}.`, "It was told to go lower and its meter does not show it.");
+  const locked = view.orders.locked ?? [];
+  if (locked.length) add("warn", `${locked.length === 1 ? "One group is" : `${locked.length} groups are`} locked: ${some(locked)}.`, "Nothing is switched there but by e-stop, and all that has power counts in full.");
   if (view.orders.drain) add("warn", "The controller is ending.", "Miners go off on the ramp; then it stops.");
   return list;
 }

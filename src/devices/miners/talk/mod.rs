@@ -59,6 +59,8 @@ pub(crate) struct Talk {
     locked_until: Mono,
     /// Steps in a row without an answer.
     misses: u32,
+    /// It is told nothing, whatever it does.
+    held: bool,
     /// It reported since the last wait.
     fruitful: bool,
     turn: u32,
@@ -84,6 +86,7 @@ impl Talk {
             knocked: None,
             locked_until: Mono::START,
             misses: 0,
+            held: false,
             fruitful: false,
             turn: 0,
             facts: Facts::default(),
@@ -110,6 +113,11 @@ impl Talk {
         self.shall(false, false, now);
     }
 
+    /// It is told nothing from now on, or again what it shall do.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
     /// It runs at low power while it mines, or in full. The same again changes nothing.
     pub(crate) fn shall_run(&mut self, low: bool) {
         self.level.shall(low);
@@ -133,7 +141,7 @@ impl Talk {
     /// Whether it shall sleep and did not say that it does: it goes before all that only asks.
     pub(crate) fn is_pressing(&self) -> bool {
         let waits = |wish: &Wish| wish.adopted && self.reported(wish).is_none();
-        self.wish.is_some_and(|wish| !wish.mine && !self.agrees(&wish) && !waits(&wish))
+        !self.held && self.wish.is_some_and(|wish| !wish.mine && !self.agrees(&wish) && !waits(&wish))
     }
 
     /// What to do now.
@@ -194,14 +202,14 @@ impl Talk {
 
     /// The verb that is to be said, and when.
     fn verb_due(&self, now: Mono) -> Option<(bool, Mono)> {
-        let wish = self.wish.filter(|_| !self.is_telling())?;
+        let wish = self.wish.filter(|_| !self.held && !self.is_telling())?;
         let at = if wish.mine { self.wake_due(&wish, now) } else { self.sleep_due(&wish, now) };
         at.map(|at| (wish.mine, at.max(self.locked_until)))
     }
 
     /// The power target that is to be said, and when: only to one that mines and may, and has nothing else to do.
     fn target_due(&self, now: Mono) -> Option<(Power, Mono)> {
-        let wish = self.wish.filter(|wish| wish.mine && !self.is_telling() && self.agrees(wish))?;
+        let wish = self.wish.filter(|wish| wish.mine && !self.held && !self.is_telling() && self.agrees(wish))?;
         self.reported(&wish)?;
         let (power, at) = self.level.due(self.manners.targets?, self.facts.report.target, now)?;
         Some((power, at.max(self.locked_until)))
