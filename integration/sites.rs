@@ -11,18 +11,19 @@ use ballast::site::file::load;
 use expect_test::expect_file;
 use proptest::prelude::*;
 
-/// A device that measures so often, answers within so long, and takes all its outlets at once or does not.
-const fn measures(name: &str, every_ms: u64, timeout_ms: u64, at_once: bool) -> KnownProfile<'_> {
+/// A device that measures so often, answers within so long, and takes all its outlets at once or one by one, where it has any.
+const fn measures(name: &str, every_ms: u64, timeout_ms: u64, outlets: Option<bool>) -> KnownProfile<'_> {
+    let (switches, at_once) = (outlets.is_some(), matches!(outlets, Some(true)));
     let refresh = Some(Duration::from_millis(every_ms));
     let (timeout, gap) = (Duration::from_millis(timeout_ms), Duration::ZERO);
-    let says = KnownDevice { refresh, timeout, login: false, gap, at_once, keep_alive: None, relay: false };
+    let says = KnownDevice { refresh, timeout, login: false, gap, at_once, switches, keep_alive: None, relay: false };
     KnownProfile { name, says: Some(says) }
 }
 
 const PROFILES: &[KnownProfile<'_>] = &[
-    measures("acuvim-ii", 100, 200, false),
-    measures("gude-expert-pdu", 500, 500, false),
-    measures("netio-powerpdu", 500, 500, true),
+    measures("acuvim-ii", 100, 200, None),
+    measures("gude-expert-pdu", 500, 500, Some(false)),
+    measures("netio-powerpdu", 500, 500, Some(true)),
     KnownProfile {
         name: "relay-board",
         says: Some(KnownDevice {
@@ -31,6 +32,7 @@ const PROFILES: &[KnownProfile<'_>] = &[
             login: false,
             gap: Duration::ZERO,
             at_once: false,
+            switches: true,
             keep_alive: None,
             relay: false,
         }),
@@ -43,12 +45,13 @@ const PROFILES: &[KnownProfile<'_>] = &[
             login: false,
             gap: Duration::ZERO,
             at_once: false,
+            switches: false,
             keep_alive: None,
             relay: true,
         }),
     },
-    measures("schneider-pm5xxx", 1_000, 500, false),
-    measures("sunspec-203", 1_000, 500, false),
+    measures("schneider-pm5xxx", 1_000, 500, None),
+    measures("sunspec-203", 1_000, 500, None),
 ];
 const DEMO: &str = include_str!("../sites/demo.toml");
 
@@ -322,7 +325,7 @@ fn a_group_is_measured_by_a_meter_of_its_own_or_its_file_is_refused() {
     for (other, told) in [
         ("", "measures no power"),
         ("measured_by = \"east-{n}-meter\"", "there is no meter `east-1-meter`"),
-        ("measured_by = \"poi-meter\"", "meter of a group `poi-meter` is given twice"),
+        ("measured_by = \"poi-meter\"", "meter of what is switched `poi-meter` is given twice"),
     ] {
         let (code, found) = findings(&good.replace(by, other));
         assert!(code == 1 && found.contains(told), "{other}: {found}");

@@ -244,8 +244,12 @@ fn refused(orders: &Orders, groups: &[GroupIx], site: &Site) -> Option<String> {
         let how = "release it in `ballast run` (on its page, or Shift+E), then drill";
         return Some(format!("e-stop is pressed from the run before: {how}"));
     }
-    let names = groups.iter().filter_map(|ix| site.groups.get(*ix)).map(|group| group.name.as_str());
-    let locked = names.into_iter().find(|name| orders.locks(name))?;
+    let all = || groups.iter().filter_map(|ix| site.groups.get(*ix));
+    let feeders = all().filter_map(|group| site.feeders.get(group.feeder?));
+    if let Some(open) = feeders.map(|feeder| &feeder.name).find(|name| orders.open.contains(*name)) {
+        return Some(format!("feeder `{open}` is open: close it on the page of `ballast run`, then drill"));
+    }
+    let locked = all().map(|group| group.name.as_str()).find(|name| orders.locks(name))?;
     Some(format!("group `{locked}` is locked: unlock it on the page of `ballast run`, then drill"))
 }
 
@@ -379,18 +383,4 @@ fn look(stage: &Stage, ix: GroupIx) -> Option<Found> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::site::file::load;
-
-    #[test]
-    fn what_a_person_stopped_or_locked_is_not_drilled() {
-        let text = include_str!("../sites/demo.toml");
-        let site = load("demo.toml", text).unwrap_or_else(|problems| panic!("{problems}"));
-        let locked = Orders { locked: ["north-02".to_owned()].into(), ..Orders::default() };
-        assert_eq!(refused(&Orders::default(), &[0, 1], &site), None);
-        assert_eq!(refused(&locked, &[0], &site), None, "another group is");
-        assert!(refused(&locked, &[0, 1], &site).unwrap().contains("group `north-02` is locked"));
-        assert!(refused(&Orders { e_stop: true, ..locked }, &[0], &site).unwrap().contains("e-stop is pressed"));
-    }
-}
+mod tests;

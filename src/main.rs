@@ -226,9 +226,9 @@ struct Simulate {
     #[arg(long, value_name = "FILE")]
     #[cfg_attr(not(feature = "sabotage"), arg(conflicts_with_all = ["seeds", "hall", "prices", "span"]))]
     again: Option<PathBuf>,
-    /// Plant this known bug, or `all` one after the other, until a promise is broken
+    /// Plant these known bugs, with commas between, or `all`: one after the other, until a promise is broken
     #[cfg(feature = "sabotage")]
-    #[arg(long, value_name = "NAME", hide = true, requires = "seeds")]
+    #[arg(long, value_name = "NAMES", hide = true, requires = "seeds")]
     sabotage: Option<String>,
     /// Run the first seed alone, or one kept file, and leave its journal in this folder, for `ballast replay`
     #[arg(long, value_name = "DIR")]

@@ -33,6 +33,19 @@ pub struct Plan {
     pub firm: Power,
     /// Units that shall come on as soon as this record is durable. A raise is announced first and sent later.
     pub intends: Vec<(GroupIx, u64)>,
+    /// What each feeder's contactor is told, in the order of [`crate::site::Site::contactors`]: to be closed or not, or nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contactors: Vec<Option<bool>>,
+}
+
+impl Plan {
+    /// The feeders whose contactors were opened in this tick: from then on it takes a person to close them.
+    pub fn opened(&self) -> impl Iterator<Item = FeederIx> + '_ {
+        self.events.iter().filter_map(|event| match event {
+            Event::FeederOpens { feeder, .. } => Some(*feeder),
+            _ => None,
+        })
+    }
 }
 
 /// What a group is told. Renewed every tick; void at `lapses`.
@@ -127,6 +140,18 @@ impl Cause {
             Self::Nameplate => "nameplate",
         }
     }
+}
+
+/// Why a feeder's contactor was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opened {
+    /// A limit was overdrawn, or everything stopped, and what is behind it drew on: nothing else was left to lower.
+    LastResort,
+    /// It was found open, whoever opened it.
+    Found,
+    /// A person ordered it.
+    Ordered,
 }
 
 /// Something worth a line of its own in the journal.
@@ -276,6 +301,36 @@ pub enum Event {
         expect_w: Power,
         /// What it counted.
         counted_w: Power,
+    },
+    /// The contactor of a feeder was opened, or was found so: all behind it lose their power, and stay off until a person closes it.
+    #[serde(rename = "feeder.open")]
+    FeederOpens {
+        /// The feeder.
+        feeder: FeederIx,
+        /// Why.
+        why: Opened,
+        /// What drew on behind it.
+        undue_w: Power,
+    },
+    /// The meter of a feeder shows power though its contactor was told to open.
+    #[serde(rename = "feeder.unverified")]
+    FeederNotFollowing {
+        /// The feeder.
+        feeder: FeederIx,
+        /// What it still counts as.
+        counted_w: Power,
+    },
+    /// The meter of a feeder shows that its contactor is open.
+    #[serde(rename = "feeder.dark")]
+    FeederDark {
+        /// The feeder.
+        feeder: FeederIx,
+    },
+    /// A person let the contactor of a feeder be closed, and there was room for all behind it.
+    #[serde(rename = "feeder.close")]
+    FeederCloses {
+        /// The feeder.
+        feeder: FeederIx,
     },
     /// Units that drew on too often when they were to sleep: they stay cut until a person lets them back.
     #[serde(rename = "act.quarantine")]

@@ -34,6 +34,7 @@ mod panel;
 pub(crate) mod past;
 mod sight;
 mod stages;
+mod told;
 mod waker;
 
 pub use again::Again;
@@ -241,6 +242,10 @@ impl Loop {
                 Action::Unlock(names) => {
                     self.order(now, by, |orders| orders.locked.retain(|name| !names.contains(name)));
                 }
+                Action::Open(names) => self.order(now, by, |orders| orders.open.extend(names)),
+                Action::Close(names) => {
+                    self.order(now, by, |orders| orders.open.retain(|name| !names.contains(name)));
+                }
                 Action::Quit => self.order(now, by, |orders| orders.drain = true),
                 Action::HallJump | Action::UnplugMeter(_) | Action::UnplugPdu(_) => {
                     if let Some(emulated) = &mut self.emulated {
@@ -279,6 +284,9 @@ impl Loop {
         if let Some(condition) = plan.stand.presses_e_stop() {
             let by = if condition == Condition::RelayTripped { Actor::Relay } else { Actor::Failsafe };
             self.order(now, by, |orders| orders.e_stop = true);
+        }
+        if let Some(open) = self.cycle.keeps_open(&plan) {
+            self.order(now, Actor::Failsafe, |orders| *orders = open);
         }
         let _ = self.journal.tick(&snapshot, &plan, || self.cycle.memory_json());
         self.panel.events(&plan, &self.cycle.standing.site, now.wall);

@@ -57,6 +57,9 @@ sabotages! {
     NeverRestores, "never-restores", "what was shed once never comes back";
     PriceIgnored, "price-ignored", "power is drawn whatever it costs";
     JournalForgets, "journal-forgets", "the journal leaves out when a device falls silent";
+    ContactorNever, "contactor-never", "what draws on behind a feeder's contactor is left to draw on";
+    ContactorBelieved, "contactor-believed", "a feeder's contactor that answers counts as open";
+    ContactorRecloses, "contactor-recloses", "a feeder's contactor is closed again without a person";
     NeverTerminates, "never-terminates", "import that stays over the limit is shed for, and nothing more";
     LapseForgotten, "lapse-forgotten", "a connection lets no command lapse";
     LapseTogether, "lapse-together", "all permits lapse in the same moment";

@@ -114,6 +114,7 @@ impl World<'_> {
             hall: self.meter(self.site.hall.meter, now),
             house: self.meter(self.site.house.meter, now),
             relay: None,
+            contactors: Vec::new(),
             price: price.map(|price| PriceSeen { price, at: now }),
             orders: Orders::default(),
             durable: tick.saturating_sub(1),

@@ -34,6 +34,10 @@ pub struct Snapshot {
     /// The under-frequency relay; nothing where there is none, or it was never read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay: Option<RelaySeen>,
+    /// What is known of each feeder's contactor, in the order of [`crate::site::Site::contactors`]: one outlet, and the power that its
+    /// feeder's meter shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contactors: Vec<GroupSeen>,
 }
 
 /// What a protection relay shows of itself.
@@ -114,6 +118,9 @@ pub struct Orders {
     /// Groups, by name, where nothing is switched: their miners are being upgraded, or a person works on them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub locked: BTreeSet<String>,
+    /// Feeders, by name, whose contactors are open, and stay so until a person closes them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub open: BTreeSet<String>,
 }
 
 impl Orders {

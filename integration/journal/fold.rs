@@ -1,7 +1,7 @@
 //! Folding the lines gives back exactly what was recorded, whatever it was.
 
 use ballast::journal::{Boot, Fold, Folded, MAX_LINE, Recorder};
-use ballast::plan::{Bound, Cause, Command, Condition, Event, Plan, Retreat, Scope, Stand};
+use ballast::plan::{Bound, Cause, Command, Condition, Event, Opened, Plan, Retreat, Scope, Stand};
 use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, RelaySeen, Snapshot};
 use ballast::time::{Mono, Now, Wall};
 use ballast::units::{Power, Price};
@@ -75,18 +75,20 @@ fn now() -> impl Strategy<Value = Now> {
 
 fn snapshot() -> impl Strategy<Value = Snapshot> {
     let locked = proptest::collection::btree_set("[a-z]{1,3}", 0..3);
-    let orders = (any::<bool>(), any::<bool>(), option::of(power()), locked);
+    let open = proptest::collection::btree_set("[a-z]{1,3}", 0..2);
+    let orders = (any::<bool>(), any::<bool>(), option::of(power()), locked, open);
     let price = option::of((any::<i64>(), mono()));
     let tick = prop_oneof![0..20_u64, any::<u64>()];
     let head = (tick, now(), orders, price, prop_oneof![0..20_u64, any::<u64>()]);
     let relay = option::of((any::<bool>(), any::<bool>(), mono()));
     let meters = [reading(), reading(), reading()];
-    (head, meters, vec(group(), 0..4), relay).prop_map(|(head, [poi, hall, house], groups, relay)| {
-        let (tick, now, (e_stop, drain, cap, locked), price, durable) = head;
-        let orders = Orders { e_stop, drain, cap, locked };
+    let switched = (vec(group(), 0..4), vec(group(), 0..3));
+    (head, meters, switched, relay).prop_map(|(head, [poi, hall, house], (groups, contactors), relay)| {
+        let (tick, now, (e_stop, drain, cap, locked, open), price, durable) = head;
+        let orders = Orders { e_stop, drain, cap, locked, open };
         let price = price.map(|(price, at)| PriceSeen { price: Price::from_micro_usd_per_mwh(price), at });
         let relay = relay.map(|(tripped, armed, at)| RelaySeen { tripped, armed, at });
-        Snapshot { tick, now, poi, hall, house, price, orders, durable, groups, relay }
+        Snapshot { tick, now, poi, hall, house, price, orders, durable, groups, relay, contactors }
     })
 }
 
@@ -120,6 +122,7 @@ fn event() -> impl Strategy<Value = Event> {
         (0..4_usize, power()).prop_map(|(group, assumed_w)| Event::DeviceLost { group, assumed_w }),
         // A group beyond the named ones keeps its number.
         (0..9_usize).prop_map(|group| Event::DeviceBack { group }),
+        (0..3_usize, power()).prop_map(|(feeder, undue_w)| Event::FeederOpens { feeder, why: Opened::Found, undue_w }),
         (cause(), power(), any::<u32>()).prop_map(|(cause, power_w, groups)| Event::Shed { cause, power_w, groups }),
     ]
 }
@@ -128,10 +131,10 @@ fn plan() -> impl Strategy<Value = Plan> {
     let few = || prop_oneof![Just(0_u64), any::<u64>()];
     let command = (prop_oneof![Just(255_u64), any::<u64>()], few(), few(), mono())
         .prop_map(|(on, cut, low, lapses)| Command { on, cut, low, lapses });
-    let intends = vec((0..4_usize, any::<u64>()), 0..3);
+    let intends = (vec((0..4_usize, any::<u64>()), 0..3), vec(option::of(any::<bool>()), 0..3));
     let powers = (power(), power(), power(), power());
     (powers, (cause(), stand()), vec(bound(), 0..4), vec(command, 0..4), vec(event(), 0..3), intends).prop_map(
-        |((ceiling, floor, counted, firm), (cause, stand), limits, commands, events, intends)| Plan {
+        |((ceiling, floor, counted, firm), (cause, stand), limits, commands, events, (intends, contactors))| Plan {
             ceiling,
             floor,
             cause,
@@ -142,6 +145,7 @@ fn plan() -> impl Strategy<Value = Plan> {
             counted,
             firm,
             intends,
+            contactors,
         },
     )
 }

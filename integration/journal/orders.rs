@@ -18,7 +18,13 @@ const TEXT: &str = include_str!("../../sites/demo.toml");
 
 fn stopped() -> Orders {
     let locked = ["north-01".to_owned(), "north-02".to_owned()].into();
-    Orders { e_stop: true, drain: false, cap: Some(Power::from_kilowatts(2_000)), locked }
+    Orders {
+        e_stop: true,
+        drain: false,
+        cap: Some(Power::from_kilowatts(2_000)),
+        locked,
+        open: ["north".to_owned()].into(),
+    }
 }
 
 #[test]
@@ -44,7 +50,7 @@ fn an_order_that_no_tick_has_seen_yet_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let mut run = Run::start(dir.path(), 1);
     run.ticks(10);
-    let order = json!({ "e_stop": true, "drain": false, "cap": 2_000_000, "locked": ["north-01", "north-02"], "actor": { "type": "page" } });
+    let order = json!({ "e_stop": true, "drain": false, "cap": 2_000_000, "locked": ["north-01", "north-02"], "open": ["north"], "actor": { "type": "page" } });
     let _ = run.journal.note(run.story.snapshot.now.wall, "orders", None, &order);
     run.close();
     assert_eq!(last_orders(dir.path()), Ok(Some(stopped())));

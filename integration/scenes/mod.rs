@@ -5,6 +5,7 @@
 //! times; what it then asserts stands in the journal or in the plant's own truth. Several may run at once.
 
 mod calm;
+mod contactors;
 mod controller;
 mod demo;
 mod disk;

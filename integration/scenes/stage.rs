@@ -59,6 +59,24 @@ impl Stage {
         })
     }
 
+    /// With a contactor on the southern feeder.
+    pub(super) fn fed() -> Self {
+        Self::of(|net| {
+            let text = text(net, &Numbers::default());
+            let south = "name = \"south\"\nrating = \"90 kW\"\n";
+            let contactor = format!(
+                "[feeder.contactor]\nprofile = \"relay-board\"\naddress = \"{net}.6:5020\"\nmeasured_by = \"south-meter\"\n\
+                 poll = \"250 ms\"\nresponse = \"200 ms\"\nproof = \"1500 ms\"\nopens_after = \"500 ms\"\n\
+                 outlets_return = \"off\"\n"
+            );
+            let text = text.replacen(south, &format!("{south}{contactor}"), 1);
+            let meter = format!(
+                "[[meter]]\nname = \"south-meter\"\nprofile = \"acuvim-ii\"\naddress = \"{net}.5:5020\"\npoll = \"100 ms\"\n"
+            );
+            text + &meter
+        })
+    }
+
     fn of(text: impl Fn(&str) -> String) -> Self {
         calm::watch();
         let (net, held) = own_net();

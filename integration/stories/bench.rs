@@ -5,116 +5,16 @@ use std::time::Duration;
 
 use ballast::decide::{Memory, Standing, decide};
 use ballast::plan::Plan;
-use ballast::site::{
-    Ages, Budgets, CommsLoss, Economics, Feeder, Fill, FirmLoad, Firmware, FirmwarePath, Group, Guard, LowPower, Path,
-    Poi, PriceLost, Restore, Site, Tick,
-};
+use ballast::site::Site;
 use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, RelaySeen, Snapshot};
 use ballast::time::{Mono, Now, Wall};
-use ballast::units::{Efficiency, Hashprice, Power, Price, Share, Slew};
+use ballast::units::{Power, Price, Share};
 
-pub const fn kw(kw: i64) -> Power {
-    Power::from_kilowatts(kw)
-}
+mod feeding;
+mod sites;
 
-pub const fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-/// 40 MW, a hall of 30 MW that slews 4 MW/s, miners of 8 and 6 MW that are gone in 500 ms.
-pub fn site() -> Site {
-    let firm = |nameplate, slew| FirmLoad {
-        nameplate,
-        slew: Slew::from_watts_per_second(slew),
-        step: Power::ZERO,
-        meter: Some(0),
-        feeder: None,
-    };
-    Site {
-        name: "story".into(),
-        poi: Poi {
-            import_limit: kw(40_000),
-            within: ms(2_000),
-            ramp: Slew::from_watts_per_second(1_000_000),
-            meter: 0,
-            guard: Guard::Relay { trips_within: ms(500) },
-            falls_within: None,
-        },
-        hall: firm(kw(30_000), 4_000_000),
-        house: firm(Power::ZERO, 0),
-        feeders: vec![
-            Feeder { name: "north".into(), rating: kw(9_000) },
-            Feeder { name: "south".into(), rating: kw(7_000) },
-        ],
-        groups: vec![group("north", 0, 64, kw(125), 17_500, 500), group("south", 1, 60, kw(100), 20_000, 500)],
-        devices: vec![],
-        relay: None,
-        tick: Tick { period: ms(100), lapse: ms(2_000) },
-        fill: Fill { window: ms(300_000), confidence: Share::from_ppm(999_000) },
-        restore: Restore {
-            ramp: Slew::from_watts_per_second(2_000_000),
-            stagger: ms(200),
-            batch: kw(500),
-            settle: ms(2_000),
-        },
-        economics: Economics {
-            hashprice: Hashprice::from_micro_usd_per_ph_day(39_000_000),
-            pool_fee: Share::ZERO,
-            price_lost: PriceLost::Run,
-        },
-        ages: Ages { meter: ms(500), device: ms(3_000), price: ms(1_800_000) },
-        failsafe: ballast::site::Failsafe::usual(std::time::Duration::from_secs(2)),
-        budgets: Budgets { sense: ms(200), decide: ms(5), write: ms(50), acknowledge: ms(250), proof: ms(2_000) },
-    }
-}
-
-pub fn group(name: &str, feeder: usize, units: u32, unit: Power, mj_per_th: i64, response_ms: u64) -> Group {
-    Group {
-        name: name.into(),
-        feeder: Some(feeder),
-        miners: units,
-        units,
-        unit,
-        efficiency: Efficiency::from_millijoules_per_th(mj_per_th),
-        firmware: None,
-        paths: vec![Path {
-            device: 0,
-            response: ms(response_ms),
-            proof: ms(response_ms + 2_000),
-            comms_loss: CommsLoss::Holds,
-            meter: None,
-        }],
-        dwell_on: ms(10_000),
-        dwell_off: ms(10_000),
-    }
-}
-
-/// The same with miners that are told to sleep: gone 1.5 s later, 40 W each asleep, proved within 6 s.
-pub fn sleeper(name: &str, feeder: usize, units: u32, unit: Power, first: bool) -> Group {
-    let mut group = group(name, feeder, units, unit, 17_500, 100);
-    group.firmware = Some(FirmwarePath {
-        firmware: Firmware::Luxos,
-        addresses: vec![],
-        poll: ms(2_000),
-        login: None,
-        response: ms(1_500),
-        proof: ms(6_000),
-        asleep: Power::from_watts(40),
-        first,
-        low: None,
-    });
-    group
-}
-
-/// The same with a level between: two thirds of the power at 14 J/TH, measured within a minute.
-pub fn two_levels(name: &str, feeder: usize, units: u32, unit: Power) -> Group {
-    let mut group = sleeper(name, feeder, units, unit, true);
-    let power = Power::from_watts(unit.watts() * 2 / 3);
-    let low =
-        LowPower { power, efficiency: Efficiency::from_millijoules_per_th(14_000), full: unit, proof: ms(60_000) };
-    group.firmware.as_mut().unwrap().low = Some(low);
-    group
-}
+pub use feeding::Feeding;
+pub use sites::{group, kw, ms, site, sleeper, two_levels};
 
 /// One group of the obedient site.
 #[derive(Clone, Debug, Default)]
@@ -171,6 +71,10 @@ pub struct Bench {
     pub watts_age: Duration,
     /// Ticks by which the journal lags.
     pub journal_lag: u64,
+    /// The contactors of the feeders that have one.
+    pub feeding: Vec<Feeding>,
+    /// PDUs live on the power of their feeder.
+    pub pdus_go_dark: bool,
     miners: Vec<Miners>,
 }
 
@@ -179,6 +83,8 @@ impl Bench {
         let count = site.groups.len();
         Self {
             memory: Memory::new(&site),
+            feeding: vec![Feeding::default(); site.contactors().count()],
+            pdus_go_dark: false,
             standing: Standing::new(site),
             plan: Plan::default(),
             now: Mono::from_millis(1_000_000),
@@ -221,6 +127,9 @@ impl Bench {
 
     /// What the group draws at this moment.
     pub fn draws(&self, ix: usize) -> Power {
+        if !self.is_fed(ix) {
+            return Power::ZERO;
+        }
         let miners = &self.miners[ix];
         let going = miners.going.iter().filter(|(_, gone)| *gone > self.now).fold(0, |set, (units, _)| set | units);
         let group = &self.standing.site.groups[ix];
@@ -295,8 +204,9 @@ impl Bench {
     pub fn snapshot(&self) -> Snapshot {
         let at = self.now.before(self.age);
         let poi_at = self.now.before(self.poi_age.unwrap_or(self.age));
+        let link = |ix: usize| if self.pdus_go_dark && !self.is_fed(ix) { Link::Silent } else { self.links[ix] };
         let seen = |ix: usize| GroupSeen {
-            link: self.links[ix],
+            link: link(ix),
             power: Reading::Known(self.draws(ix), self.now.before(self.watts_age)),
             on: (!self.mute[ix]).then_some((self.outlets(ix) | self.local[ix], self.now)),
             written: self.miners[ix].written,
@@ -313,6 +223,7 @@ impl Bench {
             durable: self.tick.saturating_sub(1 + self.journal_lag),
             groups: (0..self.miners.len()).map(seen).collect(),
             relay: self.relay,
+            contactors: self.contactors(),
         }
     }
 
@@ -330,6 +241,9 @@ impl Bench {
         self.memory = memory;
         for ix in 0..self.miners.len() {
             let (command, response) = (plan.commands[ix], self.standing.site.groups[ix].response());
+            if self.pdus_go_dark && !self.is_fed(ix) {
+                continue;
+            }
             if self.links[ix] != Link::Up || self.memory.groups[ix].told.is_none() {
                 continue;
             }
@@ -354,6 +268,7 @@ impl Bench {
             }
             miners.on = command.on;
         }
+        self.switch_feeders(&plan);
         self.plan = plan;
     }
 

@@ -215,7 +215,7 @@ proptest! {
             let at = ballast::time::Mono::from_micros(at);
             snapshot.poi = ballast::snapshot::Reading::Known(Power::from_watts(poi), at);
             snapshot.hall = ballast::snapshot::Reading::Known(Power::from_watts(hall), at);
-            snapshot.orders = ballast::snapshot::Orders { e_stop, drain, cap: cap.map(Power::from_watts), locked: [bench.standing.site.groups[1].name.clone()].into() };
+            snapshot.orders = ballast::snapshot::Orders { e_stop, drain, cap: cap.map(Power::from_watts), locked: [bench.standing.site.groups[1].name.clone()].into(), open: [].into() };
             snapshot.price = Some(ballast::snapshot::PriceSeen { price: ballast::units::Price::from_micro_usd_per_mwh(price), at });
             for group in &mut snapshot.groups {
                 group.on = Some((on, at));

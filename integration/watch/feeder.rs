@@ -80,6 +80,12 @@ fn after(action: &Action, scene: Scene) -> Scene {
         Action::UnplugMeter(true) => Scene::MeterLost,
         Action::UnplugPdu(true) => Scene::Silent,
         Action::EStop(false) | Action::UnplugMeter(false) | Action::UnplugPdu(false) => Scene::Calm,
-        Action::HallJump | Action::Cap(_) | Action::Lock(_) | Action::Unlock(_) | Action::Quit => scene,
+        Action::HallJump
+        | Action::Cap(_)
+        | Action::Lock(_)
+        | Action::Unlock(_)
+        | Action::Open(_)
+        | Action::Close(_)
+        | Action::Quit => scene,
     }
 }

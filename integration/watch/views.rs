@@ -59,6 +59,7 @@ pub(crate) fn view(ms: i64, scene: Scene) -> View {
         available_w: hall_seen.map(|hall| LIMIT - hall - HOUSE),
         fleet_w: fleet,
         groups: groups(miners, scene, cause),
+        feeders: vec![],
         orders: OrdersView { e_stop: scene == Scene::EStop, ..OrdersView::default() },
         faults: faults(scene),
         stages: stages(),
@@ -139,6 +140,7 @@ fn groups(mut watts: i64, scene: Scene, cause: Cause) -> Vec<GroupView> {
             link: if silent { Link::Silent } else { Link::Up },
             following: !(scene == Scene::Silent && ix == 29),
             locked: false,
+            severed: false,
             cause,
         }
     };

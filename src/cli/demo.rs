@@ -127,7 +127,13 @@ impl Emulated for Show {
                     self.faults.pdu_unplugged = out.then(|| name.clone());
                 }
             }
-            Action::Cap(_) | Action::EStop(_) | Action::Lock(_) | Action::Unlock(_) | Action::Quit => {}
+            Action::Cap(_)
+            | Action::EStop(_)
+            | Action::Lock(_)
+            | Action::Unlock(_)
+            | Action::Open(_)
+            | Action::Close(_)
+            | Action::Quit => {}
         }
     }
 

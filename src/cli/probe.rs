@@ -19,7 +19,7 @@ use crate::devices::wire::tls::Client;
 use crate::devices::wire::{Fault, inquire};
 use crate::devices::{Credentials, Profile, Station};
 use crate::site::file::load_placed;
-use crate::site::{Device, DeviceIx, GroupIx, Site};
+use crate::site::{Device, DeviceIx, FeederIx, GroupIx, Site};
 use crate::time::Clock;
 use crate::units::{Power, Share};
 
@@ -43,6 +43,10 @@ enum Role {
     Hall,
     House,
     Group(GroupIx),
+    /// The meter of a feeder that has a contactor.
+    Feeder(FeederIx),
+    /// The contactor of a feeder: it measures nothing.
+    Contactor(FeederIx),
     /// The under-frequency relay.
     Relay,
     /// A meter that the site does not use.
@@ -208,6 +212,10 @@ fn role(site: &Site, device: DeviceIx) -> Role {
         hall if site.hall.meter == Some(hall) => Role::Hall,
         house if site.house.meter == Some(house) => Role::House,
         relay if site.relay == Some(relay) => Role::Relay,
+        _ if site.contactor_of(device).is_some() => site.contactor_of(device).map_or(Role::Other, Role::Contactor),
+        _ if site.feeder_measured_by(device).is_some() => {
+            site.feeder_measured_by(device).map_or(Role::Other, Role::Feeder)
+        }
         _ => site.group_of(device).or_else(|| site.measured_by(device)).map_or(Role::Other, Role::Group),
     }
 }
@@ -218,7 +226,11 @@ fn range(site: &Site, role: Role) -> Range {
     let firm = site.hall.nameplate + site.house.nameplate;
     let fleet: Power = site.groups.iter().map(crate::site::Group::nameplate).sum();
     let most = match role {
-        Role::Poi | Role::Relay | Role::Other => firm + fleet,
+        Role::Poi | Role::Relay | Role::Contactor(_) | Role::Other => firm + fleet,
+        Role::Feeder(ix) => {
+            let behind = site.groups.iter().filter(|group| group.feeder == Some(ix));
+            behind.map(crate::site::Group::nameplate).sum()
+        }
         Role::Hall => site.hall.nameplate,
         Role::House => site.house.nameplate,
         Role::Group(ix) => site.groups.get(ix).map_or(fleet, crate::site::Group::nameplate),
@@ -238,7 +250,10 @@ fn wanted(site: &Site, probed: &Probed) -> Option<(Power, Power)> {
 fn suspect(site: &Site, all: &mut [Probed]) {
     let mut read = Vec::new();
     let mut whole = true;
-    for (ix, probed) in all.iter().enumerate().filter(|(_, probed)| !matches!(probed.role, Role::Relay | Role::Other)) {
+    // What a feeder's meter shows its groups show as well.
+    let mut apart_from_busbar = Vec::new();
+    let measures = |role| !matches!(role, Role::Relay | Role::Contactor(_) | Role::Other);
+    for (ix, probed) in all.iter().enumerate().filter(|(_, probed)| measures(probed.role)) {
         let told = probed.told.as_ref().ok();
         let point = told.and_then(|told| told.point.as_ref());
         match (point, told.and_then(|told| told.window.as_ref()?.as_ref().ok())) {
@@ -246,8 +261,10 @@ fn suspect(site: &Site, all: &mut [Probed]) {
                 let range = range(site, probed.role);
                 let is_poi = probed.role == Role::Poi;
                 let wanted = wanted(site, probed);
-                read.push((ix, Asked { point, window, range, is_poi, wanted }));
+                let place = if matches!(probed.role, Role::Feeder(_)) { &mut apart_from_busbar } else { &mut read };
+                place.push((ix, Asked { point, window, range, is_poi, wanted }));
             }
+            _ if matches!(probed.role, Role::Feeder(_)) => {}
             _ => whole = false,
         }
     }
@@ -262,8 +279,11 @@ fn suspect(site: &Site, all: &mut [Probed]) {
     } else {
         asked.iter().flat_map(|asked| judge(std::slice::from_ref(asked), house, off)).collect()
     };
-    let found: Vec<(usize, Option<Suspicion>)> = read.iter().map(|(ix, _)| *ix).zip(suspicions).collect();
-    drop(read);
+    let mut found: Vec<(usize, Option<Suspicion>)> = read.iter().map(|(ix, _)| *ix).zip(suspicions).collect();
+    let alone =
+        |(ix, asked): &(usize, Asked<'_>)| (*ix, judge(std::slice::from_ref(asked), house, off).pop().flatten());
+    found.extend(apart_from_busbar.iter().map(alone));
+    drop((read, apart_from_busbar));
     for (ix, suspicion) in found {
         if let Some(probed) = all.get_mut(ix) {
             probed.suspicion = suspicion;

@@ -1,6 +1,7 @@
 //! What all groups draw, summed once a tick in the pass that counts each of them: as they were told, for the limits; as they
 //! are counted, for what may come back. Lowering a group later in the tick changes only the first.
 
+use super::contactor::Severed;
 use super::memory::GroupMemory;
 use super::room::Taken;
 use super::sleep;
@@ -42,9 +43,14 @@ impl Drawn {
     /// Adds a group.
     pub(super) fn add(&mut self, standing: &Standing, fixed: &Fixed, kept: &GroupMemory, now: Mono) {
         self.all += kept.counted;
+        if kept.severed == Severed::Dark {
+            return self.any_off = true;
+        }
         self.any_off |= kept.told != Some(fixed.all_on) || kept.level.low != 0;
         if !kept.controllable() {
-            self.told.add(fixed.feeder, ClassIx::MAX, kept.counted);
+            // A contactor that opens is relied on as any command is, for as long as it may take.
+            let told = if kept.severed == Severed::InTime { Power::ZERO } else { kept.counted };
+            self.told.add(fixed.feeder, ClassIx::MAX, told);
             self.counted.add(fixed.feeder, ClassIx::MAX, kept.counted);
             return;
         }

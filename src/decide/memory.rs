@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::contactor::{ContactorMemory, Severed};
 use super::envelope::{Envelope, Margin};
 use super::failsafe::{CONDITIONS, Held};
 use super::standing::Standing;
@@ -20,6 +21,9 @@ use crate::units::{Power, Slew};
 pub struct Memory {
     /// Per group, in the order of the site's groups.
     pub groups: Vec<GroupMemory>,
+    /// Per contactor of a feeder, in the order of the site's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contactors: Vec<ContactorMemory>,
     /// Rolling maximum of the firm load.
     pub envelope: Envelope,
     /// Learnt on top of it.
@@ -129,6 +133,9 @@ pub struct GroupMemory {
     /// A person locked it: nothing is switched, and all that has power counts in full.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub locked: bool,
+    /// The contactor of its feeder is open.
+    #[serde(default, skip_serializing_if = "Severed::is_no")]
+    pub severed: Severed,
     /// Its device is silent.
     pub silent: bool,
     /// When it fell silent.
@@ -260,6 +267,7 @@ impl Memory {
         let group = |units: u32| GroupMemory { changed: vec![Mono::START; units as usize], ..GroupMemory::default() };
         Self {
             groups: site.groups.iter().map(|each| group(each.units)).collect(),
+            contactors: vec![ContactorMemory::default(); site.contactors().count()],
             batch_at: vec![None; site.feeders.len() + 1],
             ..Self::default()
         }
@@ -305,7 +313,8 @@ impl Memory {
 
     /// Makes room for what the site has, where a keyframe came from a file with fewer groups.
     pub fn fits(&self, site: &Site) -> bool {
-        self.groups.len() == site.groups.len() && self.batch_at.len() == site.feeders.len() + 1
+        let contactors = self.contactors.len() == site.contactors().count();
+        contactors && self.groups.len() == site.groups.len() && self.batch_at.len() == site.feeders.len() + 1
     }
 
     /// Advances everything that is a function of time alone.

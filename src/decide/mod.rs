@@ -7,6 +7,7 @@
 //! changed ([`tell`]).
 #![deny(clippy::float_arithmetic)]
 
+mod contactor;
 mod drawn;
 mod envelope;
 pub mod failsafe;
@@ -26,10 +27,11 @@ mod switch;
 mod tell;
 mod unasked;
 
+pub use contactor::{ContactorMemory, Severed};
 pub use envelope::{Envelope, Margin};
 pub use memory::{Asleep, GroupMemory, Lasting, Level, Memory, Metered, Remembered};
 pub use room::{Rooms, Taken};
-pub use standing::{ClassIx, Fixed, Low, Sleep, Standing};
+pub use standing::{ClassIx, Fixed, FixedContactor, Low, Sleep, Standing};
 
 use std::time::Duration;
 
@@ -90,6 +92,7 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
         counted,
         firm: firm.worst.first().copied().unwrap_or(firm.nameplate),
         intends: memory.intends.clone(),
+        contactors: memory.contactors.iter().map(ContactorMemory::told).collect(),
     };
     (plan, memory)
 }
@@ -115,10 +118,14 @@ fn lapse(standing: &Standing, memory: &mut Memory, now: Mono) {
 fn count(standing: &Standing, memory: &mut Memory, snapshot: &Snapshot, events: &mut Vec<Event>) -> Drawn {
     let now = snapshot.now.mono;
     let mut drawn = Drawn::new(standing);
+    contactor::turn(standing, memory, snapshot, events);
     let all = standing.groups.iter().zip(&snapshot.groups).zip(&mut memory.groups);
     for (ix, ((fixed, seen), kept)) in all.enumerate() {
         lock::turn(standing, snapshot, ix, fixed, kept);
-        follow::Following { ix, fixed, seen, now }.update(kept, events);
+        let following = follow::Following { ix, fixed, seen, now };
+        if kept.severed != Severed::Dark {
+            following.update(kept, events);
+        }
         drawn.add(standing, fixed, kept, now);
         drawn.see(seen, kept);
     }
@@ -174,6 +181,7 @@ fn act(facts: &Facts<'_>, memory: &mut Memory, drawn: Drawn, events: &mut Vec<Ev
     let (standing, now) = (facts.standing, facts.snapshot.now.mono);
     if facts.stand.retreat == Retreat::Terminate {
         events.extend(shed::everything(standing, memory, now).event(Cause::EStop));
+        contactor::open(facts, memory, events);
         if !sabotage::is(Sabotage::EStopRestores) {
             memory.intends.clear();
             return;
@@ -190,6 +198,7 @@ fn act(facts: &Facts<'_>, memory: &mut Memory, drawn: Drawn, events: &mut Vec<Ev
         memory.shed_at = Some(now);
     }
     events.extend(shed.into_iter().flatten());
+    contactor::open(facts, memory, events);
     if facts.snapshot.orders.drain || facts.price.is_some() {
         let (lowered, cause) = shed::on_the_ramp(facts, memory);
         events.extend(lowered.event(cause));

@@ -1,6 +1,7 @@
 //! Restoring: slowly, and only with everything in hand. A raise needs fresh meters, room under every bound for the highest
 //! the firm load was in the window, dwell, the ramp, the stagger of its feeder, and a durable record that announced it.
 
+use super::contactor;
 use super::level;
 use super::memory::{GroupMemory, Memory};
 use super::room::{Chain, Rooms, Taken};
@@ -17,11 +18,15 @@ use crate::units::Power;
 /// draw; nothing where no group has a unit off.
 pub(super) fn restore(facts: &Facts<'_>, memory: &mut Memory, counted: Option<Taken>, events: &mut Vec<Event>) {
     let Some(counted) = counted.filter(|_| allowed(facts, memory)) else { return memory.intends.clear() };
+    let limit = facts.standing.site.poi.import_limit;
     let waits = !sabotage::is(Sabotage::RecordNotAwaited);
     if waits && !memory.intends.is_empty() && facts.snapshot.durable < memory.announced {
         return;
     }
-    let mut rooms = rooms(facts, memory, &counted);
+    if contactor::close(facts, memory, |memory| rooms(facts, memory, &counted, limit), events) {
+        return memory.intends.clear();
+    }
+    let mut rooms = rooms(facts, memory, &counted, import_bound(facts));
     send(facts, memory, &mut rooms, events);
     memory.intends = next_batch(facts, memory, rooms);
     memory.announced = facts.snapshot.tick;
@@ -41,7 +46,7 @@ fn allowed(facts: &Facts<'_>, memory: &Memory) -> bool {
 
 /// The room that may be filled: under the envelope and the larger of the declared reserve and the learnt margin, less all
 /// that is counted as drawing.
-fn rooms(facts: &Facts<'_>, memory: &Memory, counted: &Taken) -> Rooms {
+fn rooms(facts: &Facts<'_>, memory: &Memory, counted: &Taken, bound: Power) -> Rooms {
     let (standing, firm) = (facts.standing, facts.firm);
     let site = &standing.site;
     let highest = memory.envelope.highest().max(firm.now);
@@ -52,7 +57,6 @@ fn rooms(facts: &Facts<'_>, memory: &Memory, counted: &Taken) -> Rooms {
         let reserved = (highest + (firm.reserve(class) + habit).max(margin)).min(firm.nameplate.max(highest));
         reserved.max(firm.worst.get(class).copied().unwrap_or(firm.nameplate))
     };
-    let bound = import_bound(facts);
     counted.under(|class| bound - expected(class), |feeder, class| feeder_bound(facts, feeder, class))
 }
 
@@ -107,7 +111,8 @@ fn may_rise<'f, 'm>(facts: &Facts<'f>, memory: &'m Memory, ix: GroupIx) -> Optio
     let low = kept.level.low & told != 0 && earns(facts.price, fixed.full_break_even());
     let off = kept.lowering.is_none() && (told != fixed.all_on || low);
     let up = || facts.snapshot.groups.get(ix).is_some_and(|seen| seen.link == Link::Up);
-    (off && kept.controllable() && earns(facts.price, fixed.break_even) && up()).then_some((fixed, kept))
+    (off && kept.controllable() && kept.severed.is_no() && earns(facts.price, fixed.break_even) && up())
+        .then_some((fixed, kept))
 }
 
 /// Sends an announced batch, as far as it still fits: the world may have moved since it was announced.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::market::{break_even, slice_break_even};
 use crate::sabotage::{self, Sabotage};
-use crate::site::{CommsLoss, Economics, FirmwarePath, Group, GroupIx, LowPower, Site};
+use crate::site::{CommsLoss, Contactor, Economics, FeederIx, FirmwarePath, Group, GroupIx, LowPower, Site};
 use crate::time::Mono;
 use crate::units::{Power, Price};
 
@@ -36,6 +36,49 @@ pub struct Standing {
     pub lowest_break_even: Price,
     /// Any group has miners that can be told to sleep.
     pub sleeps: bool,
+    /// The contactors of feeders, in the order of [`Site::contactors`].
+    pub contactors: Vec<FixedContactor>,
+}
+
+/// What the tick needs of a feeder's contactor and the file already decides.
+#[derive(Clone, Debug)]
+pub struct FixedContactor {
+    /// Its feeder.
+    pub feeder: FeederIx,
+    /// The groups behind it.
+    pub groups: Vec<GroupIx>,
+    /// Their nameplates together.
+    pub behind: Power,
+    /// The smallest unit among them.
+    pub unit: Power,
+    /// From a written command to the power being gone.
+    pub response: Duration,
+    /// By when that must be measured.
+    pub proof: Duration,
+    /// So long a limit stands overdrawn with nothing else left to lower, before it is opened.
+    pub opens_after: Duration,
+    /// What may be drawn behind it the moment that power returns.
+    pub returns: Power,
+}
+
+impl FixedContactor {
+    fn of(site: &Site, feeder: FeederIx, contactor: &Contactor) -> Self {
+        let behind = || site.groups.iter().enumerate().filter(|(_, group)| group.feeder == Some(feeder));
+        Self {
+            feeder,
+            groups: behind().map(|(ix, _)| ix).collect(),
+            behind: behind().map(|(_, group)| group.nameplate()).sum(),
+            returns: if contactor.returns_off {
+                Power::ZERO
+            } else {
+                behind().map(|(_, group)| group.nameplate()).sum()
+            },
+            unit: behind().map(|(_, group)| group.unit).min().unwrap_or(Power::ZERO),
+            response: contactor.response,
+            proof: contactor.proof.max(contactor.response),
+            opens_after: contactor.opens_after,
+        }
+    }
 }
 
 /// What the tick needs of a group and the file already decides: little, and close together, because a tick goes through all
@@ -48,6 +91,8 @@ pub struct Fixed {
     pub all_on: u64,
     /// The index of its feeder in everything that is kept per feeder; one past the last for none.
     pub feeder: usize,
+    /// The contactor of its feeder, where that has one.
+    pub contactor: Option<usize>,
     /// Its response class.
     pub class: ClassIx,
     /// When its device is silent it may switch on what it was not told.
@@ -142,6 +187,10 @@ impl Standing {
         Self {
             smallest_unit: units().min().unwrap_or(Power::ZERO),
             largest_unit: units().max().unwrap_or(Power::ZERO),
+            contactors: site
+                .contactors()
+                .map(|(feeder, contactor)| FixedContactor::of(&site, feeder, contactor))
+                .collect(),
             sleeps: groups.iter().any(|fixed| fixed.sleep.is_some()),
             lowest_break_even: groups.iter().map(Fixed::full_break_even).min().unwrap_or(Price::MAX),
             site,
@@ -171,6 +220,7 @@ impl Fixed {
             unit: group.unit,
             all_on: group.all_on(),
             feeder: group.feeder.unwrap_or(site.feeders.len()),
+            contactor: site.contactors().position(|(feeder, _)| group.feeder == Some(feeder)),
             class: classes.binary_search(&group.response()).unwrap_or_else(|after| after),
             may_switch_on: outlets
                 .is_none_or(|path| matches!(path.comms_loss, CommsLoss::UnsafeOn | CommsLoss::Unknown)),

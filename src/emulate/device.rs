@@ -19,7 +19,7 @@ use super::{PlantTime, Sound, locked};
 use crate::devices::profile::serve::Shown;
 use crate::devices::profile::{Credentials, Login, Profile};
 use crate::plant::Plant;
-use crate::site::{DeviceIx, GroupIx, Site};
+use crate::site::{DeviceIx, FeederIx, GroupIx, Site};
 
 /// How long to wait before listening again after an accept failed, for example for want of open files.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -31,6 +31,8 @@ pub(super) struct Device {
     profile: Profile,
     /// The outlets it switches, where it is a PDU.
     group: Option<GroupIx>,
+    /// The feeder whose contactor it switches.
+    contactor: Option<FeederIx>,
     outlets: u32,
     watchdog: Option<Arc<Watchdog>>,
     /// What the site's relay shows, where this is it.
@@ -47,16 +49,16 @@ impl Device {
         (plant, relay): (Arc<Mutex<Plant>>, Arc<AtomicU64>),
         time: PlantTime,
     ) -> Self {
-        let (group, outlets) = {
+        let (group, contactor) = {
             let mut plant = locked(&plant);
             if let Some(power) = &profile.power {
                 plant.refresh_every(ix, power.refresh);
             }
-            let group = plant.group_of(ix);
-            (group, group.and_then(|group| site.groups.get(group)).map_or(0, |group| group.units))
+            (plant.group_of(ix), plant.contactor_of(ix))
         };
+        let outlets = site.outlets_of(ix);
         let watchdog = Watchdog::of(site, ix, profile.keep_alive).map(Arc::new);
-        Self { ix, profile: profile.built(), group, outlets, watchdog, relay, plant, time }
+        Self { ix, profile: profile.built(), group, contactor, outlets, watchdog, relay, plant, time }
     }
 
     /// Its watchdog, where it has one.
@@ -70,7 +72,11 @@ impl Device {
         let now = self.time.now();
         plant.advance(now);
         let relay = || self.relay.load(Ordering::Relaxed);
-        let on = self.group.map_or_else(relay, |group| plant.outlets(group));
+        let on = match (self.group, self.contactor) {
+            (Some(group), _) => plant.outlets(group),
+            (None, Some(feeder)) => u64::from(!plant.is_open(feeder)),
+            (None, None) => relay(),
+        };
         let shown = Shown { power: Ok(plant.shown(self.ix)), on, outlets: self.outlets };
         let answer = self.profile.answer(request, &shown);
         let alive = answer.as_ref().ok().and_then(|answer| answer.alive);
@@ -78,6 +84,9 @@ impl Device {
         let answer = answer?;
         if let (Some(group), Some(on)) = (self.group, answer.on) {
             plant.switch(group, on);
+        }
+        if let (Some(feeder), Some(on)) = (self.contactor, answer.on) {
+            plant.open(feeder, on & 1 == 0);
         }
         Ok(answer.response)
     }

@@ -178,6 +178,12 @@ pub(super) struct Body {
     /// The under-frequency relay: `[tripped, armed, age]`, or `[]` where it was not read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) relay: Option<Vec<i64>>,
+    /// How many contactors of feeders there are: their rows stand behind those of the groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) contactors: Option<usize>,
+    /// What each of them is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) feeders: Option<Vec<Option<bool>>>,
     /// How many ticks the durable one is behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lag: Option<i64>,

@@ -115,12 +115,18 @@ impl State {
         });
         body.lag = (lag(snapshot) != lag(last)).then(|| lag(snapshot));
         body.groups = (last.groups.len() != snapshot.groups.len()).then_some(snapshot.groups.len());
+        let contactors = snapshot.contactors.len();
+        body.contactors = (last.contactors.len() != contactors).then_some(contactors);
     }
 
     fn diff_groups(&self, snapshot: &Snapshot, body: &mut Body) {
         let mono = snapshot.now.mono;
-        for (index, now) in snapshot.groups.iter().enumerate() {
-            let last = self.snapshot.groups.get(index).copied().unwrap_or_default();
+        let last = |index: usize| match index.checked_sub(snapshot.groups.len()) {
+            None => self.snapshot.groups.get(index).copied().unwrap_or_default(),
+            Some(contactor) => self.snapshot.contactors.get(contactor).copied().unwrap_or_default(),
+        };
+        for (index, now) in snapshot.groups.iter().chain(&snapshot.contactors).enumerate() {
+            let last = last(index);
             if last.link != now.link && !sabotage::is(Sabotage::JournalForgets) {
                 body.link.push((index, now.link));
             }
@@ -146,6 +152,7 @@ impl State {
         body.cause = (last.cause != plan.cause).then_some(plan.cause);
         body.stand = (last.stand != plan.stand).then_some(plan.stand);
         body.counted_w = (last.counted != plan.counted).then_some(plan.counted);
+        body.feeders = (last.contactors != plan.contactors).then(|| plan.contactors.clone());
         body.firm_w = (last.firm != plan.firm).then_some(plan.firm);
         if last.intends != plan.intends {
             body.intends = Some(plan.intends.len());
@@ -177,7 +184,7 @@ impl State {
 
     /// Goes to the state that [`State::diff`] was told of.
     pub(super) fn apply(&mut self, wall: Wall, body: &Body) -> Result<(), Misfit> {
-        if [body.groups, body.limits, body.commands].into_iter().flatten().any(|count| count > MOST) {
+        if [body.groups, body.contactors, body.limits, body.commands].into_iter().flatten().any(|count| count > MOST) {
             return Err(Misfit::TooMany);
         }
         self.offset = body.offset_us.unwrap_or(self.offset);
@@ -228,11 +235,14 @@ impl State {
     fn apply_groups(&mut self, mono: Mono, body: &Body) -> Result<(), Misfit> {
         let count = body.groups.unwrap_or(self.snapshot.groups.len());
         self.snapshot.groups.resize(count, GroupSeen::default());
-        self.on_paces.resize(count, Pace::default());
+        let contactors = body.contactors.unwrap_or(self.snapshot.contactors.len());
+        self.snapshot.contactors.resize(contactors, GroupSeen::default());
+        self.on_paces.resize(count.saturating_add(contactors), Pace::default());
         let (mut links, mut powers) = (Rows::of(&body.link), Rows::of(&body.w));
         let (mut ons, mut writtens) = (Rows::of(&body.on), Rows::of(&body.written));
         let mut miners = Rows::of(&body.miners);
-        for (index, (group, pace)) in self.snapshot.groups.iter_mut().zip(&mut self.on_paces).enumerate() {
+        let all = self.snapshot.groups.iter_mut().chain(&mut self.snapshot.contactors);
+        for (index, (group, pace)) in all.zip(&mut self.on_paces).enumerate() {
             let last = *group;
             if let Some((_, link)) = links.take(index) {
                 group.link = *link;
@@ -265,6 +275,9 @@ impl State {
         plan.cause = body.cause.unwrap_or(plan.cause);
         plan.stand = body.stand.unwrap_or(plan.stand);
         plan.counted = body.counted_w.unwrap_or(plan.counted);
+        if let Some(contactors) = &body.feeders {
+            plan.contactors.clone_from(contactors);
+        }
         plan.firm = body.firm_w.unwrap_or(plan.firm);
         if let Some(announced) = body.intends {
             plan.intends.clone_from(&body.raise);

@@ -114,6 +114,11 @@ pub(super) struct Bank {
     tuning: Share,
     commanded: u64,
     under_way: VecDeque<(Mono, u64)>,
+    /// The outlets that are closed, whether there is power behind them or not.
+    through: u64,
+    /// There is no power at its PDU.
+    dark: bool,
+    /// The units that have power.
     closed: u64,
     since: Vec<Mono>,
     power: Power,
@@ -150,6 +155,8 @@ impl Bank {
             tuning: Share::from_ppm(1_000_000),
             commanded: 0,
             under_way: VecDeque::new(),
+            through: 0,
+            dark: false,
             closed: 0,
             since: vec![Mono::START; units],
             power: Power::ZERO,
@@ -213,7 +220,8 @@ impl Bank {
     pub(super) fn step(&mut self, now: Mono, curves: &Curves) -> Power {
         while let Some((_, on)) = self.under_way.front().copied().filter(|(due, _)| *due <= now) {
             self.under_way.pop_front();
-            self.relays(on, now, curves);
+            self.through = on;
+            self.relays(now, curves);
         }
         if now >= self.same_until {
             self.draw(now, curves);
@@ -279,7 +287,23 @@ impl Bank {
         Some(miners.get(ix)?.seen(now, self.shown.get(ix).copied().unwrap_or_default()))
     }
 
-    fn relays(&mut self, on: u64, now: Mono, curves: &Curves) {
+    pub(super) fn has_power(&self) -> bool {
+        !self.dark
+    }
+
+    /// Its PDU gets power, or loses it. Outlets stay as they are, or are all off when it returns.
+    pub(super) fn supply(&mut self, supplied: bool, returns_off: bool, now: Mono, curves: &Curves) {
+        self.dark = !supplied;
+        if supplied && returns_off {
+            (self.commanded, self.through) = (0, 0);
+            self.under_way.clear();
+        }
+        self.relays(now, curves);
+        self.busy = true;
+    }
+
+    fn relays(&mut self, now: Mono, curves: &Curves) {
+        let on = if self.dark { 0 } else { self.through };
         let (closing, opening) = (on & !self.closed, self.closed & !on);
         let miners = self.firmware.iter_mut().flat_map(|(_, miners)| miners);
         for (ix, miner) in miners.enumerate() {
@@ -304,7 +328,7 @@ fn is_on(set: u64, ix: usize) -> bool {
 }
 
 /// This part of a time, in whole steps of the plant, rounded down.
-fn part_of(time: Duration, share: Share) -> Duration {
+pub(super) fn part_of(time: Duration, share: Share) -> Duration {
     let micros = time.as_micros().saturating_mul(u128::try_from(share.ppm()).unwrap_or(0)) / 1_000_000;
     let steps = micros / STEP.as_micros().max(1);
     STEP.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::bank::{Bank, Curves};
 use super::chance::Chance;
+use super::feeders::{Feeder, feeders};
 use super::hall::{Hall, HallLoad};
 use super::house::House;
 use super::meter::{Measures, Meter};
@@ -24,18 +25,19 @@ const REFRESH: (Duration, Duration) = (Duration::from_millis(20), Duration::from
 /// A site that draws power. All outlets are off at the start; the hall and the house run.
 #[derive(Clone, Debug)]
 pub struct Plant {
-    at: Mono,
+    pub(super) at: Mono,
     steps: u64,
-    curves: Curves,
+    pub(super) curves: Curves,
     hall: Hall,
     house: House,
-    banks: Vec<Bank>,
+    pub(super) banks: Vec<Bank>,
     /// Banks in which something moves; only these cost anything.
-    busy: Vec<GroupIx>,
+    pub(super) busy: Vec<GroupIx>,
     miners: Power,
     tuning: Chance,
     meters: BTreeMap<DeviceIx, Meter>,
     pdus: BTreeMap<DeviceIx, GroupIx>,
+    pub(super) feeders: Vec<Feeder>,
     tally: Tally,
     scored: Scored,
 }
@@ -70,6 +72,7 @@ impl Plant {
             tuning,
             meters: meters(site, seed),
             pdus: pdus(site),
+            feeders: feeders(site, &curves),
             tally: Tally::new(site),
             scored: Scored::default(),
         };
@@ -80,7 +83,7 @@ impl Plant {
     fn start_meters(&mut self) {
         let flows = self.flows();
         for meter in self.meters.values_mut() {
-            meter.start(measured(meter.measures, &flows, &self.banks));
+            meter.start(measured(meter.measures, &flows, (&self.banks, &self.feeders)));
         }
     }
 
@@ -118,10 +121,11 @@ impl Plant {
         self.hall.step(self.at);
         self.house.step(self.at);
         self.tune();
+        self.step_feeders();
         self.step_busy();
         let flows = self.flows();
         for meter in self.meters.values_mut() {
-            meter.step(self.steps, measured(meter.measures, &flows, &self.banks));
+            meter.step(self.steps, measured(meter.measures, &flows, (&self.banks, &self.feeders)));
         }
         self.tally.step(&flows);
         self.step_scored(&flows);
@@ -326,12 +330,13 @@ impl Plant {
     }
 }
 
-fn measured(what: Measures, flows: &Flows, banks: &[Bank]) -> Power {
+fn measured(what: Measures, flows: &Flows, (banks, feeders): (&[Bank], &[Feeder])) -> Power {
     match what {
         Measures::Poi => flows.poi(),
         Measures::Hall => flows.hall,
         Measures::House => flows.house,
         Measures::Group(ix) => banks.get(ix).map_or(Power::ZERO, Bank::power),
+        Measures::Feeder(ix) => feeders.get(ix).map_or(Power::ZERO, |feeder| feeder.power(banks)),
     }
 }
 
@@ -341,7 +346,8 @@ fn meters(site: &Site, seed: u64) -> BTreeMap<DeviceIx, Meter> {
     let named = named.into_iter().filter_map(|(what, ix)| ix.map(|ix| (what, ix)));
     let groups = site.groups.iter().enumerate();
     let groups = groups.filter_map(|(ix, group)| Some((Measures::Group(ix), group.paths.first()?.meter?)));
-    let all = groups.chain(named).chain([(Measures::Poi, site.poi.meter)]);
+    let feeders = site.contactors().map(|(ix, contactor)| (Measures::Feeder(ix), contactor.meter));
+    let all = groups.chain(feeders).chain(named).chain([(Measures::Poi, site.poi.meter)]);
     all.map(|(what, ix)| {
         let poll = site.devices.get(ix).map_or(REFRESH.0, |device| device.poll);
         let chance = Chance::new(seed, 100 + u64::try_from(ix).unwrap_or(0));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::chance::Chance;
 use super::ramp::STEP;
-use crate::site::GroupIx;
+use crate::site::{FeederIx, GroupIx};
 use crate::units::{Power, Share};
 
 /// Error of a reading, at most, either way: 0.1 %.
@@ -21,6 +21,8 @@ pub(super) enum Measures {
     House,
     /// The miners of one group.
     Group(GroupIx),
+    /// Everything behind the contactor of one feeder.
+    Feeder(FeederIx),
 }
 
 /// A meter. It samples, shows the sample a fifth of its refresh time later, and samples again in time for the next: what it shows

@@ -14,6 +14,7 @@
 mod bank;
 mod busbar;
 mod chance;
+mod feeders;
 mod hall;
 mod house;
 mod meter;

@@ -62,6 +62,12 @@ impl Connections for Connected {
         }
     }
 
+    fn release(&mut self, device: DeviceIx) {
+        if let Some(wire) = self.wires.get(device) {
+            wire.release();
+        }
+    }
+
     fn miners(&self, group: GroupIx) -> Option<MinersSeen> {
         Some(self.fleet(group)?.seen())
     }

@@ -26,6 +26,8 @@ pub(crate) trait Connections {
     fn command(&mut self, device: DeviceIx, on: u64, lapses: Mono);
     /// As [`Wire::adopt`].
     fn adopt(&mut self, device: DeviceIx, on: u64, lapses: Mono);
+    /// As [`Wire::release`].
+    fn release(&mut self, device: DeviceIx);
     /// What the firmware of a group's miners says; nothing where it is not asked.
     fn miners(&self, group: GroupIx) -> Option<MinersSeen>;
     /// These miners of the group may run, those of `low` at low power, and all others sleep.
@@ -116,7 +118,30 @@ impl Cycle {
                 changed.push(ix);
             }
         }
+        self.switch_feeders(plan, connections);
         changed
+    }
+
+    /// Contactors are told while they are to be open, or to close until they have: what is closed is left as it is, so that nothing opens
+    /// it by lapsing.
+    fn switch_feeders(&self, plan: &Plan, connections: &mut impl Connections) {
+        let lapses = self.memory.before.after(self.standing.site.tick.lapse);
+        let all = self.standing.site.contactors().zip(&plan.contactors);
+        for ((_, contactor), told) in all.filter(|_| !self.shadow) {
+            match told {
+                Some(closed) => connections.command(contactor.device, u64::from(*closed), lapses),
+                None => connections.release(contactor.device),
+            }
+        }
+    }
+
+    /// The orders in force from now on, where a feeder was opened: it stays so until a person takes that back.
+    pub(crate) fn keeps_open(&self, plan: &Plan) -> Option<Orders> {
+        let feeders = &self.standing.site.feeders;
+        let mut orders = self.orders.clone();
+        let names = plan.opened().filter_map(|feeder| Some(feeders.get(feeder)?.name.clone()));
+        orders.open.extend(names);
+        (orders != self.orders).then_some(orders)
     }
 
     /// The memory as it stands in a keyframe.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::stages::{Measured, Missed, Stage};
+use super::told::told;
 use crate::decide::{Memory, Standing};
 use crate::journal::Health;
 use crate::plan::{Cause, Condition, Event, Plan, Retreat};
@@ -14,7 +15,7 @@ use crate::time::{Now, Wall};
 use crate::units::{Power, Share};
 use crate::web::words;
 use crate::web::{
-    EventView, Faults, GroupView, JournalView, MAX_EVENTS, OrdersView, ScoreView, Severity, StageView, View,
+    EventView, Faults, FeederView, GroupView, JournalView, MAX_EVENTS, OrdersView, ScoreView, Severity, StageView, View,
 };
 
 /// A missed budget of one stage is told at most this often; the histogram counts them all.
@@ -174,6 +175,7 @@ impl Panel {
             available_w: hall.map(|hall| (limit - Power::from_watts(hall) - house).or_zero().watts()),
             fleet_w: self.fleet.watts(),
             groups: groups(standing, &seen),
+            feeders: feeders(standing, &seen),
             orders: OrdersView {
                 e_stop: orders.e_stop,
                 cap_w: orders.cap.map(Power::watts),
@@ -213,7 +215,26 @@ fn groups(standing: &Standing, seen: &Seen<'_>) -> Vec<GroupView> {
         link: now.link,
         following: !memory.not_following,
         locked: memory.locked,
+        severed: !memory.severed.is_no(),
         cause: seen.plan.cause,
+    })
+    .collect()
+}
+
+/// The feeders that can be opened.
+fn feeders(standing: &Standing, seen: &Seen<'_>) -> Vec<FeederView> {
+    let all = standing.contactors.iter().zip(&seen.memory.contactors).zip(&seen.snapshot.contactors);
+    all.filter_map(|((fixed, kept), now)| {
+        Some(FeederView {
+            name: standing.site.feeders.get(fixed.feeder)?.name.clone(),
+            open: kept.open.is_some(),
+            dark: kept.dark,
+            waits: kept.released.is_some(),
+            following: !kept.not_following,
+            behind_w: fixed.behind.watts(),
+            power_w: now.power.known().map(|(power, _)| power.watts()),
+            link: now.link,
+        })
     })
     .collect()
 }
@@ -240,86 +261,6 @@ fn score((whole, after): &(Score, Option<Score>)) -> ScoreView {
         time_above_ms: u64::try_from(whole.above.as_millis()).unwrap_or(u64::MAX),
         switches_mean_milli: whole.mean_switches_milli(),
     }
-}
-
-/// An event in plain words, and how much it matters; nothing for a step of a ramp.
-fn told(event: &Event, site: &Site) -> Option<(Severity, String)> {
-    let name = |ix: usize| site.groups.get(ix).map_or("?", |group| group.name.as_str());
-    let cause = |cause: Cause| words::name(cause);
-    let told = match *event {
-        Event::ModeChange { to: Cause::Nameplate, ceiling_w, .. } => {
-            (Severity::Info, format!("nothing binds: miners may draw {ceiling_w}"))
-        }
-        Event::ModeChange { to, ceiling_w, .. } => {
-            (Severity::Info, format!("{} binds: miners may draw {ceiling_w}", cause(to)))
-        }
-        Event::Excursion { poi_w, limit_w } => {
-            (Severity::Alarm, format!("import {poi_w} is above the limit of {limit_w}"))
-        }
-        Event::Cleared { peak_w, dur_ms } => {
-            (Severity::Warn, format!("import is back under the limit after {dur_ms} ms, at most {peak_w}"))
-        }
-        Event::MeterStale { .. } => (Severity::Alarm, "the POI meter is silent: nothing is restored".into()),
-        Event::MeterFresh {} => (Severity::Info, "the POI meter is back".into()),
-        Event::AiStale { assumed_w, .. } => {
-            (Severity::Alarm, format!("the hall's meter is silent: it counts as {assumed_w} and rising"))
-        }
-        Event::AiFresh {} => (Severity::Info, "the hall's meter is back".into()),
-        Event::PriceStale {} => (Severity::Warn, "the price is lost: the file's fall-back holds".into()),
-        Event::PriceFresh {} => (Severity::Info, "the price is back".into()),
-        Event::RecordLate { behind_ms } => {
-            (Severity::Alarm, format!("no record has become durable for {behind_ms} ms: nothing is restored"))
-        }
-        Event::RecordDurable {} => (Severity::Info, "records become durable again".into()),
-        Event::MetersDisagree { residual_w } => {
-            let how = if residual_w > Power::ZERO { "more" } else { "less" };
-            let by = residual_w.max(-residual_w);
-            (Severity::Warn, format!("the POI shows {by} {how} than all other meters: the higher counts"))
-        }
-        Event::MetersAgree {} => (Severity::Info, "the meters agree again".into()),
-        Event::Failsafe { condition, retreat } => (Severity::Alarm, acts(condition, retreat)),
-        Event::FailsafeClear { condition } => (Severity::Info, format!("over: {}", words::wrong(condition))),
-        Event::ClockSet { delta_ms } => {
-            (Severity::Warn, format!("the wall clock was set by {delta_ms} ms; nothing that is controlled goes by it"))
-        }
-        Event::DeviceLost { group, assumed_w } => {
-            (Severity::Alarm, format!("{} is silent: it counts as drawing {assumed_w}", name(group)))
-        }
-        Event::DeviceBack { group } => (Severity::Info, format!("{} answers again", name(group))),
-        Event::Shed { .. } | Event::Restore { .. } => return None,
-        Event::NotFollowing { group, expect_w, counted_w } => {
-            (Severity::Alarm, format!("{} does not follow: told {expect_w}, counts as {counted_w}", name(group)))
-        }
-        Event::Cut { group, units, expect_w, counted_w } => {
-            let text = format!("{} was told {expect_w} and counts as {counted_w}: cut {}", name(group), listed(units));
-            (Severity::Alarm, text)
-        }
-        Event::Quarantine { group, units, strikes } => {
-            let text =
-                format!("{}: {} in quarantine: drew on {strikes} times when told to sleep", name(group), listed(units));
-            (Severity::Alarm, text)
-        }
-        Event::Following { group } => (Severity::Info, format!("{} follows again, by its watts", name(group))),
-    };
-    Some(told)
-}
-
-/// Units by their numbers, as they are written on the PDU: from 1.
-fn listed(units: u64) -> String {
-    let each = (0..64_u32).filter(|unit| units >> unit & 1 == 1).map(|unit| (unit + 1).to_string());
-    let each: Vec<String> = each.collect();
-    format!("{} {}", if each.len() == 1 { "unit" } else { "units" }, each.join(", "))
-}
-
-/// What the fail-safe does now that its hold is over.
-fn acts(condition: Condition, retreat: Retreat) -> String {
-    let does = match retreat {
-        Retreat::Terminate => "everything is off, until you know why and release e-stop",
-        Retreat::Descend => "miners go down on the ramp",
-        Retreat::Hold => "nothing is restored",
-        Retreat::Tell | Retreat::None => "noted",
-    };
-    format!("{}: {does}", words::wrong(condition))
 }
 
 #[cfg(test)]

@@ -60,5 +60,6 @@ pub(crate) fn stricter(one: Orders, other: Orders) -> Orders {
     }
     let cap = [one.cap, other.cap].into_iter().flatten().min();
     let locked = one.locked.union(&other.locked).cloned().collect();
-    Orders { e_stop: one.e_stop || other.e_stop, drain: false, cap, locked }
+    let open = one.open.union(&other.open).cloned().collect();
+    Orders { e_stop: one.e_stop || other.e_stop, drain: false, cap, locked, open }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Sight {
     hall: Option<DeviceIx>,
     house: Option<DeviceIx>,
     relay: Option<DeviceIx>,
+    /// Device and meter of each feeder's contactor.
+    contactors: Vec<(DeviceIx, DeviceIx)>,
     /// The relay as it was entered, and how old that may grow.
     watched: (Option<RelaySeen>, Duration),
     /// Device and smallest move of each group.
@@ -82,6 +84,7 @@ impl Sight {
             hall: site.hall.meter,
             house: site.house.meter,
             relay: site.relay,
+            contactors: site.contactors().map(|(_, contactor)| (contactor.device, contactor.meter)).collect(),
             watched: (None, site.ages.device / 4),
             entered: vec![GroupSeen::default(); groups.len()],
             seen: vec![Seen::default(); groups.len()],
@@ -115,7 +118,8 @@ impl Sight {
             self.enter(lowering, known.now.mono);
         }
         let relay = self.relay(wires, known.now.mono);
-        Snapshot { poi, hall, house, relay, groups: self.entered.clone(), ..known }
+        let contactors = self.contactors.iter().map(|(device, of)| contactor(wires, *device, *of)).collect();
+        Snapshot { poi, hall, house, relay, contactors, groups: self.entered.clone(), ..known }
     }
 
     /// The relay: as it was entered, unless it changed or that grows old.
@@ -223,6 +227,12 @@ fn meter(wires: &impl Connections, device: Option<DeviceIx>) -> Reading {
     device.and_then(|device| wires.seen(device)).map_or(Reading::NoData(NoData::NoMeter), |seen| seen.power)
 }
 
+/// What a contactor's device shows, and the power that its feeder's meter does.
+fn contactor(wires: &impl Connections, device: DeviceIx, of: DeviceIx) -> GroupSeen {
+    let seen = wires.seen(device).unwrap_or_default();
+    GroupSeen { power: meter(wires, Some(of)), ..seen.group() }
+}
+
 /// Whether every meter that there is was read.
 fn are_in(meters: [Reading; 3]) -> bool {
     meters.iter().all(|meter| meter.known().is_some() || *meter == Reading::NoData(NoData::NoMeter))
@@ -250,6 +260,7 @@ mod tests {
             hall: None,
             house: None,
             relay: None,
+            contactors: vec![],
             watched: (None, REFRESH),
             groups: vec![(0, Power::ZERO); 3],
             meters: vec![None; 3],

@@ -61,7 +61,8 @@ impl Blame {
             (Part::Hall, _) => Self::Hall,
             (Part::Beyond, _) => Self::Beyond,
             (Part::Controller, _) => Self::Controller,
-            (Part::Elsewhere, _) => Self::Elsewhere,
+            // It takes power away, or fails to: what made it needed is at fault.
+            (Part::Elsewhere | Part::Feeder, _) => Self::Elsewhere,
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Part {
     Beyond,
     /// One or several miners that are told to sleep by their own firmware: what they do, and what they say.
     Miner,
+    /// The contactor of a feeder.
+    Feeder,
     /// The controller or its host.
     Controller,
     /// The disk, the price, the clock on the wall, or the operator.
@@ -161,6 +163,11 @@ classes! {
     MinerReboots, "miner-reboots", Part::Miner, (1, 1);
     /// A person starts the controller anew with `--readmit`.
     Readmitted, "readmitted", Part::Controller, (500, 3_000);
+    // From here on only where feeders have contactors.
+    /// The contactor of a feeder answers and does nothing, or shows that it opened with its contacts welded.
+    ContactorSticks, "contactor-sticks", Part::Feeder, (5_000, 60_000);
+    /// Somebody opens a feeder: the operator by an order, or a hand at its contactor.
+    FeederOpened, "feeder-opened", Part::Feeder, (1, 1);
 }
 
 impl Class {
@@ -174,10 +181,31 @@ impl Class {
         self.strikes() == Part::Miner || self == Self::Readmitted
     }
 
+    /// Whether there is such a thing only where feeders have contactors.
+    pub(super) fn is_of_feeders(self) -> bool {
+        self.strikes() == Part::Feeder
+    }
+
+    /// Whether it can strike this site.
+    fn strikes_in(self, site: &Site) -> bool {
+        (has_firmware(site) || !self.is_of_firmware()) && (has_contactors(site) || !self.is_of_feeders())
+    }
+
+    /// Whether it can strike every site.
+    fn strikes_anywhere(self) -> bool {
+        !self.is_of_firmware() && !self.is_of_feeders()
+    }
+
     /// Those that can strike any of these sites.
     pub fn on_any(sites: &[&Site]) -> Vec<Self> {
-        let firmware = sites.iter().any(|site| has_firmware(site));
-        Self::ALL.into_iter().filter(|class| firmware || !class.is_of_firmware()).collect()
+        let any = |class: &Self| class.strikes_anywhere() || sites.iter().any(|site| class.strikes_in(site));
+        Self::ALL.into_iter().filter(any).collect()
+    }
+
+    /// Whether both can strike one of these sites.
+    pub(super) fn meets(self, other: Self, sites: &[&Site]) -> bool {
+        let both = |site: &&Site| self.strikes_in(site) && other.strikes_in(site);
+        (self.strikes_anywhere() && other.strikes_anywhere()) || sites.iter().any(both)
     }
 
     /// How many devices it can strike.
@@ -185,6 +213,7 @@ impl Class {
         match self.strikes() {
             Part::Meter => 3,
             Part::Pdu | Part::Miner => site.groups.len(),
+            Part::Feeder => site.contactors().count(),
             Part::Hall | Part::Beyond | Part::Controller | Part::Elsewhere => 1,
         }
     }
@@ -193,6 +222,11 @@ impl Class {
 /// Whether a site has miners that are told by their own firmware.
 pub(super) fn has_firmware(site: &Site) -> bool {
     site.groups.iter().any(|group| group.firmware.is_some())
+}
+
+/// Whether a site has feeders with contactors.
+pub(super) fn has_contactors(site: &Site) -> bool {
+    site.contactors().next().is_some()
 }
 
 /// One fault.
@@ -297,6 +331,10 @@ mod tests {
         let demo = load(include_str!("../../sites/demo.toml"));
         let firmware = load(include_str!("../../sites/firmware.toml"));
         assert!(Class::on_any(&[&demo]).iter().all(|class| !class.is_of_firmware()));
-        assert_eq!(Class::on_any(&[&demo, &firmware]), Class::ALL);
+        let container = load(include_str!("../../sites/container.toml"));
+        assert!(Class::on_any(&[&demo, &firmware]).iter().all(|class| !class.is_of_feeders()));
+        assert_eq!(Class::on_any(&[&demo, &firmware, &container]), Class::ALL);
+        assert!(!Class::MinerSilent.meets(Class::ContactorSticks, &[&demo, &firmware, &container]));
+        assert!(Class::PduLost.meets(Class::ContactorSticks, &[&demo, &container]));
     }
 }

@@ -82,6 +82,12 @@ impl Connections for Links {
         }
     }
 
+    fn release(&mut self, device: DeviceIx) {
+        if let Some(link) = self.links.get_mut(device) {
+            link.release();
+        }
+    }
+
     fn miners(&self, group: GroupIx) -> Option<MinersSeen> {
         self.seen.get(group).copied().flatten()
     }
@@ -257,6 +263,12 @@ impl Host {
         if plan.stand.presses_e_stop().is_some() {
             world.terminated();
             self.order(disk, now, Orders { e_stop: true, ..self.cycle.orders.clone() });
+            world.in_force = self.cycle.orders.clone();
+        }
+        if let Some(orders) = self.cycle.keeps_open(&plan) {
+            let feeders = &self.cycle.standing.site.feeders;
+            world.opened(plan.opened().filter_map(|ix| Some(feeders.get(ix)?.name.clone())));
+            self.order(disk, now, orders);
             world.in_force = self.cycle.orders.clone();
         }
         self.record(disk, &snapshot, &plan);

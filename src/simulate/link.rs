@@ -12,7 +12,7 @@ use crate::devices::wire::board::{Board, Due, Silence};
 use crate::devices::wire::step::{Answer, Ask, Asked, Step};
 use crate::devices::wire::talk::{Manners, Talk};
 use crate::devices::wire::{CONNECT_WITHIN, Fault, Seen};
-use crate::site::{DeviceIx, GroupIx, Site};
+use crate::site::{DeviceIx, FeederIx, GroupIx, Site};
 use crate::snapshot::Reading;
 use crate::time::Mono;
 use crate::units::Power;
@@ -44,6 +44,8 @@ pub(super) enum Wrote {
 pub(super) struct SimulatedLink {
     device: DeviceIx,
     group: Option<GroupIx>,
+    /// The feeder whose contactor it switches.
+    feeder: Option<FeederIx>,
     board: Board,
     talk: Talk,
     timeout: Duration,
@@ -72,6 +74,7 @@ impl SimulatedLink {
         Self {
             device,
             group,
+            feeder: site.contactor_of(device),
             board: Board::new(Silence::after(site.ages.device, poll), manners.refresh.is_some()),
             talk: Talk::new(name, manners),
             timeout: profile.map_or(TIMEOUT, |profile| profile.connection.timeout),
@@ -102,6 +105,11 @@ impl SimulatedLink {
     /// Nothing is written until it is commanded again.
     pub(super) fn hold(&mut self, lapses: Mono) {
         self.board.hold(lapses);
+    }
+
+    /// Leaves it as it is.
+    pub(super) fn release(&mut self) {
+        self.board.release();
     }
 
     /// Goes on until there is nothing to do now; `at` is the same moment on the world's clock.
@@ -159,15 +167,23 @@ impl SimulatedLink {
         now: Mono,
     ) -> Option<(Result<Answer, Fault>, Mono)> {
         let units = unit.map_or(u64::MAX, |unit| 1_u64.checked_shl(unit).unwrap_or(0));
-        match world.write(self.group?, (due.on, units), at, now) {
-            Wrote::Answered(answered) => Some((Ok(Answer::Switched), answered)),
-            Wrote::Refused => Some((Err(FAILED), now)),
-            Wrote::Nothing => None,
+        if let Some(feeder) = self.feeder {
+            return answered(world.switch_feeder(feeder, due.on & 1 == 1, now), now);
         }
+        answered(world.write(self.group?, (due.on, units), at, now), now)
     }
 
     fn tell(&mut self, ask: Ask, started: Mono, came: Result<Answer, Fault>, now: Mono) {
         self.talk.told(&mut self.board, &Asked { ask, address: 0, started }, came, now);
+    }
+}
+
+/// What comes of a write that this became of, and when.
+fn answered(wrote: Wrote, now: Mono) -> Option<(Result<Answer, Fault>, Mono)> {
+    match wrote {
+        Wrote::Answered(answered) => Some((Ok(Answer::Switched), answered)),
+        Wrote::Refused => Some((Err(FAILED), now)),
+        Wrote::Nothing => None,
     }
 }
 

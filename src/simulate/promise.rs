@@ -51,6 +51,8 @@ pub enum Promise {
     Quarantine,
     /// What stays over the limit is ended, and stays ended until a person clears it.
     Terminates,
+    /// What draws on behind a feeder's contactor when all is to be off loses its power, and only a person closes it again.
+    Opens,
 }
 
 impl Promise {
@@ -79,6 +81,7 @@ impl Promise {
             Self::Keeps => "keeps",
             Self::Quarantine => "quarantine",
             Self::Terminates => "terminates",
+            Self::Opens => "opens",
         }
     }
 }

@@ -18,6 +18,7 @@ mod feeder;
 mod flat;
 mod gentle;
 mod keeps;
+mod opens;
 mod quarantine;
 mod terminates;
 mod watchdog;
@@ -28,7 +29,7 @@ const SLACK: Duration = Duration::from_millis(500);
 const START: Duration = Duration::from_secs(3);
 
 /// What may be wrong without being a reason to draw more: the disk, the price, the clock on the wall, what the operator wants.
-const ELSEWHERE: [Class; 15] = [
+const ELSEWHERE: [Class; 17] = [
     Class::DiskFull,
     Class::SyncFails,
     Class::PriceLost,
@@ -44,6 +45,8 @@ const ELSEWHERE: [Class; 15] = [
     Class::Flapping,
     Class::OrdersAgain,
     Class::OperatorLost,
+    Class::ContactorSticks,
+    Class::FeederOpened,
 ];
 
 /// What every watcher may look at.
@@ -101,6 +104,7 @@ pub(super) struct Promises {
     keeps: keeps::Keeps,
     quarantine: quarantine::Quarantine,
     watchdogs: watchdog::Watchdogs,
+    opens: opens::Opens,
     /// For so many looks in a row more was drawn than counted: inrush is over by the second.
     uncounted: u32,
     /// Per group until when its own device may hide what it draws.
@@ -135,6 +139,7 @@ impl Promises {
             keeps: keeps::Keeps::new(site),
             quarantine: quarantine::Quarantine::new(site),
             watchdogs: watchdog::Watchdogs::new(site),
+            opens: opens::Opens::new(site),
             uncounted: 0,
             hidden_until: vec![Mono::START; site.groups.len()],
             counted: None,
@@ -174,6 +179,7 @@ impl Promises {
             self.keeps.look(sight),
             self.quarantine.look(sight),
             self.watchdogs.look(sight),
+            self.opens.look(sight),
             sight.world.tail_lost.then(|| (Promise::Tail, "a torn line was not cut as it should".to_owned())),
         ];
         found.into_iter().flatten().chain(self.feeders.look(sight)).collect()

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::fault::{Class, has_firmware};
+use super::fault::{Class, has_contactors, has_firmware};
 use crate::plan::{Cause, Condition, Event, Plan, Retreat, Stand};
 use crate::site::Site;
 use crate::snapshot::{Link, Snapshot};
@@ -26,6 +26,13 @@ const NOT_ASKED: [(State, &str); 5] = [
 
 /// What is asked for only where miners are told by their own firmware.
 const OF_FIRMWARE: [State; 3] = [State("event", "act.cut"), State("event", "act.quarantine"), LIFTED];
+/// What is asked for only where feeders have contactors.
+const OF_FEEDERS: [State; 4] = [
+    State("event", "feeder.open"),
+    State("event", "feeder.unverified"),
+    State("event", "feeder.dark"),
+    State("event", "feeder.close"),
+];
 /// A record of a start, and no event of a tick.
 const LIFTED: State = State("event", "quarantine.lifted");
 
@@ -71,6 +78,10 @@ events! {
     Following, "act.verified";
     Cut, "act.cut";
     Quarantine, "act.quarantine";
+    FeederOpens, "feeder.open";
+    FeederNotFollowing, "feeder.unverified";
+    FeederDark, "feeder.dark";
+    FeederCloses, "feeder.close";
 }
 
 /// Why the controller starts, or goes on.
@@ -172,11 +183,13 @@ impl Reached {
         let rated = sites.iter().any(|site| has_tight_feeder(site));
         let roomy = sites.iter().any(|site| has_room_for_all(site));
         let firmware = sites.iter().any(|site| has_firmware(site));
+        let contactors = sites.iter().any(|site| has_contactors(site));
         let cannot = |state: &State| match state {
             State("rule", "feeder_rating") => !rated,
             State("rule", "nameplate") => !roomy,
             state if *state == LIFTED => !firmware || span < PAIRS_FROM,
             state if OF_FIRMWARE.contains(state) => !firmware,
+            state if OF_FEEDERS.contains(state) => !contactors,
             _ => false,
         };
         all().into_iter().filter(|state| !self.states.contains(state) && !not_asked(state) && !cannot(state)).collect()
@@ -210,10 +223,11 @@ fn has_room_for_all(site: &Site) -> bool {
     fleet <= left && !has_tight_feeder(site)
 }
 
-/// The pairs of these classes that were never there.
-pub(super) fn missing_pairs(classes: &[Class], seen: &BTreeSet<(Class, Class)>) -> Vec<(Class, Class)> {
+/// The pairs of classes that can meet on one of these sites.
+pub fn pairs(sites: &[&Site]) -> Vec<(Class, Class)> {
+    let classes = Class::on_any(sites);
     let all = classes.iter().flat_map(|one| classes.iter().map(move |two| (*one, *two)));
-    all.filter(|(one, two)| one < two && !seen.contains(&(*one, *two))).collect()
+    all.filter(|(one, two)| one < two && one.meets(*two, sites)).collect()
 }
 
 #[cfg(test)]
@@ -248,10 +262,15 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_that_was_never_there_is_missing() {
-        let mut seen: BTreeSet<_> = missing_pairs(&Class::ALL, &BTreeSet::new()).into_iter().collect();
-        assert_eq!(seen.len(), Class::ALL.len() * (Class::ALL.len() - 1) / 2);
-        seen.remove(&(Class::Killed, Class::Cap));
-        assert_eq!(missing_pairs(&Class::ALL, &seen), [(Class::Killed, Class::Cap)]);
+    fn pairs_are_those_that_can_meet_on_a_site() {
+        let site = |text| load("site.toml", text).unwrap();
+        let firmware = site(include_str!("../../sites/firmware.toml"));
+        let container = site(include_str!("../../sites/container.toml"));
+        let of = |count: usize| count * (count - 1) / 2;
+        assert_eq!(pairs(&[&firmware]).len(), of(Class::on_any(&[&firmware]).len()));
+        let (both, never) = (pairs(&[&firmware, &container]), (Class::MinerSilent, Class::ContactorSticks));
+        assert!(both.contains(&(Class::Killed, Class::Cap)) && !both.contains(&never));
+        let apart = Class::ALL.iter().filter(|class| class.is_of_firmware()).count() * 2;
+        assert_eq!(both.len(), of(Class::ALL.len()) - apart);
     }
 }

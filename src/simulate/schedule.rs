@@ -5,13 +5,13 @@
 //! fourth storm leaves all but one kind well, and each of the others brings one pair of classes together, all in turn from seed
 //! to seed.
 //!
-//! What only miners with firmware of their own can do is drawn from a stream of chance of its own, and only for sites that have some: all
-//! other sites keep the schedules that they had.
+//! What only miners with firmware of their own can do is drawn from a stream of chance of its own, and only for sites that have some, and so
+//! is what happens to the contactors of feeders: all other sites keep the schedules that they had.
 
 use std::time::Duration;
 
 use super::blame::Blame;
-use super::fault::{Class, Fault, Part, Weather, has_firmware};
+use super::fault::{Class, Fault, Part, Weather, has_contactors, has_firmware};
 use crate::plant::Chance;
 use crate::site::Site;
 use crate::time::Mono;
@@ -24,18 +24,23 @@ const BESIDE: [Class; 3] = [Class::PriceLost, Class::PriceFrozen, Class::WallSte
 const TOGETHER: (i64, i64) = (0, 20);
 /// Time between two faults of miners in a storm, on average: a unit that was found three times is of no use any more.
 const MINERS_EVERY: Duration = Duration::from_secs(8);
+/// Time between two faults of contactors in a storm, on average: what is open stays so for a while.
+const FEEDERS_EVERY: Duration = Duration::from_secs(90);
 /// A person lets back who is in quarantine in every so manieth storm.
 const READMITTED_IN: i64 = 3;
 
 /// All faults of a run in the order in which they begin. The seed switches about half of the classes on in each storm.
 pub(super) fn schedule(site: &Site, weather: &Weather, seed: u64, span: Duration) -> Vec<Fault> {
     let with_firmware = has_firmware(site);
-    let (of_firmware, plain): (Vec<Class>, Vec<Class>) =
+    let (of_firmware, rest): (Vec<Class>, Vec<Class>) =
         weather.classes.iter().copied().partition(|class| class.is_of_firmware());
+    let (of_feeders, plain): (Vec<Class>, Vec<Class>) = rest.into_iter().partition(|class| class.is_of_feeders());
     let mut sky =
         Sky { site, every: weather.every, classes: plain, chance: Chance::new(seed, 900), faults: Vec::new() };
     let chance = Chance::new(seed, 901);
     let mut miners = Sky { site, every: MINERS_EVERY, classes: of_firmware, chance, faults: Vec::new() };
+    let chance = Chance::new(seed, 902);
+    let mut feeders = Sky { site, every: FEEDERS_EVERY, classes: of_feeders, chance, faults: Vec::new() };
     let end = Mono::START.after(span);
     let mut start = Mono::START.after(weather.calm / 4);
     let turn = weather.storm.saturating_add(weather.calm).as_millis().max(1);
@@ -47,10 +52,14 @@ pub(super) fn schedule(site: &Site, weather: &Weather, seed: u64, span: Duration
         if with_firmware {
             miners.storm_of_miners(&sky.classes, number, start, stop.min(end));
         }
+        if has_contactors(site) {
+            feeders.storm_of_feeders(&sky.classes, number, start, stop.min(end));
+        }
         start = stop.after(weather.calm);
         number = number.wrapping_add(1);
     }
     sky.faults.append(&mut miners.faults);
+    sky.faults.append(&mut feeders.faults);
     sky.faults.sort_by_key(|fault| fault.from);
     sky.faults
 }
@@ -99,6 +108,18 @@ impl Sky<'_> {
             self.fault(Class::Readmitted, 0, at, stop);
         }
         if let Some(two) = pair_of(&self.classes, others, number).filter(|_| self.alone(number).is_none()) {
+            self.bring_together(two, start, stop);
+        }
+    }
+
+    /// What happens to the contactors of feeders in the same storm; nothing where another kind fails alone.
+    fn storm_of_feeders(&mut self, others: &[Class], number: u64, start: Mono, stop: Mono) {
+        if self.classes.is_empty() || self.alone(number).is_some() {
+            return;
+        }
+        let in_force = self.half();
+        self.strike(&in_force, None, start, stop);
+        if let Some(two) = pair_of(&self.classes, others, number) {
             self.bring_together(two, start, stop);
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::blame::{Blame, Booked};
 use super::episode::Episode;
 use super::fault::Class;
-use super::reached::{PAIRS_FROM, Reached, STATES_FROM, State, missing_pairs};
+use super::reached::{PAIRS_FROM, Reached, STATES_FROM, State, pairs};
 use crate::journal::sha256;
 use crate::site::Site;
 use crate::units::{Energy, Power};
@@ -153,7 +153,8 @@ impl Together {
         Never {
             classes: (span >= STATES_FROM).then(|| classes.collect()),
             states: (span >= STATES_FROM).then(|| self.reached.never(sites, span)),
-            pairs: (span >= PAIRS_FROM).then(|| missing_pairs(&can, &self.pairs)),
+            pairs: (span >= PAIRS_FROM)
+                .then(|| pairs(sites).into_iter().filter(|pair| !self.pairs.contains(pair)).collect()),
         }
     }
 }

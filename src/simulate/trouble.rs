@@ -78,6 +78,12 @@ impl Trouble {
                 lies_low.iter_mut().skip(fault.target).take(1).for_each(|lies| *lies = true);
             }
         }
+        // Who has no power hears nothing, and comes back as its PDU does.
+        for group in (0..self.odd_until.len()).filter(|group| !world.plant.has_power(*group)) {
+            for all in [&mut self.odd_until, &mut self.pdu_odd_until] {
+                all.iter_mut().skip(group).take(1).for_each(|until| *until = after.max(*until));
+            }
+        }
         if let [true, true, _] = lies_low {
             self.blind_until = after;
         }

@@ -1,6 +1,7 @@
 //! Everything outside the controller: the plant, its devices with their faults, prices, the operator, the disk. It knows the
 //! truth, and hides it as the faults in force say.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::fault::{Class, Fault};
@@ -8,11 +9,12 @@ use super::link::{Said, Wrote};
 use crate::devices::miners::Fault as MinerFault;
 use crate::devices::miners::step::{Came, Step};
 use crate::plant::{Flows, HallLoad, Plant};
-use crate::site::{DeviceIx, Firmware, GroupIx, Site};
-use crate::snapshot::{Orders, Reading};
+use crate::site::{DeviceIx, FeederIx, Firmware, GroupIx, Site};
+use crate::snapshot::{NoData, Orders, Reading};
 use crate::time::Mono;
 use crate::units::{Power, Price, Share};
 
+mod contactors;
 mod liars;
 mod meters;
 mod outside;
@@ -45,6 +47,8 @@ pub(super) struct World<'a> {
     pub(super) begun: Vec<Fault>,
     pdus: Pdus,
     liars: Liars,
+    /// The feeders whose contactors show that they are open, by their coils.
+    open_coils: BTreeSet<FeederIx>,
     /// What the newest records say that concerns miners.
     pub(super) recorded: Recorded,
     /// What takes effect later: when, group, outlets that shall be on, of which.
@@ -76,6 +80,7 @@ impl<'a> World<'a> {
             begun: Vec::new(),
             pdus: Pdus::new(site),
             liars: Liars::new(site),
+            open_coils: BTreeSet::new(),
             recorded: Recorded::new(site),
             late: Vec::new(),
             frozen_outlets: vec![None; site.groups.len()],
@@ -129,6 +134,7 @@ impl<'a> World<'a> {
     fn begin(&mut self, fault: &Fault) {
         let one = |units: u32| 1_u64 << (fault.degree.unsigned_abs() % u64::from(units.max(1)));
         let units = self.site.groups.get(fault.target).map_or(1, |group| group.units);
+        let at_now = self.plant.at();
         let later = |by: i64| if fault.degree % 2 == 0 { by } else { -by };
         match fault.class {
             Class::PduDark => self.set(fault.target, |outlets| outlets.dark = true),
@@ -146,6 +152,17 @@ impl<'a> World<'a> {
             }
             Class::HallBeyond => self.plant.beyond(self.site.hall.nameplate.part(Share::from_ppm(fault.degree))),
             Class::HallDips => self.plant.dip(Share::from_ppm(fault.degree * 9 / 10)),
+            // Half of the time by an order, half of the time by a hand at the contactor.
+            Class::FeederOpened if fault.degree % 2 == 0 => {
+                let feeder = self.site.contactors().nth(fault.target).and_then(|(ix, _)| self.site.feeders.get(ix));
+                self.operator.opens(feeder.map(|feeder| feeder.name.clone()), at_now);
+            }
+            Class::FeederOpened => {
+                if let Some((feeder, _)) = self.site.contactors().nth(fault.target) {
+                    self.open_coils.insert(feeder);
+                    self.follow_coil(feeder);
+                }
+            }
             Class::MinerWakes | Class::MinerReboots => self.liars.begin(fault, units, &mut self.plant),
             Class::WallSteps => self.wall_off += (fault.degree - 500_000) * 7_200,
             Class::WallLeaps => self.wall_off += later(1_000_000),
@@ -176,6 +193,11 @@ impl<'a> World<'a> {
             }
             Class::MinerSilent | Class::MinerBelieved | Class::MinerLate | Class::MinerWakes => {
                 self.liars.end(fault, &mut self.plant);
+            }
+            Class::ContactorSticks => {
+                if let Some((feeder, _)) = self.site.contactors().nth(fault.target) {
+                    self.follow_coil(feeder);
+                }
             }
             Class::EStop if !self.is(Class::EStop) && !self.operator.terminated => self.operator.orders.e_stop = false,
             Class::OrdersAgain => self.operator.replays = false,
@@ -258,7 +280,7 @@ impl<'a> World<'a> {
 
     /// The units of a group that may run, in truth: their outlets are closed, and they were not told to sleep.
     pub(super) fn closed(&self, group: GroupIx) -> u64 {
-        self.pdus.of(group).closed() & !self.asleep(group)
+        if self.plant.has_power(group) { self.pdus.of(group).closed() & !self.asleep(group) } else { 0 }
     }
 
     fn asleep(&self, group: GroupIx) -> u64 {
@@ -309,16 +331,21 @@ impl<'a> World<'a> {
     pub(super) fn read(&mut self, device: DeviceIx, at: Mono) -> Option<Said> {
         match Role::of(self.site, device) {
             Some(role) => self.meters.read(role, &self.plant, device, at, &self.active),
-            None => match self.plant.group_of(device) {
-                Some(group) => self.pdu(group, at),
-                None => Some(Said { power: Reading::Known(self.plant.shown(device), at), on: None }),
+            None => match (self.plant.group_of(device), self.plant.contactor_of(device)) {
+                (Some(group), _) => self.pdu(group, at),
+                (None, Some(feeder)) => {
+                    let on = Some(u64::from(!self.open_coils.contains(&feeder)));
+                    Some(Said { power: Reading::NoData(NoData::NoMeter), on })
+                }
+                (None, None) => Some(Said { power: Reading::Known(self.plant.shown(device), at), on: None }),
             },
         }
     }
 
     /// Whether a PDU hears nothing.
     pub(super) fn is_gone(&self, group: GroupIx) -> bool {
-        [Class::PduLost, Class::PduDark, Class::PduReplays].into_iter().any(|class| self.on(class, group).is_some())
+        let lost = [Class::PduLost, Class::PduDark, Class::PduReplays];
+        !self.plant.has_power(group) || lost.into_iter().any(|class| self.on(class, group).is_some())
     }
 
     fn pdu(&mut self, group: GroupIx, at: Mono) -> Option<Said> {

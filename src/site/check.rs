@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Site;
 use crate::units::{Power, span};
 
+mod contactors;
 mod dead;
 mod devices;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod tests;
 #[cfg(test)]
 mod tls_tests;
 
+pub use contactors::ContactorLine;
 pub use dead::{Dead, Ends, MISSED};
 pub use reaction::ReactionLine;
 pub use reserve::{Reserve, ReserveLine, Room};
@@ -39,6 +41,8 @@ pub struct Report {
     pub reserve: Reserve,
     /// How fast each path answers, by response.
     pub reaction: Vec<ReactionLine>,
+    /// What is opened where outlets do not lower what is behind a feeder.
+    pub contactors: Vec<ContactorLine>,
     /// What holds the limit while the controller is dead.
     pub dead: Dead,
     /// Why the site is refused; empty where it holds its promise.
@@ -130,6 +134,8 @@ pub struct KnownDevice {
     pub gap: Duration,
     /// Whether its outlets are switched by one write, and not one by one.
     pub at_once: bool,
+    /// Whether it has outlets to switch.
+    pub switches: bool,
     /// How often it is told that its controller lives, where it wants that.
     pub keep_alive: Option<Duration>,
     /// Whether it is a relay that is only watched.
@@ -155,13 +161,14 @@ pub fn check(site: &Site, known: &[KnownProfile<'_>], hall_at: Option<Power>) ->
     devices::polls(site, known, &mut found);
     devices::silence(site, known, &mut found);
     devices::budgets(site, known, &mut found);
+    let contactors = contactors::contactors(site, known, &mut found);
     let dead = dead::dead(site, &mut found);
     dead::stagger(site, &mut found);
     restore_fits(site, &mut found);
     failsafe_waits(site, &mut found);
     let reserve = reserve::reserve(site, devices::age(site.hall.meter, site, known), hall_at);
     let (errors, warnings) = (found.errors, found.warnings);
-    Report { site: site.name.clone(), sums, feeders, reserve, reaction, dead, errors, warnings }
+    Report { site: site.name.clone(), sums, feeders, reserve, reaction, contactors, dead, errors, warnings }
 }
 
 /// The fail-safe ends everything only where the limit's own time is long over.

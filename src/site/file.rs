@@ -62,6 +62,11 @@ impl Places {
         format!("feeder `{name}`")
     }
 
+    /// The name of a feeder's contactor here.
+    pub fn contactor(feeder: &str) -> String {
+        format!("contactor of `{feeder}`")
+    }
+
     /// The name of a meter or PDU here.
     pub fn device(name: &str) -> String {
         format!("device `{name}`")
@@ -99,9 +104,9 @@ impl<'d> Reader<'d> {
     fn site(&mut self) -> Option<Site> {
         let root = self.document.root();
         let name = root.table("site").and_then(|form| form.required("name"));
-        let (feeder_names, feeders) = self.feeders(&root);
         let mut devices = Devices::default();
         self.meters(&root, &mut devices);
+        let (feeder_names, feeders) = self.feeders(&root, &mut devices);
         let poi = root.table("poi").and_then(|form| self.poi(&form, &devices.meters));
         let mut firm = |key| root.table(key).and_then(|form| self.firm(key, &form, &devices.meters, &feeder_names));
         let (hall, house) = (firm("hall"), firm("house"));

@@ -115,9 +115,25 @@ impl Site {
         self.groups.iter().position(|group| group.paths.iter().any(|path| path.meter == Some(meter)))
     }
 
+    /// The contactors of the feeders that have one, in the order of the feeders.
+    pub fn contactors(&self) -> impl Iterator<Item = (FeederIx, &Contactor)> {
+        self.feeders.iter().enumerate().filter_map(|(ix, feeder)| Some((ix, feeder.contactor.as_ref()?)))
+    }
+
+    /// The feeder whose contactor this device switches.
+    pub fn contactor_of(&self, device: DeviceIx) -> Option<FeederIx> {
+        self.contactors().find(|(_, contactor)| contactor.device == device).map(|(feeder, _)| feeder)
+    }
+
+    /// The feeder that this meter measures.
+    pub fn feeder_measured_by(&self, meter: DeviceIx) -> Option<FeederIx> {
+        self.contactors().find(|(_, contactor)| contactor.meter == meter).map(|(feeder, _)| feeder)
+    }
+
     /// How many of a device's outlets are switched; none of a meter's.
     pub fn outlets_of(&self, device: DeviceIx) -> u32 {
-        self.group_of(device).and_then(|ix| self.groups.get(ix)).map_or(0, |group| group.units)
+        let group = self.group_of(device).and_then(|ix| self.groups.get(ix)).map(|group| group.units);
+        group.unwrap_or_else(|| u32::from(self.contactor_of(device).is_some()))
     }
 }
 
@@ -142,6 +158,25 @@ pub struct Feeder {
     pub name: String,
     /// Most it may carry.
     pub rating: Power,
+    /// What takes the power of everything behind it, where it can be switched: the last step, when outlets do not.
+    pub contactor: Option<Contactor>,
+}
+
+/// A feeder's own switch. It is opened when what draws behind it can be lowered by nothing else, and closed by a person alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contactor {
+    /// The device that switches it, by its first outlet: on is closed. It keeps its state when it hears nothing.
+    pub device: DeviceIx,
+    /// The meter of the feeder: it measures all that is behind the contactor, and proves that it is open.
+    pub meter: DeviceIx,
+    /// From a written command to the power being gone.
+    pub response: Duration,
+    /// By when its meter must show that.
+    pub proof: Duration,
+    /// So long a limit stands overdrawn with nothing else left to lower, before it is opened.
+    pub opens_after: Duration,
+    /// Every outlet behind it is off when power returns. Else all of them may be on, whatever they were told before.
+    pub returns_off: bool,
 }
 
 /// Miners that are commanded together, in equal units (the outlets of a PDU).

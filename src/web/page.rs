@@ -190,6 +190,11 @@ fn wire_code(refused: StatusCode) -> StatusCode {
 
 /// Why an action makes no sense, where it makes none.
 pub fn senseless(action: &Action, view: &View) -> Option<String> {
+    let unknown_feeder = |names: &[String]| {
+        let there = |name: &&String| view.feeders.iter().any(|feeder| feeder.name == **name);
+        let unknown = names.iter().find(|name| !there(name));
+        unknown.map(|name| format!("there is no feeder `{name}` with a contactor; names are those of the site file"))
+    };
     let there = |name: &String| view.groups.iter().any(|group| group.name == *name);
     match action {
         Action::Cap(Some(cap)) if *cap < Power::ZERO || *cap > MAX_CAP => {
@@ -198,6 +203,10 @@ pub fn senseless(action: &Action, view: &View) -> Option<String> {
         Action::Lock(names) | Action::Unlock(names) if names.is_empty() => {
             Some("name the groups, as in {\"act\":\"lock\",\"to\":[\"north-01\"]}".into())
         }
+        Action::Open(names) | Action::Close(names) if names.is_empty() => {
+            Some("name the feeders, as in {\"act\":\"close\",\"to\":[\"north\"]}".into())
+        }
+        Action::Open(names) | Action::Close(names) => unknown_feeder(names),
         Action::Lock(names) => {
             let unknown = names.iter().find(|name| !there(name));
             let all = names.iter().chain(&view.orders.locked);

@@ -53,6 +53,9 @@ pub struct View {
     pub fleet_w: i64,
     /// The groups, in the order of the site.
     pub groups: Vec<GroupView>,
+    /// The feeders that have a contactor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feeders: Vec<FeederView>,
     /// What the operator ordered.
     pub orders: OrdersView,
     /// Faults a person caused by hand in the demo.
@@ -94,8 +97,32 @@ pub struct GroupView {
     /// A person locked it: nothing is switched there.
     #[serde(default)]
     pub locked: bool,
+    /// The contactor of its feeder is open: it has no power.
+    #[serde(default)]
+    pub severed: bool,
     /// The rule that binds it.
     pub cause: Cause,
+}
+
+/// A feeder whose contactor can be opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeederView {
+    /// Its name.
+    pub name: String,
+    /// It is to be open, and stays so until a person closes it.
+    pub open: bool,
+    /// Its meter shows that nothing flows.
+    pub dark: bool,
+    /// A person lets it be closed, and there is not room for all behind it yet.
+    pub waits: bool,
+    /// Its meter shows what it was told.
+    pub following: bool,
+    /// Nameplate of all miners behind it.
+    pub behind_w: i64,
+    /// What its meter showed last.
+    pub power_w: Option<i64>,
+    /// Whether the device of its contactor answers.
+    pub link: Link,
 }
 
 impl GroupView {
@@ -218,7 +245,7 @@ pub struct JournalView {
 /// What a person wants. A wish: the tick decides what comes of it.
 ///
 /// As JSON: `{"act":"hall_jump"}`, `{"act":"cap","to":3400000}`, `{"act":"cap","to":null}`, `{"act":"e_stop","to":true}`,
-/// `{"act":"lock","to":["north-01"]}`.
+/// `{"act":"lock","to":["north-01"]}`, `{"act":"close","to":["north"]}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", content = "to", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
@@ -233,6 +260,10 @@ pub enum Action {
     Lock(Vec<String>),
     /// Switch them again.
     Unlock(Vec<String>),
+    /// Open the contactors of these feeders, at once: all behind them lose their power.
+    Open(Vec<String>),
+    /// Close them again, when there is room for all behind them.
+    Close(Vec<String>),
     /// Unplug the POI meter of the demo, or plug it in again.
     UnplugMeter(bool),
     /// Unplug a PDU of the demo, or plug it in again.
@@ -253,7 +284,7 @@ pub enum Actor {
     Signal,
     /// The time that the run was given is over.
     Schedule,
-    /// The fail-safe: import stayed over the limit.
+    /// The fail-safe: import stayed over the limit, or a feeder's contactor was opened.
     Failsafe,
     /// The under-frequency relay: it tripped.
     Relay,

@@ -53,6 +53,7 @@ pub(super) fn fresh(site: &Site, tick: u64, told: &[u64], orders: Orders) -> Sna
         durable: tick.saturating_sub(1),
         groups,
         relay: None,
+        contactors: vec![GroupSeen { on: Some((1, at)), ..GroupSeen::default() }; site.contactors().count()],
     }
 }
 

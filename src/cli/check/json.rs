@@ -38,6 +38,12 @@ fn report(report: &Report) -> Value {
             "miners_w": feeder.miners, "groups": feeder.groups,
         })
     });
+    let contactors = report.contactors.iter().map(|line| {
+        json!({
+            "feeder": line.feeder, "age_ms": ms(line.age), "opens_after_ms": ms(line.opens_after),
+            "response_ms": ms(line.response), "total_ms": ms(line.total), "within_ms": ms(line.within),
+        })
+    });
     let reaction = report.reaction.iter().map(|line| {
         json!({
             "groups": line.groups, "age_ms": ms(line.age), "period_ms": ms(line.period),
@@ -52,7 +58,7 @@ fn report(report: &Report) -> Value {
         "name": report.site, "import_limit_w": sums.limit, "hall_w": sums.hall, "house_w": sums.house,
         "fleet_w": sums.fleet, "groups": sums.groups, "static_room_w": sums.static_room(),
         "reserve": reserve(&report.reserve), "reaction": reaction.collect::<Vec<_>>(),
-        "feeders": feeders.collect::<Vec<_>>(), "dead": dead(report), "warnings": warnings.collect::<Vec<_>>(),
+        "feeders": feeders.collect::<Vec<_>>(), "contactors": contactors.collect::<Vec<_>>(), "dead": dead(report), "warnings": warnings.collect::<Vec<_>>(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Outcome, render};
 use crate::document::Problems;
 use crate::site::Guard;
-use crate::site::check::{Dead, Ends, FeederLine, ReactionLine, Report, Reserve, Room};
+use crate::site::check::{ContactorLine, Dead, Ends, FeederLine, ReactionLine, Report, Reserve, Room};
 use crate::units::{Power, span};
 
 pub(super) fn outcome(file: &str, outcome: &Outcome, color: bool) -> String {
@@ -44,6 +44,7 @@ fn report(report: &Report) -> String {
     if !report.feeders.is_empty() {
         feeders(&mut text, &report.feeders);
     }
+    contactors(&mut text, &report.contactors);
     dead(&mut text, &report.dead);
     for warning in &report.warnings {
         line(&mut text, wrapped(&format!("\nwarning: {}", warning.message), "         "));
@@ -140,6 +141,20 @@ fn feeders(text: &mut String, lines: &[FeederLine]) {
         let spare = if spare < Power::ZERO { "HELD".to_owned() } else { spare.to_string() };
         let (rating, firm, miners) = (row.rating, row.firm, row.miners);
         line(text, format!("  {:<16}{rating:>10}{firm:>10}{miners:>10}{:>8}{spare:>10}", row.name, row.groups));
+    }
+}
+
+fn contactors(text: &mut String, lines: &[ContactorLine]) {
+    if lines.is_empty() {
+        return;
+    }
+    line(text, "\nContactors: what is opened when miners behind a feeder draw on and nothing else is left to lower");
+    let head = format!("{:>10}{:>14}{:>12}{:>10}{:>10}", "reading", "opens after", "response", "sum", "limit");
+    line(text, format!("  {:<16}{head}", "feeder"));
+    for row in lines {
+        let (age, after, response) = (span(row.age), span(row.opens_after), span(row.response));
+        let (total, within) = (span(row.total), span(row.within));
+        line(text, format!("  {:<16}{age:>10}{after:>14}{response:>12}{total:>10}{within:>10}", row.feeder));
     }
 }
 

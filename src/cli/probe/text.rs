@@ -22,6 +22,8 @@ impl Role {
             Self::Hall => "hall",
             Self::House => "house",
             Self::Group(_) => "group",
+            Self::Feeder(_) => "feeder",
+            Self::Contactor(_) => "contactor",
             Self::Relay => "relay",
             Self::Other => "not used",
         }
@@ -61,6 +63,9 @@ impl Probed {
         match self.told.as_ref().ok().and_then(|told| told.on) {
             _ if self.role == Role::Relay => "-".into(),
             None => "-".into(),
+            Some(Ok(on)) if matches!(self.role, Role::Contactor(_)) => {
+                if on & 1 == 1 { "closed" } else { "open" }.into()
+            }
             Some(Ok(on)) => format!("{} on", on.count_ones()),
             Some(Err(_)) => "no data".into(),
         }
@@ -105,6 +110,9 @@ impl Probed {
                 .push("it shows a trip: `run` would keep everything off until it is reset and a person recalls".into()),
             Some((false, false)) => findings.push("it is not armed: it would trip nothing".into()),
             _ => {}
+        }
+        if matches!((self.role, told.on), (Role::Contactor(_), Some(Ok(on))) if on & 1 == 0) {
+            findings.push("it is open: `run` would keep it so until a person closes it".into());
         }
         if let Some(Err(fault)) = told.window {
             findings.push(format!("its power cannot be read: {fault}; {}", fault.next_step()));
@@ -199,7 +207,9 @@ fn tenths(time: Duration) -> String {
 fn balance(site: &Site, all: &[Probed]) -> String {
     let of = |it: &Probed| it.power().and_then(Result::ok);
     let poi = all.iter().find(|it| it.role == Role::Poi).and_then(of);
-    let loads = all.iter().filter(|it| !matches!(it.role, Role::Poi | Role::Relay | Role::Other));
+    let loads = all
+        .iter()
+        .filter(|it| !matches!(it.role, Role::Poi | Role::Relay | Role::Feeder(_) | Role::Contactor(_) | Role::Other));
     let known: Option<Power> = loads.map(of).sum();
     match (poi, known) {
         (Some(poi), Some(loads)) if site.hall.meter.is_some() => {

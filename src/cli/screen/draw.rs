@@ -75,6 +75,15 @@ fn cause(view: &View, width: usize) -> Line {
     if view.hall_w.is_none() && view.unix_ms > 0 {
         say(Ink::Warn, format!("! hall meter: no data, counts as {}", power(view.hall_worst_w)));
     }
+    for feeder in view.feeders.iter().filter(|feeder| feeder.open) {
+        let ink = if feeder.following { Ink::Warn } else { Ink::Alarm };
+        let then = match (feeder.dark, feeder.waits) {
+            (_, true) => ": waits for room to close",
+            (true, false) => ": no power there, close it on the page",
+            (false, false) => ": its meter does not show it yet",
+        };
+        say(ink, format!("! feeder {} is open{then}", feeder.name));
+    }
     let locked = named(view, |group| group.locked);
     for (what, groups) in [("silent", named(view, silent)), ("not following", named(view, deaf)), ("locked", locked)] {
         if !groups.is_empty() {
@@ -88,7 +97,7 @@ fn cause(view: &View, width: usize) -> Line {
 }
 
 fn silent(group: &GroupView) -> bool {
-    group.link == Link::Silent
+    group.link == Link::Silent && !group.severed
 }
 
 fn deaf(group: &GroupView) -> bool {
@@ -114,8 +123,8 @@ fn numbers(view: &View, width: usize) -> Line {
         .put(Ink::Price, price)
 }
 
-/// One letter a group: how much of it is on; `x` where it is silent, `!` where it does not follow, `L` where it is locked, `?`
-/// before it was seen.
+/// One letter a group: how much of it is on; `x` where it is silent, `!` where it does not follow, `L` where it is locked, `-` where
+/// its feeder is open, `?` before it was seen.
 fn groups(groups: &[GroupView], width: usize) -> Vec<Line> {
     let row_of = |group: &GroupView| group.name.rsplit_once('-').map_or("groups", |(row, _)| row).to_owned();
     let mut rows: Vec<(String, Vec<&GroupView>)> = Vec::new();
@@ -148,6 +157,7 @@ fn group_row(name: &str, row: &[&GroupView], width: usize) -> Line {
 fn group_letter(group: &GroupView) -> (&'static str, Ink) {
     const LETTERS: [&str; 9] = ["·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
     match group.link {
+        _ if group.severed => return ("-", Ink::Warn),
         Link::Silent => return ("x", Ink::Warn),
         Link::New => return ("?", Ink::Quiet),
         Link::Up if group.locked => return ("L", Ink::Warn),

@@ -40,15 +40,23 @@ struct Trap<'a> {
     before: Vec<OnceCell<BTreeSet<(u64, Promise)>>>,
 }
 
-/// Plants what has this name, or `all` in turn.
+/// The bugs of these names, with commas between, or `all`.
+fn named(names: &str) -> Result<Vec<Sabotage>, String> {
+    if names == "all" {
+        return Ok(Sabotage::ALL.to_vec());
+    }
+    let known = || Sabotage::ALL.iter().map(|bug| bug.name()).collect::<Vec<_>>().join(", ");
+    let of = |name: &str| {
+        Sabotage::named(name).ok_or_else(|| format!("no such sabotage: `{name}`; there are all, {}", known()))
+    };
+    names.split(',').map(str::trim).map(of).collect()
+}
+
+/// Plants what has these names in turn.
 pub fn run(asked: &Asked, names: &str) -> u8 {
-    let bugs = match (names, Sabotage::named(names)) {
-        ("all", _) => Sabotage::ALL.to_vec(),
-        (_, Some(bug)) => vec![bug],
-        (_, None) => {
-            let names: Vec<&str> = Sabotage::ALL.iter().map(|bug| bug.name()).collect();
-            return refuse(&format!("no such sabotage: `{}`; there are all, {}", names.join(", "), names.join(", ")));
-        }
+    let bugs = match named(names) {
+        Ok(bugs) => bugs,
+        Err(refused) => return refuse(&refused),
     };
     let sites = match ready(&asked.sites, &asked.faults) {
         Ok(sites) => sites,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::swarm::{Asked, of_site};
 use crate::simulate::blame::Blame;
 use crate::simulate::fault::Class;
-use crate::simulate::reached::{PAIRS_FROM, STATES_FROM};
+use crate::simulate::reached::{PAIRS_FROM, STATES_FROM, pairs};
 use crate::simulate::together::{Blamed, Case, Never, Together, Worst};
 use crate::site::Site;
 use crate::units::{Energy, span};
@@ -118,7 +118,7 @@ pub(super) fn text(all: &Together, told: &Told<'_>) -> String {
 
 fn head(all: &Together, told: &Told<'_>) -> String {
     let classes = Class::on_any(told.sites);
-    let pairs = classes.len() * (classes.len() - 1) / 2;
+    let pairs = pairs(told.sites).len();
     let times = all.span.as_millis() / told.took.as_millis().max(1);
     let (site_time, took) = (span(all.span), span(Duration::from_secs(told.took.as_secs().max(1))));
     let names: Vec<&str> = told.sites.iter().map(|site| site.name.as_str()).collect();

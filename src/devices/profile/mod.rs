@@ -364,6 +364,7 @@ impl Profile {
             login: self.login.is_some(),
             gap,
             at_once,
+            switches: self.outlets.is_some(),
             keep_alive,
             relay: self.kind == Kind::Relay,
         };

@@ -136,6 +136,11 @@ impl Board {
         first
     }
 
+    /// What was commanded is no command any more: nothing is written, and nothing lapses.
+    pub(crate) fn release(&mut self) {
+        self.order = None;
+    }
+
     /// The owner is gone.
     pub(super) fn close(&mut self) {
         (self.closed, self.news) = (true, true);

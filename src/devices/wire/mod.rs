@@ -233,6 +233,11 @@ impl Wire {
         self.slot.hold(lapses);
     }
 
+    /// Leaves the device as it is: what was commanded neither is written any more nor lapses. As before the first command.
+    pub fn release(&self) {
+        self.slot.release();
+    }
+
     /// The newest trouble as a sentence for the log: device, register, what to look at.
     pub fn trouble(&self) -> Option<String> {
         let Trouble { fault, address, .. } = self.seen().trouble?;

@@ -54,6 +54,10 @@ impl Slot {
         self.board().hold(lapses);
     }
 
+    pub(super) fn release(&self) {
+        self.board().release();
+    }
+
     pub(super) fn close(&self) {
         self.board().close();
         self.woken.notify_one();

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Control, Found, Promise, SLACK, Sight};
-use crate::simulate::trouble::{HALL, HOUSE};
+use crate::simulate::trouble::{AFTERMATH, HALL, HOUSE};
 use crate::site::{FeederIx, FirmLoad};
 use crate::time::Mono;
 use crate::units::Power;
@@ -34,6 +34,8 @@ pub(super) struct Gentle {
     moments: VecDeque<Moment>,
     /// When anything was told off last, of all that the moments hold.
     told_off: Option<Mono>,
+    /// Until when a feeder may have been opened.
+    opened_until: Mono,
     /// The operator's cap, and the import that is allowed on the way to it.
     cap: Option<(Power, Power)>,
 }
@@ -44,7 +46,12 @@ impl Gentle {
         self.slide(sight);
         let trouble = sight.trouble;
         // A pulse beyond the nameplate may be over between two looks; caps that change each second begin at what each tick saw.
-        let unsure = sight.now <= trouble.beyond_until || sight.now <= trouble.flaps_until;
+        // Who opens a feeder takes its power at once, and where its contactor sticks others make the room.
+        if !sight.world.in_force.open.is_empty() {
+            self.opened_until = sight.now.after(AFTERMATH);
+        }
+        let unsure = [trouble.beyond_until, trouble.flaps_until, self.opened_until];
+        let unsure = unsure.into_iter().any(|until| sight.now <= until);
         if trouble.stopped.is_some() || trouble.is_lied_to(sight.now) || unsure {
             self.moments.clear();
             return None;

@@ -20,6 +20,9 @@ const GARBAGE: [i64; 6] = [i64::MIN, i64::MAX, i64::MIN + 1, i64::MAX - 1, -1, 0
 /// How long an operator looks before he releases an e-stop that the fail-safe pressed.
 const LOOKS_FOR: Duration = Duration::from_secs(5);
 
+/// How long a feeder stays open before he closes it.
+const CLOSES_AFTER: Duration = Duration::from_secs(20);
+
 /// The operator.
 #[derive(Default)]
 pub(super) struct Operator {
@@ -38,6 +41,8 @@ pub(super) struct Operator {
     pub(super) changes: u64,
     /// The fail-safe pressed e-stop, and he has not released it yet.
     pub(super) terminated: bool,
+    /// When a feeder was last opened: he closes all of them a while later.
+    opened_at: Mono,
     /// When a fault was last in force.
     troubled: Mono,
 }
@@ -49,6 +54,20 @@ impl Operator {
         [&mut self.orders, &mut self.said, &mut self.heard].into_iter().for_each(|orders| orders.e_stop = true);
     }
 
+    /// He opens a feeder, for a while.
+    pub(super) fn opens(&mut self, feeder: Option<String>, now: Mono) {
+        self.orders.open.extend(feeder);
+        self.opened_at = now;
+    }
+
+    /// The controller opened a feeder, or found it so.
+    pub(super) fn opened(&mut self, feeder: String, now: Mono) {
+        for orders in [&mut self.orders, &mut self.said, &mut self.heard] {
+            orders.open.insert(feeder.clone());
+        }
+        self.opened_at = now;
+    }
+
     /// He releases it when he has seen for a while that nothing is wrong any more.
     pub(super) fn releases(&mut self, now: Mono, faults: &[Fault]) {
         if !faults.is_empty() {
@@ -56,6 +75,9 @@ impl Operator {
         }
         if self.terminated && now.since(self.troubled) >= LOOKS_FOR {
             (self.terminated, self.orders.e_stop) = (false, false);
+        }
+        if !self.orders.open.is_empty() && now.since(self.opened_at) >= CLOSES_AFTER && !self.orders.e_stop {
+            self.orders.open.clear();
         }
     }
 
@@ -81,7 +103,7 @@ impl Operator {
         let orders = self.orders.clone();
         let is_new = std::mem::replace(&mut self.said, orders.clone()) != orders;
         let cap_holds = orders.cap.is_none_or(|cap| in_force.cap.is_some_and(|held| held <= cap));
-        let holds = in_force.e_stop >= orders.e_stop && cap_holds;
+        let holds = in_force.e_stop >= orders.e_stop && in_force.open.is_superset(&orders.open) && cap_holds;
         let told = match (std::mem::take(&mut self.replays), is(Class::OrdersAgain)) {
             (true, _) => {
                 self.said = self.before.clone();

@@ -20,7 +20,7 @@ pub(super) fn age(device: Option<DeviceIx>, site: &Site, known: &[KnownProfile<'
 }
 
 /// What the file of this device says, where it is known.
-fn says(device: &Device, known: &[KnownProfile<'_>]) -> Option<KnownDevice> {
+pub(super) fn says(device: &Device, known: &[KnownProfile<'_>]) -> Option<KnownDevice> {
     known.iter().find(|file| file.name == device.profile)?.says
 }
 
@@ -44,7 +44,9 @@ pub(super) fn profiles(site: &Site, known: &[KnownProfile<'_>], found: &mut Find
 /// What is switched off is proved off by its watts alone: a PDU that measures none could be told to, and never be believed.
 pub(super) fn unmeasured(site: &Site, known: &[KnownProfile<'_>], found: &mut Findings) {
     let devices = site.groups.iter().flat_map(|group| &group.paths);
-    let devices = devices.filter_map(|path| site.devices.get(path.meter.unwrap_or(path.device)));
+    let devices = devices.map(|path| path.meter.unwrap_or(path.device));
+    let devices = devices.chain(site.contactors().map(|(_, contactor)| contactor.meter));
+    let devices = devices.filter_map(|ix| site.devices.get(ix));
     let mut blind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for device in devices.filter(|device| says(device, known).is_some_and(|says| says.refresh.is_none())) {
         blind.entry(&device.profile).or_default().push(&device.name);

@@ -10,7 +10,16 @@ use crate::units::Slew;
 const fn measures(name: &str, every_ms: u64, timeout_ms: u64) -> KnownProfile<'_> {
     let refresh = Some(Duration::from_millis(every_ms));
     let (timeout, gap) = (Duration::from_millis(timeout_ms), Duration::ZERO);
-    let says = KnownDevice { refresh, timeout, login: false, gap, at_once: true, keep_alive: None, relay: false };
+    let says = KnownDevice {
+        refresh,
+        timeout,
+        login: false,
+        gap,
+        at_once: true,
+        switches: true,
+        keep_alive: None,
+        relay: false,
+    };
     KnownProfile { name, says: Some(says) }
 }
 

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::group::times;
 use super::tls::tls;
-use super::{Places, Reader};
+use super::{Places, Reader, flip};
 use crate::document::{Code, Form};
-use crate::site::{Device, Feeder, Login, SecretRef, Tls};
+use crate::site::{Contactor, Device, Feeder, Login, SecretRef, Tls};
 
 /// Devices as they are read: the meters first, then what the groups are switched by.
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ impl Devices {
 
 impl<'d> Reader<'d> {
     /// The names of all feeders, and the feeders if all could be read. A site may have none.
-    pub(super) fn feeders(&mut self, root: &Form<'d>) -> (Vec<String>, Option<Vec<Feeder>>) {
+    pub(super) fn feeders(&mut self, root: &Form<'d>, devices: &mut Devices) -> (Vec<String>, Option<Vec<Feeder>>) {
         let mut names = Vec::new();
         let mut feeders = Vec::new();
         for form in root.optional_tables("feeder") {
@@ -41,10 +42,28 @@ impl<'d> Reader<'d> {
                 self.take("feeder", name, form.span_of("name"));
                 self.places.note(&Places::feeder(name), &form, &["rating"]);
             }
-            names.push(name.clone().unwrap_or_default());
-            feeders.push(name.zip(rating).map(|(name, rating)| Feeder { name, rating }));
+            let called = name.as_deref().unwrap_or_default();
+            let contactor = form.optional_table("contactor").map(|form| self.contactor(&form, called, devices));
+            names.push(called.to_owned());
+            let feeder = || Some(Feeder { name: name?, rating: rating?, contactor: flip(contactor)? });
+            feeders.push(feeder());
         }
         (names, feeders.into_iter().collect())
+    }
+
+    /// The contactor of a feeder: it stands among the devices, behind the meters.
+    fn contactor(&mut self, form: &Form<'d>, feeder: &str, devices: &mut Devices) -> Option<Contactor> {
+        let name = form.or("name", format!("{feeder}-contactor"));
+        let meter = form.required::<String>("measured_by");
+        let meter = meter.and_then(|meter| self.measured_by(form, &meter, devices));
+        let (times, opens_after) = (times(form), form.positive("opens_after"));
+        let returns_off = form.choice("outlets_return", &[("off", true), ("on", false)]);
+        self.places.note(&Places::contactor(feeder), form, &["measured_by", "response", "proof", "opens_after"]);
+        let device = self.watched(form, name);
+        let read = device.is_some();
+        let device = devices.add(device);
+        let ((response, proof), meter, opens_after, returns_off) = (times?, meter?, opens_after?, returns_off?);
+        read.then_some(Contactor { device, meter, response, proof, opens_after, returns_off })
     }
 
     pub(super) fn meters(&mut self, root: &Form<'d>, devices: &mut Devices) {

@@ -151,18 +151,18 @@ impl<'d> Reader<'d> {
 }
 
 impl<'d> Reader<'d> {
-    /// The meter of this name, for one group alone.
-    fn measured_by(&mut self, form: &Form<'d>, name: &str, devices: &Devices) -> Option<DeviceIx> {
+    /// The meter of this name, for one group or feeder alone.
+    pub(super) fn measured_by(&mut self, form: &Form<'d>, name: &str, devices: &Devices) -> Option<DeviceIx> {
         let Some(ix) = devices.meters.iter().position(|meter| meter == name) else {
             let known: Vec<&str> = devices.meters.iter().map(String::as_str).collect();
             let help = match nearest(name, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "each group needs a [[meter]] of its own".into(),
+                None => "it needs a [[meter]] of its own".into(),
             };
             form.problem("measured_by", Code::Reference, format!("there is no meter `{name}`"), Some(help));
             return None;
         };
-        self.take("meter of a group", name, form.span_of("measured_by"));
+        self.take("meter of what is switched", name, form.span_of("measured_by"));
         Some(ix)
     }
 }

@@ -32,6 +32,21 @@ function became(said, failure, more) {
 export const stop = () => tell({ act: "e_stop", to: true }, "E-stop");
 export const askRelease = () => one("release").showModal();
 
+// A feeder is opened and closed after a second question: all behind it is switched by it.
+let switched = null;
+function ask(feeder, act, title, what, keep) {
+  switched = { act, feeder, title };
+  put(one("switch-title"), `${title} ${feeder}?`);
+  put(one("switch-what"), what);
+  put(one("switch-not"), keep);
+  put(one("switch-now"), `${title} ${feeder}`);
+  one("switch").showModal();
+}
+export const askClose = (feeder) => ask(feeder, "close", "Close feeder",
+  "Everything behind it gets power as soon as there is room for all of it. Be sure that nobody works there, and that what drew on is repaired.", "Keep it open");
+const askOpen = (feeder) => ask(feeder, "open", "Open feeder",
+  "Everything behind it loses its power at once, and stays without it until you close the feeder.", "Leave it closed");
+
 export class Orders {
   constructor() {
     this.faults = {};
@@ -41,6 +56,12 @@ export class Orders {
       one("release").close();
       tell({ act: "e_stop", to: false }, "Release e-stop");
     });
+    one("switch-not").addEventListener("click", () => one("switch").close());
+    one("switch-now").addEventListener("click", () => {
+      one("switch").close();
+      tell({ act: switched.act, to: [switched.feeder] }, `${switched.title} ${switched.feeder}`);
+    });
+    one("feeder-form").addEventListener("submit", (event) => { event.preventDefault(); askOpen(one("feeder").value); });
     one("cap-form").addEventListener("submit", (event) => { event.preventDefault(); this.cap(); });
     one("lock-form").addEventListener("submit", (event) => { event.preventDefault(); this.lock("lock", "Lock"); });
     one("unlock").addEventListener("click", () => this.lock("unlock", "Unlock"));
@@ -86,6 +107,12 @@ export class Orders {
       one("group-names").replaceChildren(...names.map((name) => Object.assign(make("option"), { value: name })));
     }
     one("unlock").disabled = !orders.locked?.length;
+    const closed = (view.feeders ?? []).filter((feeder) => !feeder.open).map((feeder) => feeder.name);
+    if (closed.join() !== this.closed) {
+      this.closed = closed.join();
+      one("feeder").replaceChildren(...closed.map((name) => make("option", "", name)));
+    }
+    one("feeder-form").hidden = !closed.length;
     one("demo").hidden = !demo;
     put(one("jump"), faults.hall_jump ? "Hall is jumping…" : "Hall jump");
     put(one("meter"), faults.meter_unplugged ? "Plug meter in" : "Unplug meter");

@@ -1,7 +1,7 @@
 // The page: follows the stream, fills in the numbers, and says so when there is nothing to follow.
 
 import { Strip } from "./chart.js";
-import { Orders, askRelease, tell, trouble } from "./orders.js";
+import { Orders, askClose, askRelease, tell, trouble } from "./orders.js";
 import { Groups, events, facts, stages } from "./tables.js";
 import { clock, make, one, power, price, put, share, utc } from "./units.js";
 
@@ -95,10 +95,16 @@ function alarms(lost) {
   if (view.faults.meter_unplugged) add("warn", "The POI meter is unplugged.", "Nothing is brought back until it answers again.", ["Plug it in", () => tell({ act: "unplug_meter", to: false }, "Plug POI meter in")]);
   else if (view.poi_w === null) add("warn", "The POI meter gives no data.", "Nothing is brought back until it answers again.");
   if (view.hall_w === null) add("warn", "The hall's meter gives no data.", `The hall counts as ${power(view.hall_worst_w)}.`);
-  const silent = view.groups.filter((group) => group.link === "silent").map((group) => group.name);
+  const silent = view.groups.filter((group) => group.link === "silent" && !group.severed).map((group) => group.name);
   if (silent.length) add("warn", `${silent.length === 1 ? "One group is" : `${silent.length} groups are`} silent: ${some(silent)}.`, "Silent miners count as drawing.");
-  const deaf = view.groups.filter((group) => group.link === "up" && !group.following).map((group) => group.name);
+  const deaf = view.groups.filter((group) => group.link === "up" && !group.following && !group.severed).map((group) => group.name);
   if (deaf.length) add("warn", `${deaf.length === 1 ? "One group does" : `${deaf.length} groups do`} not follow: ${some(deaf)}.`, "It was told to go lower and its meter does not show it.");
+  for (const feeder of (view.feeders ?? []).filter((feeder) => feeder.open)) {
+    const shows = feeder.dark ? "Its meter shows no power." : feeder.power_w === null ? "Its meter gives no data: all behind it counts." : `Its meter shows ${power(feeder.power_w)}${feeder.following ? "" : ": open it by hand"}.`;
+    const then = feeder.waits ? `It closes when there is room for ${power(feeder.behind_w)}.` : "It stays open until you close it.";
+    const button = ["Close it…", () => askClose(feeder.name)];
+    add(feeder.following ? "warn" : "alarm", `Feeder ${feeder.name} is open.`, `${shows} ${then}`, feeder.waits ? undefined : button);
+  }
   const locked = view.orders.locked ?? [];
   if (locked.length) add("warn", `${locked.length === 1 ? "One group is" : `${locked.length} groups are`} locked: ${some(locked)}.`, "Nothing is switched there but by e-stop, and all that has power counts in full.");
   if (view.orders.drain) add("warn", "The controller is ending.", "Miners go off on the ramp; then it stops.");

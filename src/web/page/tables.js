@@ -45,12 +45,12 @@ export class Groups {
   }
 
   tile(tile, group) {
-    const state = `${group.on}/${group.low}/${group.power_w}/${group.link}/${group.following}/${group.locked}/${group.cause}`;
+    const state = `${group.on}/${group.low}/${group.power_w}/${group.link}/${group.following}/${group.locked}/${group.severed}/${group.cause}`;
     if (tile.state === state) return;
     tile.state = state;
     const on = lit(group);
     const told = `${on} of ${group.units} on${low(group.low)}`;
-    const mark = group.link === "silent" ? "silent" : group.link === "new" ? "not seen yet" : group.locked ? "locked" : group.following ? "" : "not following";
+    const mark = group.severed ? "feeder open" : group.link === "silent" ? "silent" : group.link === "new" ? "not seen yet" : group.locked ? "locked" : group.following ? "" : "not following";
     tile.root.dataset.mark = mark;
     tile.root.title = `${group.name}: ${told}, ${power(group.power_w)}; held by: ${this.words(group.cause).name.toLowerCase()}`;
     put(tile.power, mark || (on || group.power_w ? power(group.power_w) : "off"));
@@ -61,7 +61,7 @@ export class Groups {
   }
 
   sums(groups) {
-    const total = { groups: groups.length, on: 0, units: 0, silent: 0, deaf: 0, locked: 0 };
+    const total = { groups: groups.length, on: 0, units: 0, silent: 0, deaf: 0, locked: 0, severed: 0 };
     const rows = new Map();
     for (const group of groups) {
       const on = lit(group);
@@ -69,8 +69,9 @@ export class Groups {
       rows.set(rowOf(group.name), { groups: row.groups + 1, on: row.on + on, low: row.low + (group.low ?? 0), units: row.units + group.units, watts: row.watts + (group.power_w ?? 0) });
       total.on += on;
       total.units += group.units;
-      total.silent += group.link === "silent";
-      total.deaf += group.link === "up" && !group.following;
+      total.silent += group.link === "silent" && !group.severed;
+      total.deaf += group.link === "up" && !group.following && !group.severed;
+      total.severed += Boolean(group.severed);
       total.locked += Boolean(group.locked);
     }
     for (const [name, row] of this.rows) {
@@ -78,7 +79,7 @@ export class Groups {
       if (sum) put(row.sum, `${sum.on} of ${sum.units} on${low(sum.low)} · ${power(sum.watts)}`);
     }
     const more = groups.length > TILES ? ` · first ${TILES} drawn` : "";
-    put(one("groups-sum"), `${total.on} of ${total.units} outlets on in ${total.groups} groups · ${total.silent} silent · ${total.deaf} not following${total.locked ? ` · ${total.locked} locked` : ""}${more}`);
+    put(one("groups-sum"), `${total.on} of ${total.units} outlets on in ${total.groups} groups · ${total.silent} silent · ${total.deaf} not following${total.locked ? ` · ${total.locked} locked` : ""}${total.severed ? ` · ${total.severed} behind an open feeder` : ""}${more}`);
   }
 }
 
