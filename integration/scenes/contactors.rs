@@ -8,7 +8,7 @@ use ballast::site::DeviceIx;
 use ballast::units::Power;
 use serde_json::json;
 
-use super::lost::{controlled, filled};
+use super::lost::{FILLED, controlled, filled};
 use super::stage::Stage;
 use super::story::{Story, replays_and_verifies};
 use super::world::World;
@@ -28,9 +28,13 @@ fn south(stage: &Stage) -> Vec<DeviceIx> {
 #[test]
 fn a_silent_row_loses_its_feeder_for_the_limit_and_a_person_closes_it() {
     let stage = Stage::fed();
-    let world = World::new(&stage, 50);
+    let world = World::new(&stage, 40);
     let mut controller = controlled(&stage);
-    filled(&world);
+    until("the row draws", || {
+        let now = world.now();
+        let lit: u32 = now.on[3..6].iter().map(|on| on.count_ones()).sum();
+        (lit >= 22 && now.miners >= FILLED).then_some(())
+    });
     for device in south(&stage) {
         world.unplug(device, true);
     }
@@ -38,7 +42,7 @@ fn a_silent_row_loses_its_feeder_for_the_limit_and_a_person_closes_it() {
         view.groups.iter().filter(|group| group.name.starts_with("south")).all(|group| group.power_w.is_none())
     });
     assert!(world.now().miners >= ROW, "it draws on");
-    world.jump(140);
+    world.jump(200);
     let view = controller.shows("the feeder is open", |view| view.feeders[0].open && view.feeders[0].dark);
     assert!(view.events.iter().any(|event| event.text.contains("feeder south is opened")), "{:?}", view.events);
     until("the row is without power", || {

@@ -325,12 +325,13 @@ pub(super) fn close(
     let is_ready = |kept: &ContactorMemory| {
         kept.open.is_some() && kept.released.is_some_and(|tick| facts.snapshot.durable >= tick)
     };
-    let Some(ix) = memory.contactors.iter().position(is_ready) else { return false };
-    let Some(fixed) = standing.contactors.get(ix) else { return false };
-    let slowest = standing.classes.len().saturating_sub(1);
-    if fixed.returns > rooms(memory).left_in(Chain::Site, slowest) {
+    if !memory.contactors.iter().any(is_ready) {
         return false;
     }
+    let room = rooms(memory).left_in(Chain::Site, standing.classes.len().saturating_sub(1));
+    let mut all = standing.contactors.iter().zip(&memory.contactors).enumerate();
+    let fits = all.find(|(_, (fixed, kept))| is_ready(kept) && fixed.returns <= room);
+    let Some((ix, (fixed, _))) = fits else { return false };
     if let Some(kept) = memory.contactors.get_mut(ix) {
         *kept = ContactorMemory { closing: Some(now), ..ContactorMemory::default() };
     }

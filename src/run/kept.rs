@@ -184,6 +184,10 @@ fn standing_orders(
         let names: Vec<&str> = orders.locked.iter().map(String::as_str).collect();
         remarks.push(format!("locked before, and locked until you unlock them: {}", names.join(", ")));
     }
+    if !orders.open.is_empty() {
+        let names: Vec<&str> = orders.open.iter().map(String::as_str).collect();
+        remarks.push(format!("feeders open before, and open until you close them on the page: {}", names.join(", ")));
+    }
     if let Some(cap) = orders.cap {
         remarks
             .push(format!("import is still capped at {cap} from the run before: lift it on the page or with Shift+C"));
