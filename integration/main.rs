@@ -14,5 +14,6 @@ mod scenes;
 mod simulate;
 mod sites;
 mod stories;
+mod tariffs;
 mod tidy;
 mod watch;

@@ -16,7 +16,7 @@
 //! | layer | modules | may |
 //! |---|---|---|
 //! | 0 | [`units`], [`time`], [`document`], [`sabotage`] | nothing but compute; `time` alone reads the system's clock; with its feature `sabotage` plants a known bug |
-//! | 1 | [`site`] | read files that were handed to it as text |
+//! | 1 | [`site`], [`tariff`] | read files that were handed to them as text |
 //! | 2 | [`snapshot`], [`plan`] | be data |
 //! | 3 | [`decide`], [`market`], [`plant`] | be pure and total: no clock, I/O, chance, float, panic |
 //! | 4 | [`feeds`], [`devices`], [`journal`], [`emulate`], [`web`] | do I/O, each for itself |
@@ -38,6 +38,7 @@ pub mod sabotage;
 pub mod simulate;
 pub mod site;
 pub mod snapshot;
+pub mod tariff;
 pub mod time;
 pub mod units;
 pub mod web;

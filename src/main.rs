@@ -11,6 +11,8 @@ use clap::{Args, Parser, Subcommand};
 
 #[path = "main/drill.rs"]
 mod drill;
+#[path = "main/tariff.rs"]
+mod tariff;
 
 /// Grid-aware demand response: miners soak up the power an AI hall does not use, and are gone in time when it does.
 #[derive(Parser)]
@@ -38,6 +40,8 @@ enum Verb {
     Simulate(Simulate),
     /// The price of latency: average miner power against path response, from the simulated plant
     Latency(Latency),
+    /// Tariffs: what a load costs, and what one more kilowatt costs now
+    Tariff(tariff::Tariff),
     /// Decide again from a journal: must match to the byte
     Replay(Replay),
     /// The audit log
@@ -315,6 +319,7 @@ fn main() -> ExitCode {
         Verb::Probe(it) => probe(it),
         Verb::Drill(it) => drill::run(it),
         Verb::Simulate(it) => simulate(it),
+        Verb::Tariff(it) => tariff::run(it),
         Verb::Latency(it) => cli::latency::run(&it.site, &it.hall, it.span, it.seeds, it.svg.as_deref(), it.json),
         Verb::Replay(replay) => cli::replay_journal(&replay.journal, replay.json),
         Verb::Audit(Audit { verb: AuditVerb::Verify(verify) }) => cli::audit::run(&verify.journal, verify.json),

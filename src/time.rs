@@ -1,4 +1,4 @@
-//! Time as data: `Now { mono, wall }`, and the one place that reads the operating system's clock.
+//! Time as data: `Now { mono, wall }`, the wall clocks of places, and the one place that reads the operating system's clock.
 //!
 //! Deadlines, ages and dwell use [`Mono`]; tariffs, events and people use [`Wall`]. A step of the wall clock can change a
 //! price, never a safety timer. Everything below `run.rs` gets its [`Now`] from its caller.
@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+
+mod zone;
+pub use zone::{Date, Local, Zone};
 
 /// Monotonic time: microseconds since the controller's clock was started. Never steps, never repeats.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,6 +85,12 @@ impl Wall {
     #[must_use]
     pub fn after(self, span: Duration) -> Wall {
         Wall(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// So many seconds later, or earlier.
+    #[must_use]
+    pub fn after_seconds(self, seconds: i32) -> Wall {
+        Wall(self.0.saturating_add(i64::from(seconds).saturating_mul(1_000_000)))
     }
 
     /// How long ago `earlier` was; zero where it lies in the future.

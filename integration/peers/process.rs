@@ -25,6 +25,11 @@ pub(crate) fn python(script: &str, argument: &str) -> Call {
     call(&peer("BALLAST_PYTHON"), &[&script.display().to_string(), argument])
 }
 
+/// The interpreter itself.
+pub(crate) fn interpreter() -> String {
+    peer("BALLAST_PYTHON")
+}
+
 pub(crate) fn mbpoll(arguments: &[&str]) -> Call {
     call(&peer("BALLAST_MBPOLL"), arguments)
 }

@@ -23,6 +23,7 @@ mod secret;
 mod session;
 pub mod simulate;
 mod summary;
+pub mod tariff;
 mod world;
 
 /// Everything is fine.
