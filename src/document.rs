@@ -24,6 +24,7 @@ use toml::de::DeTable;
 mod form;
 mod near;
 mod problem;
+mod raw;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -31,6 +32,7 @@ mod value;
 pub use form::Form;
 pub use near::nearest;
 pub use problem::{Code, Problem, Problems, Span};
+pub use raw::{Raw, Shape};
 pub use value::{Decimal, Field, Several, Value};
 
 /// The largest file that is read. A site of 10,000 miners is some tens of kilobytes.
@@ -46,17 +48,54 @@ pub struct Document<'t> {
     text: &'t str,
     root: DeTable<'t>,
     problems: RefCell<Vec<Problem>>,
+    kind: Kind,
+}
+
+/// What a file is about, as far as it changes how its problems are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A site or one of its devices.
+    #[default]
+    Site,
+    /// A tariff.
+    Tariff,
+}
+
+impl Kind {
+    /// Stands before the codes of its problems.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Site => "",
+            Self::Tariff => "tariff::",
+        }
+    }
+
+    /// Why a key that nobody asks for matters.
+    fn unknown(self) -> &'static str {
+        match self {
+            Self::Site => "",
+            Self::Tariff => "not understood, and a charge that is not understood would not be billed",
+        }
+    }
 }
 
 impl<'t> Document<'t> {
     /// Reads the text. Errors of TOML itself are kept as problems beside what could be read.
     pub fn parse(file: &str, text: &'t str) -> Self {
         if let Err(problem) = fits(text) {
-            return Self { file: file.into(), text: "", root: DeTable::new(), problems: RefCell::new(vec![problem]) };
+            let problems = RefCell::new(vec![problem]);
+            return Self { file: file.into(), text: "", root: DeTable::new(), problems, kind: Kind::default() };
         }
         let (root, errors) = DeTable::parse_recoverable(text);
         let problems = errors.iter().map(|error| problem::of_toml(text, error)).collect();
-        Self { file: file.into(), text, root: root.into_inner(), problems: RefCell::new(problems) }
+        let (root, problems) = (root.into_inner(), RefCell::new(problems));
+        Self { file: file.into(), text, root, problems, kind: Kind::default() }
+    }
+
+    /// The same, as a file of this kind.
+    #[must_use]
+    pub fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
     }
 
     /// The table of the file itself. Ask it for its keys, then drop it.
@@ -84,7 +123,7 @@ impl<'t> Document<'t> {
     /// # Errors
     /// Every problem found, in the order of the file.
     pub fn finish<T>(self, read: Option<T>) -> Result<T, Problems> {
-        let problems = Problems::new(&self.file, self.text, self.problems.into_inner());
+        let problems = Problems::new(&self.file, self.text, self.problems.into_inner()).of(self.kind);
         match read {
             Some(read) if problems.all().is_empty() => Ok(read),
             Some(_) => Err(problems),

@@ -16,6 +16,7 @@ use crate::run::learnt;
 use crate::site::Site;
 use crate::site::check::{Finding, Report, check};
 use crate::site::file::{Places, load_placed};
+use crate::tariff::{self, Tariff};
 use crate::units::Power;
 
 mod json;
@@ -40,13 +41,18 @@ pub enum Kind {
     Site,
     /// The register map of a device.
     Device,
+    /// A tariff.
+    Tariff,
 }
 
-/// What a file describes: device files lie in a folder `devices` or open with `kind = `; a site has tables of its own.
+/// What a file describes: device files lie in a folder `devices` or open with `kind = `; a site and a tariff have keys of their own.
 pub fn kind(path: &Path, text: &str) -> Kind {
     let has_table = |lead: &str| text.lines().any(|line| line.trim_start().starts_with(lead));
     if ["[site]", "[poi]", "[hall]", "[[group]]"].into_iter().any(has_table) {
         return Kind::Site;
+    }
+    if ["currency", "[energy.", "[demand.", "[calendar"].into_iter().any(has_table) {
+        return Kind::Tariff;
     }
     let in_devices = path.parent().is_some_and(|folder| folder.ends_with("devices"));
     if in_devices || has_table("kind") || has_table("[connection]") { Kind::Device } else { Kind::Site }
@@ -59,6 +65,7 @@ enum Outcome {
     Refused(Box<Report>, Vec<Problems>),
     Fine(Box<Report>),
     Device(String),
+    Tariff(Box<Tariff>),
 }
 
 impl Outcome {
@@ -66,7 +73,7 @@ impl Outcome {
         match self {
             Self::Unreadable(_) => COULD_NOT,
             Self::Broken(_) | Self::Refused(..) => PROBLEMS,
-            Self::Fine(_) | Self::Device(_) => FINE,
+            Self::Fine(_) | Self::Device(_) | Self::Tariff(_) => FINE,
         }
     }
 }
@@ -104,6 +111,10 @@ fn look(path: &Path, ask: &Ask) -> Outcome {
     match kind(path, &text) {
         Kind::Device => match Profile::parse(&file, &text) {
             Ok(profile) => Outcome::Device(format!("{}: {}; its golden words come out", profile.name, profile.title)),
+            Err(problems) => Outcome::Broken(vec![problems]),
+        },
+        Kind::Tariff => match tariff::file::load(&file, &text) {
+            Ok(tariff) => Outcome::Tariff(Box::new(tariff)),
             Err(problems) => Outcome::Broken(vec![problems]),
         },
         Kind::Site => match judge(&file, &text, path.parent(), ask.hall) {

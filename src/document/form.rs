@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::Document;
 use super::near::nearest;
 use super::problem::{Code, Problem, Span};
+use super::raw::Raw;
 use super::value::{Field, Value};
 use crate::units::Quantity;
 
@@ -70,6 +71,20 @@ impl<'d> Form<'d> {
         let mut problem = Problem::new(code, self.span_of(key), format!("{key}: {message}"));
         problem.help = help;
         self.document.add(problem);
+    }
+
+    /// The value of a key as it stands in the file, where it is there.
+    pub fn raw(&self, key: &str) -> Option<Raw<'d>> {
+        self.ask(key).map(Raw)
+    }
+
+    /// The same of a key that must be there; `example` is how its value could be written.
+    pub fn required_raw(&self, key: &str, example: &str) -> Option<Raw<'d>> {
+        let raw = self.raw(key);
+        if raw.is_none() {
+            self.miss(key, &format!("add {key} = {example}"));
+        }
+        raw
     }
 
     /// The value of a key that must be there.
@@ -256,7 +271,7 @@ impl<'d> Form<'d> {
             let near = nearest(name, free.iter().copied());
             missing.retain(|(missed, _)| Some(missed.as_str()) != near);
             let message = format!("unknown key `{name}` in {}", self.title);
-            let problem = Problem::new(Code::UnknownKey, key.span(), message);
+            let problem = Problem::new(Code::UnknownKey, key.span(), message).label(self.document.kind.unknown());
             self.document.add(problem.help(did_you_mean(name, &free, || match free.as_slice() {
                 [] => "every key there is, is already given here: remove it".into(),
                 free => format!("keys that would do here: {}", free.join(", ")),

@@ -7,6 +7,8 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::json;
 
+use super::Kind;
+
 /// Bytes of the text.
 pub type Span = Range<usize>;
 
@@ -40,6 +42,20 @@ pub enum Code {
     Conflict,
     /// Each value may be, and together they cannot hold what the file promises.
     Promise,
+    /// A number without its unit.
+    BareNumber,
+    /// What stands before the unit is no number.
+    Number,
+    /// It can be read, and surely means something else.
+    Suspicious,
+    /// Not a time zone.
+    Timezone,
+    /// Intervals that belong to no period, or to two.
+    Calendar,
+    /// What the file says must come out, does not.
+    Mismatch,
+    /// Too old, or not yet sure.
+    Stale,
 }
 
 impl Code {
@@ -58,6 +74,13 @@ impl Code {
             Self::Reference => "reference",
             Self::Conflict => "conflict",
             Self::Promise => "promise",
+            Self::BareNumber => "bare_number",
+            Self::Number => "number",
+            Self::Suspicious => "suspicious",
+            Self::Timezone => "timezone",
+            Self::Calendar => "calendar",
+            Self::Mismatch => "mismatch",
+            Self::Stale => "stale",
         }
     }
 
@@ -109,6 +132,8 @@ pub struct Problems {
     file: String,
     text: String,
     all: Vec<Problem>,
+    kind: Kind,
+    warnings: bool,
 }
 
 impl Problems {
@@ -120,7 +145,19 @@ impl Problems {
         drop_shadows(text, &mut all);
         all.sort_by_key(|p| (p.span.start, p.span.end, p.code));
         all.dedup_by(|next, kept| next == kept || next.code == Code::Duplicate && is_same_place(next, kept));
-        Self { file: file.into(), text: text.into(), all }
+        Self { file: file.into(), text: text.into(), all, kind: Kind::default(), warnings: false }
+    }
+
+    /// The same, of a file of this kind.
+    #[must_use]
+    pub fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The same, as what a file can be used with all the same.
+    #[must_use]
+    pub fn as_warnings(self) -> Self {
+        Self { warnings: true, ..self }
     }
 
     /// Never empty-handed: where nothing was read and nothing is known to be wrong, at least this.
@@ -133,7 +170,8 @@ impl Problems {
 
     /// Problems of a file that could not even be looked into.
     pub fn of_file(file: &str, message: impl Into<String>) -> Self {
-        Self { file: file.into(), text: String::new(), all: vec![Problem::new(Code::Size, 0..0, message)] }
+        let all = vec![Problem::new(Code::Size, 0..0, message)];
+        Self { file: file.into(), text: String::new(), all, kind: Kind::default(), warnings: false }
     }
 
     /// The name of the file.
@@ -171,7 +209,10 @@ impl Problems {
     fn render_one(&self, renderer: &Renderer, problem: &Problem) -> String {
         let mark = AnnotationKind::Primary.span(problem.span.clone());
         let mark = if problem.label.is_empty() { mark } else { mark.label(problem.label.as_str()) };
-        let mut group = Group::with_title(Level::ERROR.primary_title(problem.message.as_str()));
+        let level = if self.warnings { Level::WARNING } else { Level::ERROR };
+        let title = level.primary_title(problem.message.as_str());
+        let code = format!("{}{}", self.kind.prefix(), problem.code.as_str());
+        let mut group = Group::with_title(if self.kind == Kind::Site { title } else { title.id(code) });
         if self.text.is_empty() {
             group = group.element(annotate_snippets::Origin::path(self.file.as_str()));
         } else {
@@ -188,7 +229,7 @@ impl Problems {
         let one = |p: &Problem| {
             json!({
                 "file": self.file, "line": self.line(p), "column": self.column(p),
-                "code": p.code.as_str(), "message": p.message, "label": p.label, "help": p.help,
+                "code": format!("{}{}", self.kind.prefix(), p.code.as_str()), "message": p.message, "label": p.label, "help": p.help,
             })
         };
         self.all.iter().map(one).collect()

@@ -6,161 +6,28 @@
 //! a file, knows the time or computes with floats.
 #![deny(clippy::float_arithmetic)]
 
-use std::fmt;
-use std::iter::Sum;
-use std::ops::{Add, AddAssign, Neg, Sub};
+use std::collections::BTreeMap;
 
-use crate::time::{Date, Zone};
+use crate::time::{Date, Wall, Zone};
 
 pub mod bill;
 pub mod calendar;
+mod charge;
 pub mod exact;
+pub mod file;
 pub mod meter;
+mod money;
 pub mod quantity;
 pub mod table;
 pub mod urdb;
 
-use calendar::{Calendar, Months};
-use exact::{ONE, mul_div};
+use calendar::Calendar;
+pub use charge::{
+    Applies, Block, Charge, Coincident, Demand, DemandTier, Energy, Fixed, Forecast, Interruptible, Minimum, Peaks,
+    PowerFactor, Priced, Programme, Ratchet, Reactive, Rule, Source, Tax, Tier, Top, Unused, When,
+};
+pub use money::{Amount, MW_PER_KW, Rate};
 pub use table::Table;
-
-/// Milliwatts in a kilowatt: loads are counted in milliwatts.
-pub const MW_PER_KW: i64 = 1_000_000;
-
-/// A price for one unit of something (a kWh, a kW and month, a month), in steps of 1e-15 of the currency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rate(pub i128);
-
-impl Rate {
-    /// The largest there is, a million a unit: with it every bill of ten gigawatts over a hundred years can be reckoned.
-    pub const MAX: Self = Self(1_000_000 * ONE);
-
-    /// The largest amount for a month or a year, ten to the ninth.
-    pub const MOST: Self = Self(1_000_000_000 * ONE);
-
-    /// This many steps of an amount that is not for a kWh or a kW, where that is no more than the largest either way.
-    pub fn whole(steps: i128) -> Option<Self> {
-        (steps.unsigned_abs() <= Self::MOST.0.unsigned_abs()).then_some(Self(steps))
-    }
-
-    /// This many steps, where that is no more than the largest either way.
-    pub fn of(steps: i128) -> Option<Self> {
-        (steps.unsigned_abs() <= Self::MAX.0.unsigned_abs()).then_some(Self(steps))
-    }
-
-    /// This part of it, in steps of 1e-15; rounded half away from zero.
-    #[must_use]
-    pub fn part(self, share: i128) -> Self {
-        Self(mul_div(self.0, share, ONE).unwrap_or(self.0))
-    }
-}
-
-impl Add for Rate {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
-    }
-}
-impl Sub for Rate {
-    type Output = Self;
-    fn sub(self, other: Self) -> Self {
-        Self(self.0.saturating_sub(other.0))
-    }
-}
-impl Neg for Rate {
-    type Output = Self;
-    fn neg(self) -> Self {
-        Self(self.0.saturating_neg())
-    }
-}
-impl Sum for Rate {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), Add::add)
-    }
-}
-
-/// Money in steps of 1e-21 of the currency: a [`Rate`] times milliwatts, of which a million are a kilowatt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Amount(pub i128);
-
-impl Amount {
-    /// Nothing.
-    pub const ZERO: Self = Self(0);
-    /// Places behind the point.
-    pub const PLACES: u32 = 21;
-    /// Steps in one of the currency.
-    pub const ONE: i128 = ONE * MW_PER_KW as i128;
-
-    /// So many milli-units at this price, as milliwatts at a price for a kW.
-    pub fn of(rate: Rate, milli: i128) -> Self {
-        Self(rate.0.saturating_mul(milli))
-    }
-
-    /// One unit at this price, as one month.
-    pub fn once(rate: Rate) -> Self {
-        Self::of(rate, MW_PER_KW.into())
-    }
-
-    /// Times `a / b`, rounded half away from zero.
-    #[must_use]
-    pub fn times(self, a: i128, b: i128) -> Self {
-        if let Some(exact) = mul_div(self.0, a, b) {
-            return Self(exact);
-        }
-        // Too wide at once: whole parts first.
-        let (whole, rest) = (self.0.checked_div(b).unwrap_or(0), self.0.checked_rem(b).unwrap_or(0));
-        Self(whole.saturating_mul(a).saturating_add(mul_div(rest, a, b).unwrap_or(0)))
-    }
-
-    /// This part of it, in steps of 1e-15.
-    #[must_use]
-    pub fn part(self, share: i128) -> Self {
-        self.times(share, ONE)
-    }
-
-    /// With so many places behind the point.
-    pub fn show(self, digits: u32) -> String {
-        exact::show_to(self.0, Self::PLACES, digits)
-    }
-
-    /// Rounded half away from zero to a multiple of `step`; as it is, where that is nothing.
-    #[must_use]
-    pub fn rounded(self, step: Amount) -> Self {
-        match exact::div(self.0, step.0) {
-            Some(steps) => Self(steps.saturating_mul(step.0)),
-            None => self,
-        }
-    }
-}
-
-impl Add for Amount {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
-    }
-}
-impl Sub for Amount {
-    type Output = Self;
-    fn sub(self, other: Self) -> Self {
-        Self(self.0.saturating_sub(other.0))
-    }
-}
-impl AddAssign for Amount {
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
-}
-impl Sum for Amount {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::ZERO, Add::add)
-    }
-}
-impl fmt::Display for Amount {
-    /// In full.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&exact::show(self.0, Self::PLACES))
-    }
-}
 
 /// A value that changed on some days, and what it was before: old bills come out as they were.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,6 +73,50 @@ pub struct Tariff {
     pub calendar: Calendar,
     /// What is charged, in the order of the file.
     pub lines: Vec<Line>,
+    /// Invoices that must come out.
+    pub invoices: Vec<Invoice>,
+    /// Marginal prices that must come out.
+    pub cases: Vec<Case>,
+}
+
+/// A real invoice: a test inside the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoice {
+    /// The first day of its month.
+    pub first: Date,
+    /// The meter's record, beside the tariff's own file.
+    pub meter: String,
+    /// Prices of feeds, beside the tariff's own file.
+    pub prices: Option<String>,
+    /// Lines by their place, what each came to, and where that stands in the file.
+    pub lines: Vec<(usize, Amount, usize)>,
+    /// What it came to, and where that stands in the file.
+    pub total: Option<(Amount, usize)>,
+    /// By how much a line may differ.
+    pub within: Amount,
+    /// The line of the file, from 1.
+    pub line: usize,
+}
+
+/// A marginal price that must come out at a moment and a load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// When.
+    pub at: Wall,
+    /// The load of the site, in milliwatts.
+    pub load: i64,
+    /// Demand that the month has already, in milliwatts; as much as the load without it.
+    pub peak: Option<i64>,
+    /// How likely the interval is a coincident peak, in steps of 1e-15; what the file's fall-back says without it.
+    pub coincident: Option<i128>,
+    /// Prices of feeds.
+    pub prices: BTreeMap<String, Rate>,
+    /// The price of a kWh that must come out.
+    pub expected: Rate,
+    /// By how much it may differ.
+    pub within: Rate,
+    /// The line of the file, from 1.
+    pub line: usize,
 }
 
 impl Tariff {
@@ -222,142 +133,21 @@ pub struct Line {
     pub name: String,
     /// What it charges.
     pub charge: Charge,
+    /// Where it stands in the file.
+    pub note: Note,
 }
 
-/// What a line charges.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Charge {
-    /// For energy.
-    Energy(Energy),
-    /// For the highest demand.
-    Demand(Demand),
-    /// For being connected.
-    Fixed(Dated<Fixed>),
-    /// What a bill is at least.
-    Minimum(Minimum),
-}
-
-/// Which periods of the calendar a line looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct When(pub u64);
-
-impl When {
-    /// All of them.
-    pub const ALWAYS: Self = Self(u64::MAX);
-
-    /// These, by their place in the calendar.
-    pub fn of(periods: impl IntoIterator<Item = usize>) -> Self {
-        Self(periods.into_iter().filter(|at| *at < calendar::MAX_PERIODS).fold(0, |all, at| all | 1 << at))
-    }
-
-    /// Whether this period is among them.
-    pub fn has(self, period: usize) -> bool {
-        period < calendar::MAX_PERIODS && self.0 & (1 << period) != 0
-    }
-}
-
-/// One price, or one for each period of the calendar.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Priced {
-    /// The same in every period.
-    One(Rate),
-    /// By the place of the period in the calendar; nothing where it has none.
-    Each(Vec<Option<Rate>>),
-}
-
-impl Priced {
-    /// The price in a period.
-    pub fn at(&self, period: usize) -> Option<Rate> {
-        match self {
-            Self::One(rate) => Some(*rate),
-            Self::Each(rates) => rates.get(period).copied().flatten(),
-        }
-    }
-}
-
-/// A charge for energy in tiers that are filled by the month's energy in all periods of the line together; each period takes
-/// its share of every tier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Energy {
-    /// Which periods it charges.
-    pub when: When,
-    /// In which months.
-    pub months: Months,
-    /// From the lowest; the last is open.
-    pub tiers: Vec<Tier>,
-    /// The demand line whose billing demand tiers in kWh/kW count; without one the month's own peak.
-    pub demand: Option<usize>,
-}
-
-/// A step of energy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tier {
-    /// Up to where; open without it.
-    pub up_to: Option<Top>,
-    /// What a kWh costs.
-    pub price: Dated<Priced>,
-}
-
-/// The top of a step of energy, in steps of 1e-15 of its unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Top {
-    /// How much.
-    pub steps: i128,
-    /// Times the kW of billing demand.
-    pub per_kw: bool,
-    /// Times the days of the month.
-    pub per_day: bool,
-}
-
-/// A charge for the highest demand of a month.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Demand {
-    /// Minutes over which demand is averaged.
-    pub window: u16,
-    /// In which periods demand is looked at.
-    pub when: When,
-    /// In which months it is charged. What was drawn in others still counts for a ratchet.
-    pub months: Months,
-    /// From the lowest; the last is open.
-    pub tiers: Vec<DemandTier>,
-    /// What is billed of earlier months.
-    pub ratchet: Option<Ratchet>,
-}
-
-/// A step of demand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DemandTier {
-    /// Up to so many milliwatts; open without it.
-    pub up_to: Option<i64>,
-    /// What a kW costs a month.
-    pub price: Dated<Rate>,
-}
-
-/// A part of the highest demand of earlier months is billed at least.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ratchet {
-    /// Which part, in steps of 1e-15.
-    pub share: i128,
-    /// Of how many months back.
-    pub months: u8,
-    /// Of which months of the year.
-    pub of_months: Months,
-}
-
-/// An amount for being connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fixed {
-    /// Each month.
-    Month(Rate),
-    /// Each day.
-    Day(Rate),
-}
-
-/// What a bill is at least; tops it up where it is less.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Minimum {
-    /// In each month.
-    Month(Rate),
-    /// In a calendar year, asked for in its December.
-    Year(Rate),
+/// Where a line comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// The line of the file, from 1; 0 where there is none.
+    pub line: usize,
+    /// The sheet or contract that says so.
+    pub source: Option<String>,
+    /// When somebody last compared it with that.
+    pub checked: Option<Date>,
+    /// What is taken for granted, not known.
+    pub assumed: Option<String>,
+    /// Days after which its newest value is to be looked at again.
+    pub provisional_after: Option<u32>,
 }

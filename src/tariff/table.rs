@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::calendar::{Clash, DAY, Grid};
-use super::{Charge, Dated, Tariff};
+use super::calendar::{Clash, DAY, Grid, Window};
+use super::{Charge, Dated, Source, Tariff};
 use crate::time::{Date, Wall, Zone};
 
 /// Microseconds in a minute.
@@ -45,8 +45,22 @@ pub struct Table {
     /// Minutes of an interval.
     step: u16,
     periods: Vec<u8>,
+    /// What the clock shows at the beginning of each interval, in minutes since midnight.
+    minutes: Vec<u16>,
+    days: Vec<Day>,
     stretches: Vec<Stretch>,
     months: Vec<Month>,
+}
+
+/// A day of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Day {
+    /// Which.
+    pub date: Date,
+    /// Days since Monday; 6 for a holiday.
+    pub weekday: usize,
+    /// Its first interval.
+    pub slot: usize,
 }
 
 impl Table {
@@ -62,6 +76,8 @@ impl Table {
             start: zone.midnight(first),
             step: tariff.interval.clamp(1, DAY),
             periods: Vec::new(),
+            minutes: Vec::new(),
+            days: Vec::new(),
             stretches: Vec::new(),
             months: Vec::new(),
         };
@@ -94,11 +110,13 @@ impl Table {
         let is_plain = count * i64::from(self.step) == i64::from(DAY);
         let weekday = if tariff.calendar.holidays.has(date) { 6 } else { usize::try_from(date.weekday()).unwrap_or(0) };
         let month = usize::try_from(date.month() - 1).unwrap_or(0);
+        self.days.push(Day { date, weekday, slot: self.periods.len() });
         for at in 0..count {
             let plain = u16::try_from(at).unwrap_or(0).saturating_mul(self.step);
             let minute =
                 if is_plain { plain } else { self.zone.local(Wall::from_micros(from.micros() + at * step)).minute };
             self.periods.push(u8::try_from(grid.at(month, weekday, minute)).unwrap_or(0));
+            self.minutes.push(minute);
         }
         let end = self.periods.len();
         let stretches = self.stretches.len();
@@ -153,6 +171,34 @@ impl Table {
         &self.periods
     }
 
+    /// Its days, in order.
+    pub fn days(&self) -> &[Day] {
+        &self.days
+    }
+
+    /// The day that an interval is in.
+    pub fn day_of(&self, slot: usize) -> Option<Day> {
+        let after = self.days.partition_point(|day| day.slot <= slot);
+        self.days.get(after.checked_sub(1)?).copied().filter(|_| slot < self.len())
+    }
+
+    /// What the clock shows at the beginning of an interval, in minutes since midnight.
+    pub fn minute(&self, slot: usize) -> u16 {
+        self.minutes.get(slot).copied().unwrap_or(0)
+    }
+
+    /// Whether an interval of a day lies in a window.
+    pub fn is_in(&self, window: &Window, day: Day, slot: usize) -> bool {
+        let month = usize::try_from(day.date.month() - 1).unwrap_or(0);
+        window.has(month, day.weekday, self.minute(slot))
+    }
+
+    /// The month that an interval is in, by its place.
+    pub fn month_of(&self, slot: usize) -> Option<usize> {
+        let after = self.months.partition_point(|month| month.slots.start <= slot);
+        after.checked_sub(1).filter(|_| slot < self.len())
+    }
+
     /// Its months, in order.
     pub fn months(&self) -> &[Month] {
         &self.months
@@ -170,17 +216,28 @@ impl Table {
 }
 
 /// Every day on which a price of the tariff changes.
-fn changes(tariff: &Tariff) -> BTreeSet<Date> {
+pub fn changes(tariff: &Tariff) -> BTreeSet<Date> {
     fn days<T>(dated: &Dated<T>) -> impl Iterator<Item = Date> + '_ {
         dated.steps().iter().map(|(from, _)| *from)
     }
     let mut all = BTreeSet::new();
     for line in &tariff.lines {
         match &line.charge {
-            Charge::Energy(energy) => energy.tiers.iter().for_each(|tier| all.extend(days(&tier.price))),
+            Charge::Energy(energy) => {
+                if let Source::Tiers(tiers) = &energy.price {
+                    tiers.iter().for_each(|tier| all.extend(days(&tier.price)));
+                }
+            }
             Charge::Demand(demand) => demand.tiers.iter().for_each(|tier| all.extend(days(&tier.price))),
             Charge::Fixed(fixed) => all.extend(days(fixed)),
-            Charge::Minimum(_) => {}
+            Charge::Reactive(reactive) => all.extend(days(&reactive.price)),
+            Charge::Tax(tax) => all.extend(days(&tax.rate)),
+            Charge::Block(_)
+            | Charge::Coincident(_)
+            | Charge::PowerFactor(_)
+            | Charge::Interruptible(_)
+            | Charge::Programme(_)
+            | Charge::Minimum(_) => {}
         }
     }
     all

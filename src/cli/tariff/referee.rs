@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::cli::{COULD_NOT, FINE};
-use crate::tariff::bill::{Before, Bill, Metered, bill};
+use crate::tariff::bill::{Before, Bill, Metered, Prices, bill};
 use crate::tariff::meter::Year;
 use crate::tariff::urdb::{Convention, Import, find, import};
 use crate::tariff::{Amount, Charge, Minimum, Table, Tariff, exact};
@@ -116,7 +116,9 @@ pub fn line(file: &str, text: &str, year: &Year) -> String {
 /// 2018 begins on a Monday and has no leap day.
 fn billed(tariff: &Tariff, year: &Year) -> Option<Bill> {
     let table = Table::of(tariff, Date::new(2018, 1, 1)?, Date::new(2019, 1, 1)?).ok()?;
-    Some(bill(Metered { tariff, table: &table, load: &year.rows }, &Before::SameYear))
+    let prices = Prices::new();
+    let metered = Metered { tariff, table: &table, load: &year.rows, reactive: None, prices: &prices };
+    Some(bill(metered, &Before::SameYear))
 }
 
 /// In which month the least of a year is asked for, the format does not say; nor what tops up a month that is paid out.

@@ -9,8 +9,8 @@ use super::structure::{Schedule, Tier};
 use crate::tariff::calendar::{Calendar, Days, Holidays, Hours, MAX_PERIODS, Months, Period, Window};
 use crate::tariff::exact::{ONE, mul_div};
 use crate::tariff::{
-    self, Amount, Charge, Dated, Demand, DemandTier, Energy, Fixed, Line, MW_PER_KW, Minimum, Priced, Ratchet, Tariff,
-    Top, When,
+    self, Amount, Applies, Charge, Dated, Demand, DemandTier, Energy, Fixed, Line, MW_PER_KW, Minimum, Note, Priced,
+    Ratchet, Source, Tariff, Top, When,
 };
 use crate::time::Zone;
 
@@ -43,6 +43,8 @@ pub(super) fn tariff(rate: &Rate, step: u16, convention: Convention) -> Result<T
         round: Amount::ZERO,
         calendar: composer.calendar(),
         lines,
+        invoices: Vec::new(),
+        cases: Vec::new(),
     })
 }
 
@@ -70,7 +72,7 @@ fn periods(rate: &Rate) -> Result<Vec<Both>, &'static str> {
 }
 
 fn line(name: String, charge: Charge) -> Line {
-    Line { name, charge }
+    Line { name, charge, note: Note::default() }
 }
 
 /// The months in which a schedule knows a period.
@@ -153,7 +155,11 @@ impl Composer<'_> {
         Energy {
             when: self.when(|(energy, _)| group.contains(energy)),
             months: Months::ALL,
-            tiers: tiers.map(|(at, tier)| tariff::Tier { up_to: top(tier), price: Dated::always(price(at)) }).collect(),
+            price: Source::Tiers(
+                tiers.map(|(at, tier)| tariff::Tier { up_to: top(tier), price: Dated::always(price(at)) }).collect(),
+            ),
+            losses: 0,
+            applies: Applies::Delivered,
             demand: None,
         }
     }
@@ -164,7 +170,9 @@ impl Composer<'_> {
         let adder = |(at, price): (usize, &tariff::Rate)| {
             let months = Months::of(|month| self.rate.fuel.get(month) == Some(price));
             let tiers = vec![tariff::Tier { up_to: None, price: Dated::always(Priced::One(*price)) }];
-            let energy = Energy { when: When::ALWAYS, months, tiers, demand: None };
+            let price = Source::Tiers(tiers);
+            let energy =
+                Energy { when: When::ALWAYS, months, price, losses: 0, applies: Applies::Delivered, demand: None };
             line(format!("adder.fuel_{at}"), Charge::Energy(energy))
         };
         prices.iter().enumerate().map(adder).collect()
@@ -203,7 +211,17 @@ impl Composer<'_> {
             months: ratchet.months,
             of_months: Months::of(|month| ratchet.of.get(month) == Some(&true)),
         });
-        Demand { window: self.step, when, months, tiers: tiers.iter().map(tier).collect(), ratchet }
+        Demand {
+            window: self.step,
+            apparent: false,
+            rolling: false,
+            when,
+            months,
+            tiers: tiers.iter().map(tier).collect(),
+            daily: false,
+            ratchet,
+            floor: 0,
+        }
     }
 
     /// What is charged a month for these amounts, where one by the day counts as a twelfth of a year.
