@@ -15,6 +15,7 @@ pub mod calendar;
 mod charge;
 pub mod exact;
 pub mod file;
+pub mod marginal;
 pub mod meter;
 mod money;
 pub mod quantity;
