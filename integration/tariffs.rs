@@ -1,8 +1,10 @@
 //! Tariffs: bills that a referee reckoned as well, and files with mistakes.
 
+mod files;
 mod marginal;
 mod ratchets;
 mod referee;
+mod years;
 
 use std::path::{Path, PathBuf};
 

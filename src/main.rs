@@ -30,7 +30,7 @@ enum Verb {
     Run(Run),
     /// Only the emulated devices of a site, for other people's controllers too
     Emulate(Emulate),
-    /// Check site and device files: every problem at once, with the line shown
+    /// Check site, device and tariff files: every problem at once, with the line shown
     Check(Check),
     /// Ask every device of a site who it is and what it shows, and compare that with the files; or scan for what there is. Commands nothing
     Probe(Probe),
@@ -159,9 +159,12 @@ struct Emulate {
 
 #[derive(Args)]
 struct Check {
-    /// Site and device files
+    /// Site, device and tariff files
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Take what is not sure in a tariff for a problem, and ask every line of it for its source
+    #[arg(long)]
+    strict: bool,
     /// Show the reserve also for this reading of the hall, as in "2.1 MW"
     #[arg(long, value_name = "POWER", value_parser = power)]
     hall: Option<Power>,
@@ -315,7 +318,7 @@ fn main() -> ExitCode {
         Verb::Emulate(it) => {
             cli::emulate::run(&it.site, world(it.hall, None), it.span, &it.lies, it.tls_dir.as_deref())
         }
-        Verb::Check(check) => cli::check_files(&check.files, check.json, check.hall, check.journal),
+        Verb::Check(check) => cli::check_files(&check.files, check.json, check.strict, check.hall, check.journal),
         Verb::Probe(it) => probe(it),
         Verb::Drill(it) => drill::run(it),
         Verb::Simulate(it) => simulate(it),

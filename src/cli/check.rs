@@ -16,16 +16,18 @@ use crate::run::learnt;
 use crate::site::Site;
 use crate::site::check::{Finding, Report, check};
 use crate::site::file::{Places, load_placed};
-use crate::tariff::{self, Tariff};
 use crate::units::Power;
 
 mod json;
+mod tariff;
 mod text;
 
 /// What `check` is to do, and what it cannot know by itself.
 pub struct Ask {
     /// Report as one JSON document.
     pub json: bool,
+    /// Take what is not sure in a tariff for a problem, and ask every line of it for its source.
+    pub strict: bool,
     /// Colour the problems; only on a terminal.
     pub color: bool,
     /// Show the reserve also for this reading of the hall.
@@ -65,7 +67,7 @@ enum Outcome {
     Refused(Box<Report>, Vec<Problems>),
     Fine(Box<Report>),
     Device(String),
-    Tariff(Box<Tariff>),
+    Tariff(Box<tariff::Report>),
 }
 
 impl Outcome {
@@ -113,8 +115,8 @@ fn look(path: &Path, ask: &Ask) -> Outcome {
             Ok(profile) => Outcome::Device(format!("{}: {}; its golden words come out", profile.name, profile.title)),
             Err(problems) => Outcome::Broken(vec![problems]),
         },
-        Kind::Tariff => match tariff::file::load(&file, &text) {
-            Ok(tariff) => Outcome::Tariff(Box::new(tariff)),
+        Kind::Tariff => match tariff::judge(&file, &text, path.parent(), ask.strict) {
+            Ok(report) => Outcome::Tariff(Box::new(report)),
             Err(problems) => Outcome::Broken(vec![problems]),
         },
         Kind::Site => match judge(&file, &text, path.parent(), ask.hall) {

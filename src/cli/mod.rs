@@ -72,10 +72,11 @@ pub fn colour() -> bool {
 pub fn check_files(
     files: &[PathBuf],
     as_json: bool,
+    strict: bool,
     hall: Option<crate::units::Power>,
     journal: Option<PathBuf>,
 ) -> u8 {
-    let ask = check::Ask { json: as_json, color: colour() && stdout_is_terminal(), hall, journal };
+    let ask = check::Ask { json: as_json, strict, color: colour() && stdout_is_terminal(), hall, journal };
     check::run(files, &ask, &mut std::io::stdout().lock()).unwrap_or(COULD_NOT)
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ballast::cli;
+use ballast::time::Wall;
 use clap::{Args, Subcommand};
 
 #[derive(Args)]
@@ -13,6 +14,10 @@ pub(crate) struct Tariff {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// What one more kilowatt costs at a moment, line by line, and where each number comes from
+    At(At),
+    /// The ledger of a meter's record, line by line, with the interval that set each demand
+    Bill(Bill),
     /// Bill rates of the US Utility Rate Database in the calendar of its referee: one JSON line a rate, unrounded
     Referee(Referee),
 }
@@ -30,11 +35,69 @@ struct Referee {
     scale: String,
 }
 
+#[derive(Args)]
+struct At {
+    /// Tariff file
+    file: PathBuf,
+    /// When, with its offset from UTC, as in 2026-08-12T16:50:00-05:00
+    #[arg(value_parser = moment)]
+    at: Wall,
+    /// The load of the site, as in 95MW
+    #[arg(long, value_name = "POWER")]
+    load: Option<String>,
+    /// What a feed says, as in "ercot.rt15.LZ_WEST=61.20 USD/MWh"; the name may be left out where there is one
+    #[arg(long = "price", value_name = "FEED=PRICE")]
+    prices: Vec<String>,
+    /// The demand that the month has already, as in 97.3MW
+    #[arg(long, value_name = "POWER")]
+    peak: Option<String>,
+    /// How likely this interval is a coincident peak, as in "0.9 %" [default: what the file's fall-back says]
+    #[arg(long, value_name = "SHARE")]
+    coincident: Option<String>,
+    /// As one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Bill {
+    /// Tariff file
+    file: PathBuf,
+    /// What the meter measured: `start,kw` or `start,kwh`, and `kvar` where there is one
+    meter: PathBuf,
+    /// What feeds said: `start,FEED...` in the currency a MWh
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+    /// Only this month, as in 2026-08
+    #[arg(long, value_name = "MONTH")]
+    month: Option<String>,
+    /// Only this line, with all that it was reckoned from
+    #[arg(long, value_name = "LINE")]
+    explain: Option<String>,
+    /// As one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+fn moment(text: &str) -> Result<Wall, String> {
+    // Seconds may be left out.
+    let seconds = text.split_at_checked(16).filter(|(_, zone)| !zone.starts_with(':'));
+    let seconds = seconds.map_or_else(|| text.to_owned(), |(minutes, zone)| format!("{minutes}:00{zone}"));
+    Wall::parse(&seconds).ok_or_else(|| "a time with its offset from UTC, as in 2026-08-12T16:50:00-05:00".to_owned())
+}
+
 pub(crate) fn run(it: Tariff) -> u8 {
+    let out = &mut std::io::stdout().lock();
     match it.verb {
+        Verb::At(At { file, at, load, prices, peak, coincident, json }) => {
+            cli::tariff::at::run(&cli::tariff::at::Asked { file, at, load, prices, peak, coincident, json }, out)
+        }
+        Verb::Bill(Bill { file, meter, prices, month, explain, json }) => {
+            cli::tariff::bill::run(&cli::tariff::bill::Asked { file, meter, prices, month, explain, json }, out)
+        }
         Verb::Referee(Referee { rates, meter, scale }) => {
             let asked = cli::tariff::referee::Asked { rates, meter, scale };
-            cli::tariff::referee::run(&asked, &mut std::io::stdout().lock())
+            cli::tariff::referee::run(&asked, out)
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod file;
 pub mod marginal;
 pub mod meter;
 mod money;
+pub mod proof;
 pub mod quantity;
 pub mod table;
 pub mod urdb;

@@ -14,10 +14,7 @@ pub(super) fn outcome(file: &str, outcome: &Outcome) -> Value {
         Outcome::Unreadable(why) => json!({ "file": file, "verdict": "unreadable", "message": why }),
         Outcome::Broken(problems) => json!({ "file": file, "verdict": "broken", "problems": all(problems) }),
         Outcome::Device(what) => json!({ "file": file, "verdict": "fine", "device": what }),
-        Outcome::Tariff(tariff) => json!({
-            "file": file, "verdict": "fine", "problems": [],
-            "tariff": { "name": tariff.name, "lines": tariff.lines.iter().map(|line| &line.name).collect::<Vec<_>>() },
-        }),
+        Outcome::Tariff(report) => super::tariff::json(file, report),
         Outcome::Fine(site) => json!({ "file": file, "verdict": "fine", "problems": [], "site": report(site) }),
         Outcome::Refused(site, problems) => {
             json!({ "file": file, "verdict": "refused", "problems": all(problems), "site": report(site) })

@@ -13,7 +13,7 @@ pub(super) fn outcome(file: &str, outcome: &Outcome, color: bool) -> String {
         Outcome::Unreadable(why) => format!("error: {why}\n"),
         Outcome::Broken(problems) => format!("{}\n\n{file}: {}\n", render(problems, color), told(problems)),
         Outcome::Device(what) => format!("{file}: {what}\n"),
-        Outcome::Tariff(tariff) => format!("{file}: tariff `{}`, {} lines\n", tariff.name, tariff.lines.len()),
+        Outcome::Tariff(report) => super::tariff::text(file, report, color),
         Outcome::Fine(site) => {
             let verdict = match site.warnings.len() {
                 0 => "holds its promise".to_owned(),

@@ -1,3 +1,6 @@
 //! `ballast tariff ...`: what a tariff charges, and what one more kilowatt costs. One file per verb.
 
+pub mod at;
+pub mod bill;
+pub mod files;
 pub mod referee;

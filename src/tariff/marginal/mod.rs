@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use super::bill::{Bill, Metered};
 use super::exact::{ONE, mul_div};
 use super::table::Day;
-use super::{Amount, Charge, Minimum, Rate, Table, Tariff};
-use crate::tariff::Programme;
+use super::{Amount, Charge, Coincident, Minimum, Programme, Rate, Table, Tariff};
 
 mod demand;
 mod energy;
@@ -112,6 +111,14 @@ fn taxes(tariff: &Tariff, day: Day, shares: &mut Vec<(usize, Steps)>) {
     shares.sort_by_key(|(line, _)| *line);
 }
 
+/// What a coincident peak costs in all months of the year after, times how likely this interval is one.
+fn coincident(table: &Table, day: Day, slot: usize, charge: &Coincident, known: &Known) -> Option<Steps> {
+    let rule = charge.rules.at(day.date)?;
+    let likely = demand::likely(table, day, slot, charge, known)?;
+    let year = Rate(mul_div(rule.price.0, 12, rule.peaks.per_year().max(1)).unwrap_or(0));
+    Some(Steps::flat(per_kwh(year, rule.peaks.window).part(likely.min(ONE))))
+}
+
 /// A payment for standing ready is earned only while there is load that can go.
 fn ready(table: &Table, day: Day, slot: usize, programme: &Programme) -> Option<Steps> {
     table.is_in(&programme.window, day, slot).then(|| Steps::flat(-programme.pay))
@@ -179,12 +186,7 @@ pub fn now(tariff: &Tariff, table: &Table, slot: usize, known: &Known) -> Option
                 guards.push(guard);
                 steps
             }),
-            Charge::Coincident(charge) => {
-                let rule = charge.rules.at(day.date);
-                let (rule, likely) = rule.zip(demand::likely(table, day, slot, charge, known))?;
-                let year = Rate(mul_div(rule.price.0, 12, rule.peaks.per_year().max(1)).unwrap_or(0));
-                Some(Steps::flat(per_kwh(year, rule.peaks.window).part(likely.min(ONE))))
-            }
+            Charge::Coincident(charge) => coincident(table, day, slot, charge, known),
             Charge::Programme(programme) => ready(table, day, slot, programme),
             _ => None,
         };
