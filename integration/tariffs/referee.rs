@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use ballast::cli::tariff::import;
 use ballast::cli::tariff::referee::{Asked, line, run};
 use ballast::tariff::exact;
 use ballast::tariff::meter::Year;
@@ -148,4 +149,36 @@ fn what_cannot_be_read_is_told_and_the_rest_is_billed() {
     assert_eq!(run(&nowhere, &mut Vec::new()), 2);
     std::fs::write(&load, "kw\n1\n2\n").unwrap();
     assert_eq!(run(&Asked { rates: vec![], meter: load, scale: "1".into() }, &mut Vec::new()), 2);
+}
+
+#[test]
+fn every_rate_that_is_imported_reads_back_as_it_was() {
+    let Some(rates) = shared("urdb") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    unpacked(folder.path());
+    let mut files = Vec::new();
+    let mut folders = vec![rates, folder.path().to_owned()];
+    while let Some(next) = folders.pop() {
+        for path in std::fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() && !path.ends_with("golden") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "json") {
+                files.push(path);
+            }
+        }
+    }
+    assert_eq!(files.len(), 375);
+    let mut refused = 0;
+    for rate in files {
+        let asked = import::Asked { rate, timezone: Some("America/Chicago".into()), interval: Some(60) };
+        match import::told(&asked) {
+            Ok((_, lost)) => assert!(lost.contains("reads back as the rate"), "{}: {lost}", asked.rate.display()),
+            Err(why) => {
+                assert!(why.why.contains("cannot be billed as it is written, because of: "), "{}", why.why);
+                refused += 1;
+            }
+        }
+    }
+    // Steps of kWh and of kWh/kW in one period, and demand in horsepower.
+    assert!(refused < 10, "{refused} are refused");
 }

@@ -18,8 +18,34 @@ enum Verb {
     At(At),
     /// The ledger of a meter's record, line by line, with the interval that set each demand
     Bill(Bill),
+    /// A rate from elsewhere as a file to finish by hand
+    Import(Import),
     /// Bill rates of the US Utility Rate Database in the calendar of its referee: one JSON line a rate, unrounded
     Referee(Referee),
+}
+
+#[derive(Args)]
+struct Import {
+    #[command(subcommand)]
+    from: From,
+}
+
+#[derive(Subcommand)]
+enum From {
+    /// A rate of the US Utility Rate Database: the file goes to standard output, what is lost to standard error
+    Urdb(Urdb),
+}
+
+#[derive(Args)]
+struct Urdb {
+    /// The rate as JSON
+    rate: PathBuf,
+    /// Whose clock it goes by, as in America/Chicago: the database does not say
+    #[arg(long, value_name = "NAME")]
+    timezone: Option<String>,
+    /// Minutes of a settlement interval [default: 15]
+    #[arg(long, value_name = "MINUTES")]
+    interval: Option<u16>,
 }
 
 #[derive(Args)]
@@ -94,6 +120,9 @@ pub(crate) fn run(it: Tariff) -> u8 {
         }
         Verb::Bill(Bill { file, meter, prices, month, explain, json }) => {
             cli::tariff::bill::run(&cli::tariff::bill::Asked { file, meter, prices, month, explain, json }, out)
+        }
+        Verb::Import(Import { from: From::Urdb(Urdb { rate, timezone, interval }) }) => {
+            cli::tariff::import::run(&cli::tariff::import::Asked { rate, timezone, interval }, out)
         }
         Verb::Referee(Referee { rates, meter, scale }) => {
             let asked = cli::tariff::referee::Asked { rates, meter, scale };

@@ -22,6 +22,7 @@ pub mod proof;
 pub mod quantity;
 pub mod table;
 pub mod urdb;
+pub mod write;
 
 use calendar::Calendar;
 pub use charge::{

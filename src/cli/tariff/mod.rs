@@ -3,4 +3,5 @@
 pub mod at;
 pub mod bill;
 pub mod files;
+pub mod import;
 pub mod referee;

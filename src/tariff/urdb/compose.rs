@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Convention;
 use super::limits::{differ, met};
-use super::read::{Per, Rate};
+use super::read::{DemandUnit, Per, Rate};
 use super::structure::{Schedule, Tier};
 use crate::tariff::calendar::{Calendar, Days, Holidays, Hours, MAX_PERIODS, Months, Period, Window};
 use crate::tariff::exact::{ONE, mul_div};
@@ -183,7 +183,8 @@ impl Composer<'_> {
         let each = self.rate.flat.iter().enumerate().filter_map(|(period, tiers)| {
             let months = Months::of(|month| self.rate.flat_months.get(month) == Some(&period));
             let name = if many { format!("demand.flat_{period}") } else { "demand.flat".into() };
-            (!months.is_none()).then(|| line(name, Charge::Demand(self.demand(tiers, When::ALWAYS, months))))
+            (!months.is_none())
+                .then(|| line(name, Charge::Demand(self.demand(tiers, When::ALWAYS, months, self.rate.flat_unit))))
         });
         each.collect()
     }
@@ -196,13 +197,17 @@ impl Composer<'_> {
                 Some(_) => (When::ALWAYS, months_of(&self.rate.demand_at, period)),
                 None => (own, Months::ALL),
             };
-            let demand = line(format!("demand.period_{period}"), Charge::Demand(self.demand(tiers, when, months)));
+            let demand = line(
+                format!("demand.period_{period}"),
+                Charge::Demand(self.demand(tiers, when, months, self.rate.demand_unit)),
+            );
             (own.0 != 0).then_some(demand)
         });
         each.collect()
     }
 
-    fn demand(&self, tiers: &[Tier], when: When, months: Months) -> Demand {
+    fn demand(&self, tiers: &[Tier], when: When, months: Months, unit: DemandUnit) -> Demand {
+        let unit = if self.convention == Convention::Sheet { unit } else { DemandUnit::Kw };
         let top =
             |top: i128| mul_div(top, MW_PER_KW.into(), ONE).and_then(|top| i64::try_from(top).ok()).unwrap_or(i64::MAX);
         let tier = |tier: &Tier| DemandTier { up_to: tier.top.map(top), price: Dated::always(tier.price) };
@@ -213,12 +218,12 @@ impl Composer<'_> {
         });
         Demand {
             window: self.step,
-            apparent: false,
+            apparent: unit == DemandUnit::Kva,
             rolling: false,
             when,
             months,
             tiers: tiers.iter().map(tier).collect(),
-            daily: false,
+            daily: unit == DemandUnit::KwDaily,
             ratchet,
             floor: 0,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::read::Rate;
+use super::read::{DemandUnit, Rate};
 use super::structure::{Schedule, Tier};
 use crate::tariff::exact::ONE;
 
@@ -29,6 +29,19 @@ pub(super) fn fields(rate: &Rate) -> Vec<&'static str> {
     }
     if rate.ratchet.as_ref().is_some_and(|ratchet| ratchet.share > ONE) {
         fields.push("lookbackpercent");
+    }
+    fields
+}
+
+/// What a file of our own cannot say.
+pub(super) fn unsayable(rate: &Rate) -> Vec<&'static str> {
+    let mut fields = Vec::new();
+    let is_lost = |unit: DemandUnit| unit == DemandUnit::Other || unit == DemandUnit::KwDaily && rate.ratchet.is_some();
+    if !rate.flat.is_empty() && is_lost(rate.flat_unit) {
+        fields.push("flatdemandunit");
+    }
+    if !rate.demand.is_empty() && is_lost(rate.demand_unit) {
+        fields.push("demandrateunit");
     }
     fields
 }

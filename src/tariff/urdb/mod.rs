@@ -19,9 +19,10 @@ pub use read::Rate;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Convention {
     /// That of NREL's SSC, so that bills can be compared to the half cent: an amount a day is charged as 365/12 days in every month,
-    /// and prices of fuel by month are left out.
+    /// demand in any unit as kW and month, and prices of fuel by month are left out.
     Referee,
-    /// As the sheet says it: an amount a day for each day, and prices of fuel by month.
+    /// As the sheet says it: an amount a day for each day, demand in kVA or by the day as such, and prices of fuel by
+    /// month.
     Sheet,
 }
 
@@ -50,9 +51,14 @@ pub fn find(value: &Value) -> Option<&Value> {
 /// Brings a rate into a tariff whose meter has rows of `step` minutes.
 pub fn import(rate: &Value, step: u16, convention: Convention) -> Import {
     let mut rate = Rate::read(rate, step);
-    if convention == Convention::Referee {
-        let more: Vec<String> = limits::fields(&rate).into_iter().map(str::to_owned).collect();
-        rate.refused.extend(more.into_iter().filter(|field| !rate.refused.contains(field)).collect::<Vec<_>>());
+    let more = match convention {
+        Convention::Referee => limits::fields(&rate),
+        Convention::Sheet => limits::unsayable(&rate),
+    };
+    for field in more {
+        if !rate.refused.iter().any(|known| known == field) {
+            rate.refused.push(field.into());
+        }
     }
     if rate.refused.is_empty() {
         match compose::tariff(&rate, step, convention) {

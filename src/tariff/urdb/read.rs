@@ -24,6 +24,8 @@ pub struct Rate {
     pub(super) fixed: Per,
     pub(super) minimum: Per,
     pub(super) fuel: [tariff::Rate; 12],
+    pub(super) flat_unit: DemandUnit,
+    pub(super) demand_unit: DemandUnit,
     /// Fields because of which it cannot be billed.
     pub refused: Vec<String>,
     /// Fields that are not billed as they are written.
@@ -37,6 +39,28 @@ pub(super) struct Ratchet {
     pub(super) months: u8,
     /// Whether a month of the year counts.
     pub(super) of: [bool; 12],
+}
+
+/// What a demand charge counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum DemandUnit {
+    #[default]
+    Kw,
+    Kva,
+    KwDaily,
+    /// Horsepower, or apparent power by the day.
+    Other,
+}
+
+impl DemandUnit {
+    fn named(name: &str) -> Self {
+        match name {
+            "" | "kW" => Self::Kw,
+            "kVA" => Self::Kva,
+            "kW daily" => Self::KwDaily,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Amounts by the time that they are for.
@@ -242,6 +266,8 @@ impl<'a> Reader<'a> {
         if self.said("dgrules").is_some() {
             self.lose("dgrules");
         }
+        self.out.flat_unit = DemandUnit::named(self.text("flatdemandunit"));
+        self.out.demand_unit = DemandUnit::named(self.text("demandrateunit"));
         for (unit, of) in [
             ("flatdemandunit", "flatdemandstructure"),
             ("demandrateunit", "demandratestructure"),
