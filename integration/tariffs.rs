@@ -1,6 +1,7 @@
 //! Tariffs: bills that a referee reckoned as well, and files with mistakes.
 
 mod files;
+mod manual;
 mod marginal;
 mod ratchets;
 mod referee;
