@@ -5,6 +5,7 @@ mod manual;
 mod marginal;
 mod ratchets;
 mod referee;
+mod verbs;
 mod years;
 
 use std::path::{Path, PathBuf};

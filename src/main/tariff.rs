@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ballast::cli;
-use ballast::time::Wall;
+use ballast::time::{Clock, Date, Wall, Zone};
 use clap::{Args, Subcommand};
 
 #[derive(Args)]
@@ -18,10 +18,69 @@ enum Verb {
     At(At),
     /// The ledger of a meter's record, line by line, with the interval that set each demand
     Bill(Bill),
+    /// A year at a glance: months and hours as a heat map, and every price
+    Show(Show),
+    /// What changes from a day on: prices, rules, blocks, seasons, holidays, the clock
+    Next(Next),
+    /// What differs between two tariffs by the lines of the bill, and the money on a meter
+    Diff(Diff),
     /// A rate from elsewhere as a file to finish by hand
     Import(Import),
     /// Bill rates of the US Utility Rate Database in the calendar of its referee: one JSON line a rate, unrounded
     Referee(Referee),
+}
+
+#[derive(Args)]
+struct Show {
+    /// Tariff file
+    file: PathBuf,
+    /// The year [default: this one]
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i32).range(1_900..2_200))]
+    year: Option<i32>,
+    /// Write the same as a page
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+/// The day it is, by UTC.
+fn today() -> Date {
+    Zone::UTC.local(Clock::start().now().wall).date
+}
+
+#[derive(Args)]
+struct Next {
+    /// Tariff file
+    file: PathBuf,
+    /// The first day, as in 2026-12-01 [default: today]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    from: Option<Date>,
+    /// How many days
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=3_700))]
+    days: u32,
+    /// As one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Diff {
+    /// The tariff that was
+    old: PathBuf,
+    /// The tariff that is to be
+    new: PathBuf,
+    /// What a meter measured, to say what the difference costs
+    #[arg(long, value_name = "FILE")]
+    meter: Option<PathBuf>,
+    /// What feeds said
+    #[arg(long, value_name = "FILE", requires = "meter")]
+    prices: Option<PathBuf>,
+    /// As one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    Date::parse(text).ok_or_else(|| "a day as in 2026-12-01".to_owned())
 }
 
 #[derive(Args)]
@@ -120,6 +179,17 @@ pub(crate) fn run(it: Tariff) -> u8 {
         }
         Verb::Bill(Bill { file, meter, prices, month, explain, json }) => {
             cli::tariff::bill::run(&cli::tariff::bill::Asked { file, meter, prices, month, explain, json }, out)
+        }
+        Verb::Show(Show { file, year, html }) => {
+            let year = year.unwrap_or_else(|| today().year());
+            cli::tariff::show::run(&cli::tariff::show::Asked { file, year, html }, out)
+        }
+        Verb::Next(Next { file, from, days, json }) => {
+            let from = from.unwrap_or_else(today);
+            cli::tariff::next::run(&cli::tariff::next::Asked { file, from, days, json }, out)
+        }
+        Verb::Diff(Diff { old, new, meter, prices, json }) => {
+            cli::tariff::diff::run(&cli::tariff::diff::Asked { old, new, meter, prices, json }, out)
         }
         Verb::Import(Import { from: From::Urdb(Urdb { rate, timezone, interval }) }) => {
             cli::tariff::import::run(&cli::tariff::import::Asked { rate, timezone, interval }, out)

@@ -2,6 +2,9 @@
 
 pub mod at;
 pub mod bill;
+pub mod diff;
 pub mod files;
 pub mod import;
+pub mod next;
 pub mod referee;
+pub mod show;
