@@ -1,8 +1,9 @@
 //! What the manual shows is what the program does.
 
 use ballast::cli::tariff::at::{Asked, run};
+use ballast::cli::tariff::next;
 use ballast::tariff::{file, proof};
-use ballast::time::Wall;
+use ballast::time::{Date, Wall};
 
 const MANUAL: &str = include_str!("../../docs/tariffs.md");
 
@@ -49,4 +50,14 @@ fn the_explanation_of_a_price_is_the_one_in_the_manual() {
     let out = String::from_utf8(out).unwrap();
     assert!(out.contains("note: no price of `ercot.rt15.LZ_WEST` is given"), "{out}");
     assert!(out.contains("note: no --peak is given: the month's demand so far is taken to be the load"), "{out}");
+}
+
+#[test]
+fn what_comes_is_told_as_in_the_manual() {
+    let from = Date::parse("2026-10-20").unwrap();
+    let asked = next::Asked { file: "tariffs/ercot-index-block.toml".into(), from, days: 200, json: false };
+    let mut out = Vec::new();
+    assert_eq!(next::run(&asked, &mut out), 0);
+    let out = String::from_utf8(out).unwrap();
+    assert!(MANUAL.contains(&out), "put this into docs/tariffs.md:\n{out}");
 }

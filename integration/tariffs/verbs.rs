@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ballast::cli::tariff::export::{self, Form};
 use ballast::cli::tariff::{bill, diff, next, show};
 use ballast::time::Date;
 use serde_json::Value;
@@ -183,4 +184,44 @@ fn a_year_is_shown_in_the_terminal_and_as_a_page() {
     assert!(page.contains("<title>Sep 12:00: 86.42 USD/MWh</title>") && page.ends_with("</html>\n"));
     let nowhere = show::Asked { html: Some(folder.path().join("no/where.html")), ..asked };
     assert_eq!(told(|out| show::run(&nowhere, out)).0, 2);
+}
+
+#[test]
+fn prices_are_exported_for_other_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = |form, name: &str, from: &str, days| export::Asked {
+        form,
+        file: shipped(name),
+        from: Date::parse(from).unwrap(),
+        days,
+        prices: None,
+    };
+    let (code, out) = told(|out| export::run(&asked(Form::Csv, "tva-tou-ratchet.toml", "2026-09-09", 2), out));
+    let rows: Vec<&str> = out.lines().collect();
+    assert_eq!((code, rows.len()), (0, 97));
+    assert_eq!(rows[0], "start_utc,local,period,usd_mwh,energy.base,adder.fuel");
+    assert_eq!(rows[25], "2026-09-09T17:00:00Z,2026-09-09 12:00,summer_on,86.420000,64.110000,22.310000");
+
+    // The day on which the clock is put back has 25 hours.
+    let with_prices = export::Asked {
+        prices: Some(prices(folder.path())),
+        ..asked(Form::OpenAdr, "ercot-index-block.toml", "2026-08-31", 1)
+    };
+    let (_, out) = told(|out| export::run(&with_prices, out));
+    let event: Value = serde_json::from_str(&out).unwrap();
+    // 40 x 1.019 and 2.48 of adders, both taxed; nothing of the fall-back's peaks at night.
+    assert_eq!(event["intervals"][0]["payloads"][0]["values"][0], serde_json::json!(0.04331208108));
+    assert_eq!(
+        event["intervals"][0]["intervalPeriod"],
+        serde_json::json!({"start": "2026-08-31T05:00:00Z", "duration": "PT1440M"})
+    );
+    let (_, out) = told(|out| export::run(&asked(Form::OpenAdr, "ercot-index-block.toml", "2026-11-01", 1), out));
+    let event: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(event["intervals"][0]["payloads"][0]["values"].as_array().unwrap().len(), 100);
+    assert_eq!(event["intervals"][0]["intervalPeriod"]["duration"], "PT1500M");
+
+    let (_, out) = told(|out| export::run(&asked(Form::Json, "ohio-minimum-demand.toml", "2026-11-01", 1), out));
+    let whole: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(whole["lines"].as_array().unwrap().len(), 8);
+    assert_eq!(whole["lines"][0]["values"][0]["value"], "index pjm.rt.AEP");
 }

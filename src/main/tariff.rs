@@ -24,6 +24,8 @@ enum Verb {
     Next(Next),
     /// What differs between two tariffs by the lines of the bill, and the money on a meter
     Diff(Diff),
+    /// What a MWh costs, interval by interval, for other programs
+    Export(Export),
     /// A rate from elsewhere as a file to finish by hand
     Import(Import),
     /// Bill rates of the US Utility Rate Database in the calendar of its referee: one JSON line a rate, unrounded
@@ -60,6 +62,24 @@ struct Next {
     /// As one JSON document
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Args)]
+struct Export {
+    /// `openadr`: an OpenADR 3 event; `csv`: a row an interval with every line's share; `json`: the tariff itself
+    #[arg(value_parser = ["openadr", "csv", "json"])]
+    form: String,
+    /// Tariff file
+    file: PathBuf,
+    /// The first day, as in 2026-12-01 [default: today]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    from: Option<Date>,
+    /// How many days
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=367))]
+    days: u32,
+    /// What feeds said; what an index costs is left out without it
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -187,6 +207,15 @@ pub(crate) fn run(it: Tariff) -> u8 {
         Verb::Next(Next { file, from, days, json }) => {
             let from = from.unwrap_or_else(today);
             cli::tariff::next::run(&cli::tariff::next::Asked { file, from, days, json }, out)
+        }
+        Verb::Export(Export { form, file, from, days, prices }) => {
+            let form = match form.as_str() {
+                "openadr" => cli::tariff::export::Form::OpenAdr,
+                "csv" => cli::tariff::export::Form::Csv,
+                _ => cli::tariff::export::Form::Json,
+            };
+            let from = from.unwrap_or_else(today);
+            cli::tariff::export::run(&cli::tariff::export::Asked { form, file, from, days, prices }, out)
         }
         Verb::Diff(Diff { old, new, meter, prices, json }) => {
             cli::tariff::diff::run(&cli::tariff::diff::Asked { old, new, meter, prices, json }, out)

@@ -47,7 +47,7 @@ impl fmt::Display for Unusable {
 }
 
 impl Year {
-    /// Reads one number of kW a row, the last column of each, times `scale` (steps of 1e-15). A first row may be a title.
+    /// Reads one number of kW a row, the last column of each, times `scale` (steps of 1e-15). Rows of titles may stand first.
     ///
     /// # Errors
     /// The line that is no load, or a number of rows that no year has.
@@ -60,7 +60,7 @@ impl Year {
             }
             let kilowatts = match parse(last) {
                 Some(kilowatts) => kilowatts,
-                None if rows.is_empty() && at == 0 => continue,
+                None if rows.is_empty() => continue,
                 None => return Err(Unusable::at(at + 1, format!("`{last}` is not a number of kW"))),
             };
             match milliwatts(kilowatts, scale) {

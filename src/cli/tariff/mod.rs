@@ -3,6 +3,7 @@
 pub mod at;
 pub mod bill;
 pub mod diff;
+pub mod export;
 pub mod files;
 pub mod import;
 pub mod next;
