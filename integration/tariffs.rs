@@ -3,6 +3,7 @@
 mod files;
 mod manual;
 mod marginal;
+mod peers;
 mod ratchets;
 mod referee;
 mod verbs;

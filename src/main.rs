@@ -42,6 +42,8 @@ enum Verb {
     Latency(Latency),
     /// Tariffs: what a load costs, and what one more kilowatt costs now
     Tariff(tariff::Tariff),
+    /// A JSON Schema of a kind of file, for completion in an editor
+    Schema(Schema),
     /// Decide again from a journal: must match to the byte
     Replay(Replay),
     /// The audit log
@@ -174,6 +176,13 @@ struct Check {
     /// As JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Args)]
+struct Schema {
+    /// The kind of file
+    #[arg(value_parser = ["tariff"])]
+    kind: String,
 }
 
 #[derive(Args)]
@@ -323,6 +332,7 @@ fn main() -> ExitCode {
         Verb::Drill(it) => drill::run(it),
         Verb::Simulate(it) => simulate(it),
         Verb::Tariff(it) => tariff::run(it),
+        Verb::Schema(Schema { .. }) => cli::tariff::schema(&mut std::io::stdout().lock()),
         Verb::Latency(it) => cli::latency::run(&it.site, &it.hall, it.span, it.seeds, it.svg.as_deref(), it.json),
         Verb::Replay(replay) => cli::replay_journal(&replay.journal, replay.json),
         Verb::Audit(Audit { verb: AuditVerb::Verify(verify) }) => cli::audit::run(&verify.journal, verify.json),

@@ -22,6 +22,7 @@ pub mod meter;
 mod money;
 pub mod proof;
 pub mod quantity;
+pub mod schema;
 pub mod table;
 pub mod urdb;
 pub mod write;

@@ -9,3 +9,9 @@ pub mod import;
 pub mod next;
 pub mod referee;
 pub mod show;
+
+/// Prints the schema of tariff files.
+pub fn schema(out: &mut dyn std::io::Write) -> u8 {
+    let schema = crate::tariff::schema::schema();
+    if writeln!(out, "{schema:#}").is_ok() { super::FINE } else { super::COULD_NOT }
+}
