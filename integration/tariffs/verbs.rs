@@ -101,7 +101,7 @@ fn what_a_bill_needs_and_does_not_find_is_an_error() {
     };
     let (code, out) = told(|out| bill::run(&gap, out));
     let json: Value = serde_json::from_str(&out).unwrap();
-    let lack = "the meter has no rows from 2026-08-02 01:00 CDT to 2026-08-02 02:00 CDT: they count as nothing";
+    let lack = "the meter lacks rows from 2026-08-02 01:00 CDT to 2026-08-02 02:00 CDT: an interval without any counts as nothing";
     assert_eq!((code, &json["lacks"]), (1, &serde_json::json!([lack])));
     for wrong in [
         bill::Asked { month: Some("August".into()), ..asked.clone() },

@@ -170,6 +170,35 @@ price = "2 USD/kW-month"
 }
 
 #[test]
+fn five_peaks_of_a_summer_are_paid_from_june_to_may() {
+    let lines = r#"
+[coincident.capacity]
+known = [
+  2025-06-23T21:00:00Z, 2025-06-24T21:00:00Z, 2025-06-25T21:00:00Z, 2025-07-15T21:00:00Z, 2025-07-29T21:00:00Z,
+]
+billed = { 2027 = "77 kW" }
+[[coincident.capacity.rule]]
+from = 2025-01-01
+peaks = { months = "Jun-Sep", per_year = 5, window = "60 min" }
+bill_in = "from next June"
+price = "2 USD/kW-month"
+"#;
+    let tariff = tariff("America/New_York", 60, lines);
+    let at_peaks = ["2025-06-23T21", "2025-06-24T21", "2025-06-25T21", "2025-07-15T21", "2025-07-29T21"];
+    let load = |table: &Table, slot: usize| {
+        let at = table.start_of(slot).to_string();
+        if at_peaks.iter().any(|peak| at.starts_with(peak)) { 50 } else { 400 }
+    };
+    let (bill, _) = billed(&tariff, "2025-01-01", "2027-08-01", load);
+    let months: Vec<String> = bill.months.iter().map(|month| month.total().show(0)).collect();
+    // Nothing is known of the summers before; from June 2026 on 50 kW at 2 USD, from June 2027 on what the operator said.
+    assert_eq!(months[..17], ["0"; 17].map(str::to_owned));
+    assert_eq!(months[17..29], ["100"; 12].map(str::to_owned));
+    assert_eq!(months[29..], ["154"; 2].map(str::to_owned));
+    assert_eq!(bill.lacks, [], "no rule holds for the peaks of 2024, so nothing is asked for them");
+}
+
+#[test]
 fn reactive_power_and_a_poor_power_factor_are_billed_by_the_meters_own_column() {
     let lines = "[demand.wires]\nprice = \"10 USD/kW-month\"\n\
                  [power_factor.wires]\ntarget = 0.95\napply_to = [\"demand.*\"]\n\

@@ -214,10 +214,32 @@ pub struct Coincident {
 pub struct Rule {
     /// Which there are.
     pub peaks: Peaks,
-    /// What a kW of their mean costs in each month of the year after.
+    /// What a kW of their mean costs in each month in which it is paid.
     pub price: Rate,
+    /// When it is paid.
+    pub bill_in: BillIn,
     /// What is taken for granted.
     pub assumed: Option<String>,
+}
+
+/// When the peaks of a year are paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BillIn {
+    /// From January to December of the year after.
+    NextYear,
+    /// From June of the year after to the May behind it: a delivery year.
+    NextJune,
+}
+
+impl BillIn {
+    /// The year whose peaks a month pays.
+    pub fn peaks_of(self, month: Date) -> i32 {
+        match self {
+            Self::NextYear => month.year() - 1,
+            Self::NextJune if month.month() >= 6 => month.year() - 1,
+            Self::NextJune => month.year() - 2,
+        }
+    }
 }
 
 /// The peaks of a year.
@@ -225,8 +247,10 @@ pub struct Rule {
 pub struct Peaks {
     /// In which months.
     pub months: Months,
-    /// How many in each.
-    pub per_month: u8,
+    /// How many, in each month or in the year.
+    pub count: u8,
+    /// Whether so many are in each month, and not in all of them together.
+    pub monthly: bool,
     /// Minutes over which demand is averaged.
     pub window: u16,
 }
@@ -235,7 +259,8 @@ impl Peaks {
     /// How many there are in a year.
     pub fn per_year(self) -> i128 {
         let months = (0..12).filter(|month| self.months.has(*month)).count();
-        i128::try_from(months).unwrap_or(12) * i128::from(self.per_month)
+        let times = if self.monthly { i128::try_from(months).unwrap_or(12) } else { 1 };
+        times * i128::from(self.count)
     }
 }
 

@@ -3,8 +3,8 @@
 use super::calendar::{Hours, Months, Window};
 use super::exact::show;
 use super::{
-    Applies, Block, Charge, Coincident, Dated, Demand, Energy, Fixed, Interruptible, Line, Minimum, Priced, Rate,
-    Source, Tariff, When,
+    Applies, BillIn, Block, Charge, Coincident, Dated, Demand, Energy, Fixed, Interruptible, Line, Minimum, Priced,
+    Rate, Source, Tariff, When,
 };
 use crate::time::Date;
 
@@ -90,10 +90,19 @@ fn block(tariff: &Tariff, block: &Block) -> Vec<Fact> {
 fn coincident(tariff: &Tariff, coincident: &Coincident) -> Vec<Fact> {
     let rules = coincident.rules.steps().iter().flat_map(|(from, rule)| {
         let peaks = rule.peaks;
-        let months = if peaks.months == Months::ALL { "month".to_owned() } else { format!("of {}", peaks.months) };
-        let which = format!("{} in each {months}, over {} min", peaks.per_month, peaks.window);
+        let each = match (peaks.monthly, peaks.months == Months::ALL) {
+            (true, true) => "each month".to_owned(),
+            (true, false) => format!("each of {}", peaks.months),
+            (false, true) => "the year".to_owned(),
+            (false, false) => peaks.months.to_string(),
+        };
+        let which = format!("{} in {each}, over {} min", peaks.count, peaks.window);
         let at = |key: &str, value: String| Fact { key: key.into(), from: Some(*from), value };
-        [at("peaks", which), at("price", amount(tariff, rule.price, "kW-month"))]
+        let paid = match rule.bill_in {
+            BillIn::NextYear => "next calendar year",
+            BillIn::NextJune => "from next June",
+        };
+        [at("peaks", which), at("bill_in", paid.into()), at("price", amount(tariff, rule.price, "kW-month"))]
     });
     let billed = coincident.billed.iter().map(|(year, milli)| fact(&format!("billed.{year}"), power(*milli)));
     rules.chain(billed).collect()

@@ -147,6 +147,11 @@ impl Record {
 
     /// The mean of a column in every interval of a table; nothing where no row begins in it.
     pub fn means(&self, table: &Table, column: usize) -> Vec<Option<i128>> {
+        self.sums(table, column).into_iter().map(|(sum, count)| div(sum, count)).collect()
+    }
+
+    /// The sum of a column in every interval of a table, and how many rows it is made of.
+    fn sums(&self, table: &Table, column: usize) -> Vec<(i128, i128)> {
         let mut sums: Vec<(i128, i128)> = vec![(0, 0); table.len()];
         for (start, numbers) in &self.rows {
             let number = numbers.get(column).copied().flatten();
@@ -154,7 +159,7 @@ impl Record {
                 *sum = (sum.0.saturating_add(number), sum.1 + 1);
             }
         }
-        sums.into_iter().map(|(sum, count)| div(sum, count)).collect()
+        sums
     }
 }
 
@@ -165,7 +170,7 @@ pub struct Load {
     pub real: Vec<i64>,
     /// Thousandths of a var, where the meter shows them.
     pub reactive: Option<Vec<i64>>,
-    /// Intervals of which the record has no row, each stretch with its first and how many.
+    /// Intervals of which the record lacks rows, each stretch with its first and how many.
     pub gaps: Vec<(usize, usize)>,
 }
 
@@ -186,17 +191,16 @@ impl Load {
             _ => ONE,
         };
         let mut load = Self::default();
-        for (slot, mean) in record.means(table, column).into_iter().enumerate() {
-            let row = match mean {
-                Some(mean) => milliwatts(mean, scale),
-                None => {
-                    match load.gaps.last_mut() {
-                        Some((first, count)) if *first + *count == slot => *count += 1,
-                        _ => load.gaps.push((slot, 1)),
-                    }
-                    Some(0)
+        let whole = record.step().map_or(1, |step| i128::from(table.step() / step).max(1));
+        for (slot, (sum, count)) in record.sums(table, column).into_iter().enumerate() {
+            if count < whole {
+                match load.gaps.last_mut() {
+                    Some((first, count)) if *first + *count == slot => *count += 1,
+                    _ => load.gaps.push((slot, 1)),
                 }
-            };
+            }
+            // Of an interval that lacks some rows, the others are taken for all.
+            let row = div(sum, count).map_or(Some(0), |mean| milliwatts(mean, scale));
             let Some(row) = row else {
                 let at = table.start_of(slot);
                 return Err(Unusable::at(0, format!("the load at {at} is not within 0 and 10 GW")));

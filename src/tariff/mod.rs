@@ -29,8 +29,8 @@ pub mod write;
 
 use calendar::Calendar;
 pub use charge::{
-    Applies, Block, Charge, Coincident, Demand, DemandTier, Energy, Fixed, Forecast, Interruptible, Minimum, Peaks,
-    PowerFactor, Priced, Programme, Ratchet, Reactive, Rule, Source, Tax, Tier, Top, Unused, When,
+    Applies, BillIn, Block, Charge, Coincident, Demand, DemandTier, Energy, Fixed, Forecast, Interruptible, Minimum,
+    Peaks, PowerFactor, Priced, Programme, Ratchet, Reactive, Rule, Source, Tax, Tier, Top, Unused, When,
 };
 pub use money::{Amount, MW_PER_KW, Rate};
 pub use table::Table;

@@ -262,15 +262,16 @@ fn coincident() -> Value {
         &[
             ("months", months("In which months there are peaks.")),
             ("per_month", whole("How many in each.")),
+            ("per_year", whole("Or how many in all of them together.")),
             ("window", quantity(&[Kind::Minutes], "Over which demand is averaged.")),
         ],
-        &["per_month", "window"],
+        &["window"],
     );
     let rule = table(
         &[
             ("from", date("For peaks from this day on.")),
             ("peaks", peaks),
-            ("bill_in", words(&["next calendar year"], "When it is paid.")),
+            ("bill_in", words(&["next calendar year", "from next June"], "When it is paid.")),
             ("price", quantity(&[Kind::DemandPrice], "What a kW of the mean costs in each month.")),
             ("assumed", text("What is taken for granted, not known.")),
             ("source", text("The rule that says so.")),

@@ -94,7 +94,11 @@ fn gaps(tariff: &Tariff, set: &Set) -> Vec<String> {
     let all = &set.load.gaps;
     let told = all.iter().take(5).map(|(first, count)| {
         let (from, to) = (set.table.start_of(*first), set.table.start_of(first + count));
-        format!("the meter has no rows from {} to {}: they count as nothing", local(tariff, from), local(tariff, to))
+        format!(
+            "the meter lacks rows from {} to {}: an interval without any counts as nothing",
+            local(tariff, from),
+            local(tariff, to)
+        )
     });
     let more = all.len().saturating_sub(5);
     let more = (more > 0).then(|| format!("{more} more gaps in the meter's record"));

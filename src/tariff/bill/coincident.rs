@@ -14,10 +14,16 @@ pub(super) fn entry(
     line: usize,
     lacks: &mut Vec<Lack>,
 ) -> Entry {
-    let year = month.first.year() - 1;
-    // The rule of the peaks' own year, not the one in force when they are paid.
-    let rule = Date::new(year, 12, 31).and_then(|end| charge.rules.at(end));
-    let Some(rule) = rule else { return Entry { basis: Basis::Coincident(0), ..Entry::default() } };
+    // The rule of the peaks' own year, not the one in force when they are paid: the newest that sends its peaks to this month.
+    let rules = charge.rules.steps().iter().rev();
+    let found = rules.filter_map(|(_, rule)| {
+        let year = rule.bill_in.peaks_of(month.first);
+        let own = Date::new(year, 12, 31).and_then(|end| charge.rules.at(end))?;
+        (own == rule).then_some((year, rule))
+    });
+    let Some((year, rule)) = found.into_iter().next() else {
+        return Entry { basis: Basis::Coincident(0), ..Entry::default() };
+    };
     let told = charge.billed.iter().find(|(billed, _)| *billed == year + 1).map(|(_, milliwatts)| *milliwatts);
     let billed = told.or_else(|| {
         let zone = metered.tariff.zone;

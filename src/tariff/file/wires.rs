@@ -6,7 +6,8 @@ use crate::document::{Code, Form, Problem, Raw, Shape};
 use crate::tariff::exact::{ONE, parse, show};
 use crate::tariff::quantity::Kind;
 use crate::tariff::{
-    Charge, Coincident, Dated, Demand, DemandTier, Forecast, Minimum, Peaks, PowerFactor, Ratchet, Rate, Reactive, Rule,
+    BillIn, Charge, Coincident, Dated, Demand, DemandTier, Forecast, Minimum, Peaks, PowerFactor, Ratchet, Rate,
+    Reactive, Rule,
 };
 use crate::time::Wall;
 
@@ -183,21 +184,27 @@ pub(super) fn coincident<'d>(reader: &Reader<'d>, form: &Form<'d>) -> Option<Cha
 fn rule<'d>(reader: &Reader<'d>, form: &Form<'d>) -> Option<(crate::time::Date, Rule)> {
     let from = form.required_raw("from", "2026-01-01").and_then(|raw| reader.date(raw));
     let peaks = form.table("peaks").and_then(|form| peaks(reader, &form));
-    let bill_in = form.choice("bill_in", &[("next calendar year", ())]);
+    let bill_in =
+        form.choice("bill_in", &[("next calendar year", BillIn::NextYear), ("from next June", BillIn::NextJune)]);
     let price = form.required_raw("price", &format!("\"5.91 {}/kW-month\"", reader.currency));
     let price = price.and_then(|raw| reader.rate(raw, &[Kind::DemandPrice], "a coincident-peak charge"));
     let assumed = form.optional("assumed");
     form.has("source");
-    bill_in?;
-    Some((from?, Rule { peaks: peaks?, price: price?, assumed }))
+    Some((from?, Rule { peaks: peaks?, price: price?, bill_in: bill_in?, assumed }))
 }
 
 fn peaks<'d>(reader: &Reader<'d>, form: &Form<'d>) -> Option<Peaks> {
     let months = reader.months(form, "months");
-    let per_month = form.within("per_month", form.required::<u8>("per_month"), 1..=31);
+    let monthly = form.has("per_month") || !form.has("per_year");
+    let key = if monthly { "per_month" } else { "per_year" };
+    if monthly && form.has("per_year") {
+        form.problem("per_year", Code::Conflict, "so many are in each month already", Some("keep one of them".into()));
+        return None;
+    }
+    let count = form.within(key, form.required::<u8>(key), 1..=if monthly { 31 } else { 100 });
     let window = form.required_raw("window", "\"15 min\"");
     let window = window.and_then(|raw| reader.minutes(raw, WHAT).filter(|minutes| fits(reader, raw, *minutes)));
-    Some(Peaks { months: months?, per_month: per_month?, window: window? })
+    Some(Peaks { months: months?, count: count?, monthly, window: window? })
 }
 
 /// When the peaks were that are known.
