@@ -77,6 +77,7 @@ pub(crate) fn site(meters: [&str; 3], pdus: &[&str]) -> Site {
             batch: Power::from_kilowatts(28),
             settle: Duration::from_secs(2),
         },
+        supply: None,
         economics: Economics {
             hashprice: Hashprice::from_micro_usd_per_ph_day(45_000_000),
             pool_fee: Share::from_ppm(20_000),

@@ -101,6 +101,8 @@ pub enum Cause {
     PoiUnknown,
     /// A feeder or transformer is at its rating.
     FeederRating,
+    /// One more MW would be a billing peak that costs more than it earns.
+    BillingPeak,
     /// The operator capped import.
     OperatorCap,
     /// The controller is ending and sheds on the ramp.
@@ -114,12 +116,13 @@ pub enum Cause {
 
 impl Cause {
     /// Every one, in order of authority.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::EStop,
         Self::ImportLimit,
         Self::AiHallUnknown,
         Self::PoiUnknown,
         Self::FeederRating,
+        Self::BillingPeak,
         Self::OperatorCap,
         Self::Drain,
         Self::Price,
@@ -134,6 +137,7 @@ impl Cause {
             Self::AiHallUnknown => "ai_hall_unknown",
             Self::PoiUnknown => "poi_unknown",
             Self::FeederRating => "feeder_rating",
+            Self::BillingPeak => "billing_peak",
             Self::OperatorCap => "operator_cap",
             Self::Drain => "drain",
             Self::Price => "price",

@@ -20,7 +20,7 @@ use crate::journal::{Journal, Summary};
 use crate::plan::{Cause, Condition, Plan};
 use crate::plant::Score;
 use crate::site::Site;
-use crate::snapshot::{Orders, PriceSeen, Snapshot};
+use crate::snapshot::{Orders, PriceSeen, Reading, Snapshot};
 use crate::time::{Clock, Mono, Now, Wall};
 use crate::units::{Power, Price};
 use crate::web::{Action, Actor, Hub};
@@ -31,6 +31,7 @@ mod connected;
 pub(crate) mod cycle;
 mod kept;
 mod panel;
+mod rates;
 pub(crate) mod past;
 mod sight;
 mod stages;
@@ -38,13 +39,14 @@ mod told;
 mod waker;
 
 pub use again::Again;
-pub use kept::{Begun, Keeping, begin, last_good_site, learnt};
+pub use kept::{Asked, Begun, Keeping, begin, last_good_site, learnt};
 pub use stages::{Measured, Missed, Stage};
 
 use asked::{Acted, Ordered};
 use connected::Connected;
 use cycle::Cycle;
 use panel::Panel;
+pub use rates::{ACCEPTED, Rates, SHORTEST_HASH};
 use stages::Stages;
 use waker::Waker;
 
@@ -120,6 +122,9 @@ pub struct Ended {
 /// # Errors
 /// Where the system gives no thread.
 pub fn start(setup: Setup) -> std::io::Result<JoinHandle<Ended>> {
+    if let Some(rates) = &setup.begun.rates {
+        rates.watch(&setup.begun.folder)?;
+    }
     std::thread::Builder::new().name("loop".into()).spawn(move || Loop::new(setup).run())
 }
 
@@ -141,6 +146,7 @@ struct Loop {
     waker: Arc<Waker>,
     journal: Journal,
     kept: kept::Keeping,
+    rates: Option<Rates>,
     offset_us: i64,
     late_ticks: u64,
     bound: BTreeMap<Cause, Duration>,
@@ -170,6 +176,7 @@ impl Loop {
             waker,
             journal: setup.begun.journal,
             kept: setup.begun.keeping,
+            rates: setup.begun.rates,
             offset_us: offset(now),
             late_ticks: 0,
             bound: BTreeMap::new(),
@@ -246,6 +253,11 @@ impl Loop {
                 Action::Close(names) => {
                     self.order(now, by, |orders| orders.open.retain(|name| !names.contains(name)));
                 }
+                Action::Accept(hash) => {
+                    if let Some(rates) = &mut self.rates {
+                        rates.accept(&hash, by, now.wall);
+                    }
+                }
                 Action::Quit => self.order(now, by, |orders| orders.drain = true),
                 Action::HallJump | Action::UnplugMeter(_) | Action::UnplugPdu(_) => {
                     if let Some(emulated) = &mut self.emulated {
@@ -275,7 +287,8 @@ impl Loop {
     fn decide(&mut self, now: Now, sample: Mono) -> (Snapshot, Plan) {
         let price = (self.prices)(now.mono).map(|price| PriceSeen { price, at: now.mono });
         let lowering = self.cycle.lowering();
-        let known = Snapshot { now, price, durable: self.journal.durable(), ..Snapshot::default() };
+        let terms = self.rates.as_mut().and_then(|rates| rates.terms(now, price));
+        let known = Snapshot { now, price, terms, durable: self.journal.durable(), ..Snapshot::default() };
         let snapshot = self.cycle.look(&self.connected, known);
         let before = self.clock.mono();
         let plan = self.cycle.decide(&snapshot);
@@ -290,8 +303,29 @@ impl Loop {
         }
         let _ = self.journal.tick(&snapshot, &plan, || self.cycle.memory_json());
         self.panel.events(&plan, &self.cycle.standing.site, now.wall);
+        self.settle(&snapshot);
         self.measure(&snapshot, decided.since(before), sample, &lowering, changed);
         (snapshot, plan)
+    }
+
+    /// What was drawn goes to the account with the supplier, and what became of the tariff file into the journal.
+    fn settle(&mut self, snapshot: &Snapshot) {
+        let Some(rates) = &mut self.rates else { return };
+        let windows = &self.cycle.memory.billing.windows;
+        let closed = windows.iter().filter_map(|window| window.closed.map(|(from, power)| (window.line, from, power)));
+        let site = &self.cycle.standing.site;
+        let load = |reading: Reading, nameplate: Power| reading.known().map_or(nameplate, |(power, _)| power.or_zero());
+        let firm = load(snapshot.hall, site.hall.nameplate) + load(snapshot.house, site.house.nameplate);
+        let (told, keep) = rates.turn(snapshot, closed, firm);
+        if keep.text {
+            let (name, text) = rates.in_force();
+            let _ = self.journal.file(snapshot.now.wall, "tariff", &name, text.text.as_bytes());
+        }
+        self.kept.rates(rates, keep);
+        for told in told {
+            let _ = self.journal.note(snapshot.now.wall, told.kind, self.journal.tick_record(), &told.fields);
+            self.panel.tell(snapshot.now.wall, told.severity, told.text);
+        }
     }
 
     fn measure(&mut self, snapshot: &Snapshot, took: Duration, sample: Mono, lowering: &[bool], changed: Vec<usize>) {
@@ -333,6 +367,7 @@ impl Loop {
             score,
             faults,
             health,
+            rates: self.rates.as_ref(),
         };
         let view = self.panel.view(&self.cycle.standing, seen);
         self.hub.publish(view);

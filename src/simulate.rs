@@ -116,6 +116,7 @@ impl World<'_> {
             relay: None,
             contactors: Vec::new(),
             price: price.map(|price| PriceSeen { price, at: now }),
+            terms: None,
             orders: Orders::default(),
             durable: tick.saturating_sub(1),
             groups: (0..self.site.groups.len()).map(|ix| self.group(ix, now)).collect(),

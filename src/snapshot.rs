@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::time::{Mono, Now};
 use crate::units::{Power, Price};
 
+mod terms;
+
+pub use terms::{MAX_STEPS, Peak, Terms};
+
 /// What the tick knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -25,6 +29,9 @@ pub struct Snapshot {
     pub house: Reading,
     /// The price in force, and when it was received.
     pub price: Option<PriceSeen>,
+    /// What the site's tariff says of the interval that runs; nothing where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
     /// What the operator ordered.
     pub orders: Orders,
     /// The last tick whose record is durable. A raise waits for it; lowering never does.

@@ -2,7 +2,7 @@
 
 use ballast::journal::{Boot, Fold, Folded, MAX_LINE, Recorder};
 use ballast::plan::{Bound, Cause, Command, Condition, Event, Opened, Plan, Retreat, Scope, Stand};
-use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, RelaySeen, Snapshot};
+use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, Peak, PriceSeen, Reading, RelaySeen, Snapshot, Terms};
 use ballast::time::{Mono, Now, Wall};
 use ballast::units::{Power, Price};
 use proptest::collection::vec;
@@ -73,6 +73,20 @@ fn now() -> impl Strategy<Value = Now> {
     ]
 }
 
+fn terms() -> impl Strategy<Value = Terms> {
+    let step = (power(), any::<i64>()).prop_map(|(power, price)| (power, Price::from_micro_usd_per_mwh(price)));
+    let peak = (any::<u32>(), power(), any::<i64>(), any::<i64>(), any::<u8>());
+    let wall = Wall::from_micros;
+    let peak = peak.prop_map(move |(line, at_most, from, until, earlier)| Peak {
+        line,
+        at_most,
+        from: wall(from),
+        until: wall(until),
+        earlier,
+    });
+    (any::<bool>(), vec(step, 0..4), vec(peak, 0..3)).prop_map(|(indexed, steps, peaks)| Terms { indexed, steps, peaks })
+}
+
 fn snapshot() -> impl Strategy<Value = Snapshot> {
     let locked = proptest::collection::btree_set("[a-z]{1,3}", 0..3);
     let open = proptest::collection::btree_set("[a-z]{1,3}", 0..2);
@@ -83,12 +97,13 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
     let relay = option::of((any::<bool>(), any::<bool>(), mono()));
     let meters = [reading(), reading(), reading()];
     let switched = (vec(group(), 0..4), vec(group(), 0..3));
-    (head, meters, switched, relay).prop_map(|(head, [poi, hall, house], (groups, contactors), relay)| {
+    (head, meters, switched, relay, option::of(terms())).prop_map(|(head, meters, (groups, contactors), relay, terms)| {
+        let [poi, hall, house] = meters;
         let (tick, now, (e_stop, drain, cap, locked, open), price, durable) = head;
         let orders = Orders { e_stop, drain, cap, locked, open };
         let price = price.map(|(price, at)| PriceSeen { price: Price::from_micro_usd_per_mwh(price), at });
         let relay = relay.map(|(tripped, armed, at)| RelaySeen { tripped, armed, at });
-        Snapshot { tick, now, poi, hall, house, price, orders, durable, groups, relay, contactors }
+        Snapshot { tick, now, poi, hall, house, price, terms, orders, durable, groups, relay, contactors }
     })
 }
 

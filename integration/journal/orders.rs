@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ballast::journal::{Journal, Store, last_orders, store};
 use ballast::plan::Plan;
-use ballast::run::{Begun, begin};
+use ballast::run::{Asked, Begun, begin};
 use ballast::site::Site;
 use ballast::site::file::load;
 use ballast::snapshot::{Orders, Snapshot};
@@ -79,7 +79,7 @@ fn site() -> Site {
 }
 
 fn start(folder: &Path) -> Begun {
-    begin(&site(), &[("site", "demo.toml", TEXT)], folder, false).unwrap()
+    begin(&site(), &[("site", "demo.toml", TEXT)], folder, Asked::default()).unwrap()
 }
 
 /// A controller that is gone without a word, and the orders its last ticks saw: the store was never told of them.
@@ -166,7 +166,7 @@ fn what_is_in_quarantine_stays_there_until_a_person_starts_with_readmit() {
     let told = "miners stay off that drew on when they were to sleep, in south-02 (1); look at them, then start with --readmit";
     assert!(begun.remarks.iter().any(|remark| remark == told), "{:?}", begun.remarks);
     drop(begun);
-    let begun = begin(&site(), &[("site", "demo.toml", TEXT)], dir.path(), true).unwrap();
+    let begun = begin(&site(), &[("site", "demo.toml", TEXT)], dir.path(), Asked { readmit: true, ..Asked::default() }).unwrap();
     assert_eq!(begun.memory.groups[south].asleep, ballast::decide::Asleep::default());
     drop(begun);
     let all: String = segments(dir.path()).iter().map(|path| fs::read_to_string(path).unwrap()).collect();

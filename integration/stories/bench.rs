@@ -6,7 +6,7 @@ use std::time::Duration;
 use ballast::decide::{Memory, Standing, decide};
 use ballast::plan::Plan;
 use ballast::site::Site;
-use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, RelaySeen, Snapshot};
+use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, PriceSeen, Reading, RelaySeen, Snapshot, Terms};
 use ballast::time::{Mono, Now, Wall};
 use ballast::units::{Power, Price, Share};
 
@@ -48,6 +48,7 @@ pub struct Bench {
     /// How old the POI's reading is; as old as the hall's where nothing is said.
     pub poi_age: Option<Duration>,
     pub price: Option<Price>,
+    pub terms: Option<Terms>,
     pub orders: Orders,
     pub relay: Option<RelaySeen>,
     pub links: Vec<Link>,
@@ -95,6 +96,7 @@ impl Bench {
             poi_lost: false,
             poi_age: None,
             price: None,
+            terms: None,
             orders: Orders::default(),
             relay: None,
             links: vec![Link::Up; count],
@@ -219,6 +221,7 @@ impl Bench {
             hall: self.hall.map_or(Reading::NoData(NoData::NoAnswer), |hall| Reading::Known(hall, at)),
             house: Reading::Known(Power::ZERO, self.now),
             price: self.price.map(|price| PriceSeen { price, at: self.now }),
+            terms: self.terms.clone(),
             orders: self.orders.clone(),
             durable: self.tick.saturating_sub(1 + self.journal_lag),
             groups: (0..self.miners.len()).map(seen).collect(),

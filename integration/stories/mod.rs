@@ -3,6 +3,7 @@
 //! `UPDATE_EXPECT=1 cargo nextest run stories` writes the right-hand side anew; read the difference before you keep it.
 
 pub mod bench;
+mod billing;
 mod contactors;
 mod firmware;
 mod hostile;

@@ -86,6 +86,7 @@ fn after(action: &Action, scene: Scene) -> Scene {
         | Action::Unlock(_)
         | Action::Open(_)
         | Action::Close(_)
+        | Action::Accept(_)
         | Action::Quit => scene,
     }
 }

@@ -53,6 +53,7 @@ pub(crate) fn view(ms: i64, scene: Scene) -> View {
         counted_w: miners,
         ceiling_w: if cause == Cause::EStop { 0 } else { room },
         price_micro_usd_mwh: Some(price),
+        tariff: None,
         cause,
         terminated: None,
         static_w: LIMIT - 2_800_000 - 40_000,

@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -13,9 +14,11 @@ use crate::devices::Profile;
 use crate::document::{Code, MAX_BYTES, Problem, Problems};
 use crate::drill::learnt::NEXT;
 use crate::run::learnt;
+use crate::market::{Account, Drawn};
 use crate::site::Site;
 use crate::site::check::{Finding, Report, check};
 use crate::site::file::{Places, load_placed};
+use crate::time::Clock;
 use crate::units::Power;
 
 mod json;
@@ -123,19 +126,50 @@ fn look(path: &Path, ask: &Ask) -> Outcome {
             Err(problems) => Outcome::Broken(problems),
             Ok(mut judged) => match measured(&mut judged, ask.journal.as_deref()) {
                 Err(why) => Outcome::Unreadable(why),
-                Ok(()) => with_keys(judged, &file, &text),
+                Ok(()) => with_files(judged, &file, &text, path.parent()),
             },
         },
     }
 }
 
-/// The files of its TLS belong to what is checked, as far as they are to be seen here.
-fn with_keys(judged: Judged, file: &str, text: &str) -> Outcome {
+/// The files of its TLS belong to what is checked, as far as they are to be seen here; and its tariff.
+fn with_files(judged: Judged, file: &str, text: &str, beside: Option<&Path>) -> Outcome {
     let Judged { site, places, mut report, mut problems, .. } = judged;
     let found = keys::read(&site);
     report.warnings.extend(found.unseen.into_iter().chain(found.warnings));
     problems.extend(told(&found.errors, &places, file, text));
+    if let Err(more) = supplied(&site, &mut report, beside) {
+        match more {
+            Unsupplied::Site(finding) => problems.extend(told(&[finding], &places, file, text)),
+            Unsupplied::Tariff(more) => problems.push(more),
+        }
+    }
     if problems.is_empty() { Outcome::Fine(report) } else { Outcome::Refused(report, problems) }
+}
+
+/// Why a site cannot be run with its tariff.
+enum Unsupplied {
+    /// The site file does not fit to it.
+    Site(Finding),
+    /// It has problems of its own.
+    Tariff(Problems),
+}
+
+/// Whether a controller can go by the tariff of a site; what of it is not sure is a warning.
+fn supplied(site: &Site, report: &mut Report, beside: Option<&Path>) -> Result<(), Unsupplied> {
+    let (Some(supply), Some(path)) = (&site.supply, super::world::tariff_of(site, beside)) else { return Ok(()) };
+    let finding = |message: String, help: &str| Finding { at: "tariff.file".into(), message, help: help.into() };
+    let text = read(&path).map_err(|why| Unsupplied::Site(finding(why, "a path is told from the folder of the site file")))?;
+    let name = path.display().to_string();
+    let judged = tariff::judge(&name, &text, path.parent(), false).map_err(Unsupplied::Tariff)?;
+    if let Some(warnings) = &judged.warnings {
+        let count = warnings.all().len();
+        let message = format!("{name}: {count} of its lines {} not sure", if count == 1 { "is" } else { "are" });
+        report.warnings.push(finding(message, "see `ballast check` of that file"));
+    }
+    let now = Clock::start().now().wall;
+    let open = Account::open(Arc::new(judged.tariff), supply, site, Drawn::default(), now);
+    open.map(drop).map_err(|why| Unsupplied::Site(finding(format!("{name}: {why}"), "see docs/sites.md, [tariff]")))
 }
 
 /// Findings as problems of the file at whose lines they stand; none where there are none.

@@ -133,6 +133,7 @@ impl Emulated for Show {
             | Action::Unlock(_)
             | Action::Open(_)
             | Action::Close(_)
+            | Action::Accept(_)
             | Action::Quit => {}
         }
     }

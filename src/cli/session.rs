@@ -51,7 +51,8 @@ pub(super) fn runtime() -> Result<Runtime, u8> {
 pub(super) fn begin(known: &Known, verb: &str, folder: Option<PathBuf>, readmit: bool) -> Result<Begun, u8> {
     let folder = folder.unwrap_or_else(|| std::env::temp_dir().join(format!("ballast-{verb}-{}", std::process::id())));
     let files: Vec<_> = known.files.iter().map(|(role, name, text)| (*role, name.as_str(), text.as_str())).collect();
-    let begun = run::begin(&known.site, &files, &folder, readmit).map_err(|error| refuse(&error))?;
+    let asked = run::Asked { readmit, tariff: known.tariff.as_deref() };
+    let begun = run::begin(&known.site, &files, &folder, asked).map_err(|error| refuse(&error))?;
     begun.remarks.iter().chain(&super::limits::files_remark(&known.site)).for_each(|remark| say(remark));
     Ok(begun)
 }

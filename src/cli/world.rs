@@ -1,6 +1,6 @@
 //! From what was typed to a site, its register maps and what plays in its plant. Problems are told here, on standard error.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub(super) struct Known {
     pub(super) profiles: Vec<Arc<Profile>>,
     /// The files as they were read: role, name, text.
     pub(super) files: Vec<(&'static str, String, String)>,
+    /// The file of the site's tariff, where it has one.
+    pub(super) tariff: Option<PathBuf>,
     places: Places,
 }
 
@@ -48,7 +50,14 @@ pub(super) fn known_text(name: &str, text: String, beside: Option<&Path>) -> Res
     let profiles = maps.profiles(&site).filter(|_| problems.is_empty()).ok_or_else(|| refused(&problems))?;
     let devices = maps.named.into_iter().map(|map| ("device", map.file, map.text));
     let files = std::iter::once(("site", name.to_owned(), text)).chain(devices).collect();
-    Ok(Known { site, profiles, files, places })
+    let tariff = tariff_of(&site, beside);
+    Ok(Known { site, profiles, files, tariff, places })
+}
+
+/// Where the tariff of a site lies: its path is told from the folder of the site file.
+pub(super) fn tariff_of(site: &Site, beside: Option<&Path>) -> Option<PathBuf> {
+    let file = &site.supply.as_ref()?.file;
+    Some(beside.map_or_else(|| PathBuf::from(file), |folder| folder.join(file)))
 }
 
 /// Who logs in to each device that asks; the exit code where a secret is not to be had.

@@ -6,7 +6,7 @@
 
 use super::follow::Following;
 use super::memory::{GroupMemory, Memory};
-use super::rules::{Facts, earns};
+use super::rules::Facts;
 use super::standing::Fixed;
 use super::switch;
 use crate::plan::Event;
@@ -16,7 +16,7 @@ use crate::units::Power;
 /// Takes units of a group to low power where the price says so, as far as the site's ramp lets; by how much.
 pub(super) fn to_low(facts: &Facts<'_>, fixed: &Fixed, memory: &mut Memory, ix: GroupIx) -> Power {
     let (Some(low), Some(kept)) = (fixed.low, memory.groups.get_mut(ix)) else { return Power::ZERO };
-    if earns(facts.price, low.break_even) || !kept.controllable() {
+    if facts.costs.earns(ix, low.break_even) || !kept.controllable() {
         return Power::ZERO;
     }
     let now = facts.snapshot.now.mono;
@@ -34,8 +34,8 @@ pub(super) fn to_low(facts: &Facts<'_>, fixed: &Fixed, memory: &mut Memory, ix: 
 }
 
 /// The units of a group that could go back to full power within so much.
-pub(super) fn to_full(facts: &Facts<'_>, fixed: &Fixed, kept: &GroupMemory, most: Power) -> u64 {
-    let Some(low) = fixed.low.filter(|low| earns(facts.price, low.break_even)) else { return 0 };
+pub(super) fn to_full(facts: &Facts<'_>, ix: GroupIx, fixed: &Fixed, kept: &GroupMemory, most: Power) -> u64 {
+    let Some(low) = fixed.low.filter(|low| facts.costs.earns(ix, low.break_even)) else { return 0 };
     let units = kept.told.unwrap_or(0) & kept.level.low;
     switch::longest(units, kept, most.whole_units(low.slice), facts.snapshot.now.mono, low.dwell)
 }
@@ -48,9 +48,9 @@ pub(super) fn rise(fixed: &Fixed, kept: &GroupMemory, units: u64) -> Power {
 
 /// Puts these units on, or to full power where they are on. What comes on while the last watts do not earn comes on at low power, and
 /// what was to go to full power then stays where it is.
-pub(super) fn raise(facts: &Facts<'_>, fixed: &Fixed, kept: &mut GroupMemory, units: u64) {
+pub(super) fn raise(facts: &Facts<'_>, ix: GroupIx, fixed: &Fixed, kept: &mut GroupMemory, units: u64) {
     let now = facts.snapshot.now.mono;
-    let in_full = earns(facts.price, fixed.full_break_even());
+    let in_full = facts.costs.earns(ix, fixed.full_break_even());
     let on = units & kept.told.unwrap_or(0);
     let units = if in_full { units } else { units & !on };
     if units == 0 {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::billing::Billing;
 use super::contactor::{ContactorMemory, Severed};
 use super::envelope::{Envelope, Margin};
 use super::failsafe::{CONDITIONS, Held};
@@ -41,6 +42,9 @@ pub struct Memory {
     pub announced: u64,
     /// The operator's cap on its way down: import may be no higher than this now.
     pub sliding_cap: Option<Power>,
+    /// The windows over which demand is billed.
+    #[serde(default, skip_serializing_if = "Billing::is_nothing")]
+    pub billing: Billing,
     /// Power that may still be lowered on the site's ramp in this moment.
     pub descent: Power,
     /// Power that may still be restored on the restore ramp in this moment.

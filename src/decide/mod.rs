@@ -7,7 +7,9 @@
 //! changed ([`tell`]).
 #![deny(clippy::float_arithmetic)]
 
+mod billing;
 mod contactor;
+mod costs;
 mod drawn;
 mod envelope;
 pub mod failsafe;
@@ -27,6 +29,7 @@ mod switch;
 mod tell;
 mod unasked;
 
+pub use billing::{Billing, Window};
 pub use contactor::{ContactorMemory, Severed};
 pub use envelope::{Envelope, Margin};
 pub use memory::{Asleep, GroupMemory, Lasting, Level, Memory, Metered, Remembered};
@@ -40,6 +43,7 @@ use crate::sabotage::{self, Sabotage};
 use crate::snapshot::Snapshot;
 use crate::time::Mono;
 use crate::units::Power;
+use costs::Costs;
 use drawn::Drawn;
 use failsafe::Signs;
 use firm::Firm;
@@ -58,7 +62,7 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
     memory.pass(standing, snapshot);
     memory.metered.take(snapshot);
     let drawn = count(standing, &mut memory, snapshot, &mut events);
-    let (price, price_lost) = rules::price_in_force(standing, snapshot);
+    let (price, price_lost) = costs::in_force(standing, snapshot);
     let signs = Signs::read(standing, &mut memory, snapshot, &drawn, price_lost);
     let (stand, changes) = failsafe::stand(&standing.site, &signs, &mut memory.conditions);
     let firm = Firm::read(standing, &memory, snapshot);
@@ -68,7 +72,10 @@ pub fn decide(standing: &Standing, mut memory: Memory, snapshot: &Snapshot) -> (
     learn(standing, &mut memory, &firm, now);
     slide_cap(standing, &mut memory, snapshot, &firm);
 
-    let facts = Facts { standing, snapshot, firm: &firm, price, cap: memory.sliding_cap, stand };
+    let peak = billing::guard(standing, &mut memory, snapshot, &firm);
+    let costs = Costs::read(standing, &memory, &firm, &price);
+
+    let facts = Facts { standing, snapshot, firm: &firm, cap: memory.sliding_cap, peak, costs, stand };
     let limits = rules::bounds(&facts);
     let binding = rules::tightest(&limits).unwrap_or(NOTHING);
     act(&facts, &mut memory, drawn, &mut events);
@@ -199,7 +206,7 @@ fn act(facts: &Facts<'_>, memory: &mut Memory, drawn: Drawn, events: &mut Vec<Ev
     }
     events.extend(shed.into_iter().flatten());
     contactor::open(facts, memory, events);
-    if facts.snapshot.orders.drain || facts.price.is_some() {
+    if facts.snapshot.orders.drain || facts.costs.are_known() {
         let (lowered, cause) = shed::on_the_ramp(facts, memory);
         events.extend(lowered.event(cause));
     }
@@ -208,6 +215,10 @@ fn act(facts: &Facts<'_>, memory: &mut Memory, drawn: Drawn, events: &mut Vec<Ev
 
 /// The rule behind the bound on import that is in force.
 fn limit_cause(facts: &Facts<'_>) -> Cause {
+    let by_limit = rules::import_bound(facts) - facts.firm.worst.first().copied().unwrap_or(facts.firm.nameplate);
+    if facts.peak.is_some_and(|peak| peak.shed - facts.firm.now < by_limit) {
+        return Cause::BillingPeak;
+    }
     match facts.cap {
         Some(cap) if cap < facts.standing.site.poi.import_limit => Cause::OperatorCap,
         _ if facts.firm.hall_unknown => Cause::AiHallUnknown,

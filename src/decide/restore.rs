@@ -5,7 +5,7 @@ use super::contactor;
 use super::level;
 use super::memory::{GroupMemory, Memory};
 use super::room::{Chain, Rooms, Taken};
-use super::rules::{Facts, earns, feeder_bound, import_bound};
+use super::rules::{Facts, feeder_bound, import_bound};
 use super::standing::Fixed;
 use super::switch;
 use crate::plan::{Event, Retreat};
@@ -57,7 +57,9 @@ fn rooms(facts: &Facts<'_>, memory: &Memory, counted: &Taken, bound: Power) -> R
         let reserved = (highest + (firm.reserve(class) + habit).max(margin)).min(firm.nameplate.max(highest));
         reserved.max(firm.worst.get(class).copied().unwrap_or(firm.nameplate))
     };
-    counted.under(|class| bound - expected(class), |feeder, class| feeder_bound(facts, feeder, class))
+    let peak = facts.peak.map_or(Power::MAX, |peak| peak.fill - highest);
+    let room = |class: usize| (bound - expected(class)).min(peak);
+    counted.under(room, |feeder, class| feeder_bound(facts, feeder, class))
 }
 
 /// The units that could come on next, best efficiency first, within ramp, stagger and batch.
@@ -91,7 +93,7 @@ fn next_batch(facts: &Facts<'_>, memory: &Memory, mut rooms: Rooms) -> Vec<(Grou
         let barred = if sabotage::is(Sabotage::BarredRestored) { 0 } else { kept.asleep.barred };
         let off = fixed.all_on & !kept.told.unwrap_or(0) & !barred;
         let back = switch::longest(off, kept, most.min(left).whole_units(unit), now, fixed.dwell_off);
-        let units = if back == 0 { level::to_full(facts, fixed, kept, most.min(left)) } else { back };
+        let units = if back == 0 { level::to_full(facts, ix, fixed, kept, most.min(left)) } else { back };
         if units == 0 {
             continue;
         }
@@ -108,10 +110,10 @@ fn next_batch(facts: &Facts<'_>, memory: &Memory, mut rooms: Rooms) -> Vec<(Grou
 fn may_rise<'f, 'm>(facts: &Facts<'f>, memory: &'m Memory, ix: GroupIx) -> Option<(&'f Fixed, &'m GroupMemory)> {
     let (fixed, kept) = (facts.standing.groups.get(ix)?, memory.groups.get(ix)?);
     let told = kept.told.unwrap_or(0);
-    let low = kept.level.low & told != 0 && earns(facts.price, fixed.full_break_even());
+    let low = kept.level.low & told != 0 && facts.costs.earns(ix, fixed.full_break_even());
     let off = kept.lowering.is_none() && (told != fixed.all_on || low);
     let up = || facts.snapshot.groups.get(ix).is_some_and(|seen| seen.link == Link::Up);
-    (off && kept.controllable() && kept.severed.is_no() && earns(facts.price, fixed.break_even) && up())
+    (off && kept.controllable() && kept.severed.is_no() && facts.costs.earns(ix, fixed.break_even) && up())
         .then_some((fixed, kept))
 }
 
@@ -127,7 +129,7 @@ fn send(facts: &Facts<'_>, memory: &mut Memory, rooms: &mut Rooms, events: &mut 
         }
         rooms.give(fixed.feeder, fixed.class, power);
         if let Some(kept) = memory.groups.get_mut(ix) {
-            level::raise(facts, fixed, kept, units);
+            level::raise(facts, ix, fixed, kept, units);
         }
         memory.batch_at.iter_mut().skip(fixed.feeder).take(1).for_each(|at| *at = Some(now));
         memory.ascent -= power;

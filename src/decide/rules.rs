@@ -4,14 +4,15 @@
 //! never widen it. To add a reason to curtail is to add a function here, a line to [`RULES`], a cause, a story and a row in
 //! the operator's page.
 
+use super::billing::Guard;
+use super::costs::{self, Costs};
 use super::firm::Firm;
-use super::standing::{Fixed, Standing};
-use crate::market::{is_a_price, price_to_use};
+use super::standing::Standing;
 use crate::plan::{Bound, Cause, Retreat, Scope, Stand};
 use crate::sabotage::{self, Sabotage};
 use crate::site::FeederIx;
 use crate::snapshot::Snapshot;
-use crate::units::{Power, Price};
+use crate::units::Power;
 
 /// What a rule may look at.
 pub(super) struct Facts<'a> {
@@ -22,19 +23,22 @@ pub(super) struct Facts<'a> {
     pub(super) cap: Option<Power>,
     /// Where the fail-safe stands.
     pub(super) stand: Stand,
-    /// The price to decide on; none curtails nothing.
-    pub(super) price: Option<Price>,
+    /// How much may be imported for the sake of the bill; nothing where no demand is billed.
+    pub(super) peak: Option<Guard>,
+    /// What power costs.
+    pub(super) costs: Costs,
 }
 
 type Rule = fn(&Facts<'_>) -> Option<Power>;
 
 /// Every rule in order of authority.
-const RULES: [(Cause, Rule); 9] = [
+const RULES: [(Cause, Rule); 10] = [
     (Cause::EStop, e_stop),
     (Cause::ImportLimit, import_limit),
     (Cause::AiHallUnknown, ai_hall_unknown),
     (Cause::PoiUnknown, poi_unknown),
     (Cause::FeederRating, feeder_rating),
+    (Cause::BillingPeak, billing_peak),
     (Cause::OperatorCap, operator_cap),
     (Cause::Drain, drain),
     (Cause::Price, price),
@@ -83,6 +87,11 @@ fn feeder_rating(facts: &Facts<'_>) -> Option<Power> {
     (most < behind.iter().copied().sum()).then_some(most + *free)
 }
 
+/// The mean of the window that runs stays at what is paid already, or worth paying.
+fn billing_peak(facts: &Facts<'_>) -> Option<Power> {
+    facts.peak.map(|peak| peak.shed - facts.firm.now)
+}
+
 /// The operator wants less import than the limit allows.
 fn operator_cap(facts: &Facts<'_>) -> Option<Power> {
     facts.cap.map(|cap| headroom(facts, cap))
@@ -95,31 +104,16 @@ fn drain(facts: &Facts<'_>) -> Option<Power> {
 
 /// Power that costs more than it earns is not drawn.
 fn price(facts: &Facts<'_>) -> Option<Power> {
-    (!earns(facts.price, facts.standing.lowest_break_even)).then(|| {
-        let earning = facts.standing.groups.iter().filter(|fixed| earns(facts.price, fixed.break_even));
-        let low = |fixed: &Fixed| if earns(facts.price, fixed.full_break_even()) { 0 } else { fixed.all_on };
-        earning.map(|fixed| fixed.power_at(fixed.all_on, low(fixed))).sum()
-    })
+    if facts.costs.all_earn(facts.standing.lowest_break_even) {
+        return None;
+    }
+    let earning = costs::earning(facts.standing, &facts.costs);
+    (earning < facts.standing.behind.iter().copied().sum()).then_some(earning)
 }
 
 /// No group draws more than it has.
 fn nameplate(facts: &Facts<'_>) -> Option<Power> {
     Some(facts.standing.behind.iter().copied().sum())
-}
-
-/// Whether a group with this break-even earns at this price. Without a price it does.
-pub(super) fn earns(price: Option<Price>, break_even: Price) -> bool {
-    let price = price.filter(|_| !sabotage::is(Sabotage::PriceIgnored));
-    price.is_none_or(|price| price < break_even)
-}
-
-/// The price to decide on, from what the snapshot has and how old it is.
-pub(super) fn price_in_force(standing: &Standing, snapshot: &Snapshot) -> (Option<Price>, bool) {
-    let fresh = snapshot
-        .price
-        .filter(|seen| snapshot.now.mono.since(seen.at) <= standing.site.ages.price && is_a_price(seen.price))
-        .map(|seen| seen.price);
-    (price_to_use(&standing.site.economics, fresh), fresh.is_none())
 }
 
 /// A limit on import less the worst case of the firm load by the time the fastest class is gone.

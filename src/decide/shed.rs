@@ -3,7 +3,7 @@
 use super::level;
 use super::memory::{GroupMemory, Memory};
 use super::room::{Chain, Rooms, Taken};
-use super::rules::{Facts, earns, feeder_bound, import_bound};
+use super::rules::{Facts, feeder_bound, import_bound};
 use super::sleep::{self, Haste};
 use super::standing::{ClassIx, Standing};
 use super::switch;
@@ -38,7 +38,8 @@ impl Shed {
 pub(super) fn rooms(facts: &Facts<'_>, told: &Taken) -> Rooms {
     let (bound, firm) = (import_bound(facts), facts.firm);
     let worst = |class: ClassIx| firm.worst.get(class).copied().unwrap_or(firm.nameplate);
-    told.under(|class| bound - worst(class), |feeder, class| feeder_bound(facts, feeder, class))
+    let peak = facts.peak.map_or(Power::MAX, |peak| peak.shed - firm.now);
+    told.under(|class| (bound - worst(class)).min(peak), |feeder, class| feeder_bound(facts, feeder, class))
 }
 
 /// Whether a command to this group can be counted on.
@@ -176,7 +177,7 @@ pub(super) fn on_the_ramp(facts: &Facts<'_>, memory: &mut Memory) -> (Shed, Caus
         if before <= Power::ZERO || memory.groups.get(ix).is_some_and(|kept| kept.locked) {
             continue;
         }
-        if !drain && earns(facts.price, fixed.break_even) {
+        if !drain && facts.costs.earns(ix, fixed.break_even) {
             shed.add(level::to_low(facts, fixed, memory, ix));
             continue;
         }

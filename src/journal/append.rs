@@ -166,15 +166,30 @@ impl Journal {
         let mut lines = self.recorder.boot(now, beginning.boot, beginning.groups);
         lines.append(&mut self.repairs(now.wall));
         for (role, name, bytes) in beginning.files {
-            let sha256 = hex(&Sha256::digest(bytes));
-            drop(self.orders.try_send(Order::Keep { sha256: sha256.clone(), bytes: bytes.to_vec() }));
-            let file = FileSeen { role: (*role).to_owned(), name: (*name).to_owned(), sha256 };
-            lines.append(&mut self.recorder.file(now.wall, &file));
+            lines.append(&mut self.seen(now.wall, role, name, bytes));
         }
         lines.append(&mut self.recorder.keyframe(beginning.memory));
         self.tick = 0;
         self.keyframe_at = now.mono;
         self.send(lines, 0, self.segment_bytes >= SEGMENT_BYTES)
+    }
+
+    /// A file is in force from here on; its bytes are kept beside the journal.
+    pub fn file(&mut self, wall: Wall, role: &str, name: &str, bytes: &[u8]) -> Fate {
+        if let Some(gap) = &mut self.gap {
+            gap.n += 1;
+            self.lost += 1;
+            return Fate::Lost;
+        }
+        let lines = self.seen(wall, role, name, bytes);
+        self.send(lines, 0, false)
+    }
+
+    fn seen(&mut self, wall: Wall, role: &str, name: &str, bytes: &[u8]) -> Lines {
+        let sha256 = hex(&Sha256::digest(bytes));
+        drop(self.orders.try_send(Order::Keep { sha256: sha256.clone(), bytes: bytes.to_vec() }));
+        let file = FileSeen { role: role.to_owned(), name: name.to_owned(), sha256 };
+        self.recorder.file(wall, &file)
     }
 
     /// Records a tick, its plan and the plan's events, and a keyframe where one is due. `memory` is asked only then: it is

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Cause, Scope, Stand};
-use crate::snapshot::{Link, NoData, Orders};
+use crate::snapshot::{Link, NoData, Orders, Terms};
 use crate::time::Wall;
 use crate::units::Power;
 
@@ -173,6 +173,9 @@ pub(super) struct Body {
     /// `[micro-dollars a MWh, age]`, or `[]` for no price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) price: Option<Vec<i64>>,
+    /// What the tariff says: one entry, or none for no tariff.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) terms: Option<Vec<Terms>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) orders: Option<Orders>,
     /// The under-frequency relay: `[tripped, armed, age]`, or `[]` where it was not read.

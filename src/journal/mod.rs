@@ -19,6 +19,7 @@ mod lay;
 mod line;
 mod open;
 mod orders;
+mod pace;
 pub mod record;
 mod replay;
 mod segments;

@@ -8,6 +8,7 @@ use std::iter::Peekable;
 use std::slice::Iter;
 
 use super::line::{Body, LimitRow, Meter, MinersRow, PowerRow, Row, UnitsRow};
+use super::pace::{Pace, between, later};
 use crate::plan::{Bound, Command, Plan, Scope};
 use crate::sabotage::{self, Sabotage};
 use crate::snapshot::{GroupSeen, MinersSeen, PriceSeen, Reading, RelaySeen, Snapshot};
@@ -36,41 +37,6 @@ pub(super) enum Misfit {
     Row,
     #[error("more than {MOST} entries")]
     TooMany,
-}
-
-/// Whether a time moves with another one or stays where it is.
-#[derive(Clone, Copy, Debug)]
-struct Pace {
-    follows: bool,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { follows: true }
-    }
-}
-
-impl Pace {
-    fn foresee(self, last: Mono, moved: i64) -> Mono {
-        if self.follows { later(last, moved) } else { last }
-    }
-
-    fn learn(&mut self, last: Mono, new: Mono, moved: i64) {
-        if moved != 0 && new == last {
-            self.follows = false;
-        } else if moved != 0 && new == later(last, moved) {
-            self.follows = true;
-        }
-    }
-}
-
-fn later(at: Mono, by: i64) -> Mono {
-    Mono::from_micros(at.micros().wrapping_add(by.cast_unsigned()))
-}
-
-/// How much later `to` is than `from`; the inverse of [`later`].
-fn between(from: Mono, to: Mono) -> i64 {
-    to.micros().wrapping_sub(from.micros()).cast_signed()
 }
 
 /// How far the time of a group's power moved, where it has one before and after.
@@ -108,6 +74,7 @@ impl State {
         body.price = (last.price != snapshot.price).then(|| {
             snapshot.price.map_or(Vec::new(), |seen| vec![seen.price.micro_usd_per_mwh(), between(seen.at, mono)])
         });
+        body.terms = (last.terms != snapshot.terms).then(|| snapshot.terms.iter().cloned().collect());
         body.orders = (last.orders != snapshot.orders).then(|| snapshot.orders.clone());
         body.relay = (last.relay != snapshot.relay).then(|| {
             let row = |seen: RelaySeen| vec![seen.tripped.into(), seen.armed.into(), between(seen.at, mono)];
@@ -217,6 +184,9 @@ impl State {
                 }
                 _ => None,
             };
+        }
+        if let Some(terms) = &body.terms {
+            snapshot.terms = terms.first().cloned();
         }
         if let Some(orders) = &body.orders {
             snapshot.orders.clone_from(orders);

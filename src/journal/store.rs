@@ -30,6 +30,10 @@ pub const ENDED: &str = "ended";
 pub const ORDERS: &str = "orders";
 /// Key of what drills taught.
 pub const CURVES: &str = "curves";
+/// Key of the tariff that was in force last.
+pub const LAST_GOOD_TARIFF: &str = "tariff.last_good";
+/// Key of what was drawn so far, as the bill depends on it.
+pub const DRAWN: &str = "drawn";
 /// Key of the last good site file.
 pub const LAST_GOOD_SITE: &str = "site.last_good";
 

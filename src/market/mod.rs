@@ -1,6 +1,16 @@
 //! What a megawatt-hour earns at a miner, against what it costs. Pure; whole micro-dollars, no float.
 #![deny(clippy::float_arithmetic)]
 
+mod account;
+mod drawn;
+mod stairs;
+mod target;
+
+pub use account::{Account, NewPeak, Unusable};
+pub use drawn::Drawn;
+pub use stairs::Stairs;
+pub use target::{Ask, targets};
+
 use crate::site::{Economics, PriceLost};
 use crate::units::{Efficiency, Power, Price};
 

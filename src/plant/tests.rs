@@ -70,6 +70,7 @@ pub(super) fn site(groups: usize) -> Site {
             batch: kw(28),
             settle: Duration::from_secs(2),
         },
+        supply: None,
         economics: Economics {
             hashprice: Hashprice::from_micro_usd_per_ph_day(45_000_000),
             pool_fee: Share::from_ppm(20_000),

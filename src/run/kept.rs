@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::Ordered;
 use super::past::{self, Past, stricter};
+use super::rates::{self, Keep, Rates};
 use crate::decide::{GroupMemory, Margin, Memory, Remembered};
 use crate::drill::Learnt;
 use crate::drill::learnt::NEXT;
@@ -30,8 +31,19 @@ pub struct Begun {
     pub clock: Clock,
     /// Where what must be remembered goes.
     pub keeping: Keeping,
+    /// The tariff, where the site has one.
+    pub rates: Option<Rates>,
     /// What a person should know of how it was found.
     pub remarks: Vec<String>,
+}
+
+/// What a start was asked for beside its site.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// Let units back that drew on when they were to sleep.
+    pub readmit: bool,
+    /// The file of the site's tariff.
+    pub tariff: Option<&'a Path>,
 }
 
 /// How long ago each unit changed, as of a moment on the wall clock.
@@ -84,19 +96,19 @@ pub struct Keeping {
     learnt: Learnt,
 }
 
-/// Opens journal and store in this folder and recalls what was remembered. `readmit` lets units back that drew on when they were to
-/// sleep.
+/// Opens journal and store in this folder and recalls what was remembered. 
 ///
 /// # Errors
-/// In words for the person who started it, where the journal cannot be written.
-pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path, readmit: bool) -> Result<Begun, String> {
+/// In words for the person who started it, where the journal cannot be written, or the tariff is refused and none was in force before.
+pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path, asked: Asked<'_>) -> Result<Begun, String> {
     let mut remarks = Vec::new();
     let store = open_store(&folder.join("state"), &mut remarks);
+    let rates = rates(site, store.as_ref(), asked.tariff)?;
     // Before the journal is opened, which may set it aside.
     let journaled = last_orders(folder);
     let before = Before::of(store.as_ref(), remarks.is_empty() && journaled == Ok(None));
     let (mut memory, start) = past(store.as_ref()).memory(site, before == Before::Crashed);
-    let lifted = quarantine(site, &mut memory, readmit, &mut remarks);
+    let lifted = quarantine(site, &mut memory, asked.readmit, &mut remarks);
     let orders = standing_orders(store.as_ref(), journaled, &mut remarks);
     let clock = Clock::start_at(start);
     let mut journal =
@@ -107,7 +119,10 @@ pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path, readmit: 
         version: env!("CARGO_PKG_VERSION").to_owned(),
         reason: before.name().to_owned(),
     };
-    let bytes: Vec<_> = files.iter().map(|(role, name, text)| (*role, *name, text.as_bytes())).collect();
+    let tariff = rates.as_ref().map(Rates::in_force);
+    let tariff = tariff.as_ref().map(|(name, text)| ("tariff", name.as_str(), text.text.as_bytes()));
+    let bytes = files.iter().map(|(role, name, text)| (*role, *name, text.as_bytes()));
+    let bytes: Vec<_> = bytes.chain(tariff).collect();
     let groups: Vec<String> = site.groups.iter().map(|group| group.name.clone()).collect();
     let json = serde_json::to_string(&memory).map_err(|error| format!("memory cannot be written: {error}"))?;
     let _ = journal.begin(now, &Beginning { boot: &boot, files: &bytes, groups: &groups, memory: &json });
@@ -121,7 +136,19 @@ pub fn begin(site: &Site, files: &[(&str, &str, &str)], folder: &Path, readmit: 
     remarks.extend(learnt.remarks(site).into_iter().map(|remark| format!("{remark}; {NEXT}")));
     let keeping = Keeping::start(store, files, learnt, &mut remarks);
     keeping.ordered(&orders);
-    Ok(Begun { journal, folder: folder.to_owned(), memory, orders, clock, keeping, remarks })
+    if let Some(rates) = &rates {
+        keeping.tariff(rates);
+        remarks.extend(rates.remarks().map(str::to_owned));
+    }
+    Ok(Begun { journal, folder: folder.to_owned(), memory, orders, clock, keeping, rates, remarks })
+}
+
+/// The tariff of a site, where it has one: its file, or else the one that was in force last.
+fn rates(site: &Site, store: Option<&Store>, file: Option<&Path>) -> Result<Option<Rates>, String> {
+    let (Some(supply), Some(path)) = (&site.supply, file) else { return Ok(None) };
+    let last_good = store.and_then(|store| store.get(store::LAST_GOOD_TARIFF).ok()?);
+    let drawn = store.and_then(|store| store.get(store::DRAWN).ok()?).unwrap_or_default();
+    Rates::begin(site, supply, rates::Found { path, last_good, drawn }, Clock::start().now().wall).map(Some)
 }
 
 /// The last good site file of a journal's folder, where there is one.
@@ -285,6 +312,22 @@ impl Keeping {
         if self.margin.covers_otherwise(&memory.margin) {
             self.margin = memory.margin.clone();
             keeper.put(store::MARGINS, &self.margin);
+        }
+    }
+
+    /// Leaves the tariff in force to be stored, and what was drawn under it.
+    fn tariff(&self, rates: &Rates) {
+        self.rates(rates, Keep { text: true, drawn: true });
+    }
+
+    /// Leaves of a tariff what is to be stored.
+    pub(super) fn rates(&self, rates: &Rates, what: Keep) {
+        let Some(keeper) = &self.keeper else { return };
+        if what.text {
+            keeper.put(store::LAST_GOOD_TARIFF, &rates.in_force().1.text);
+        }
+        if what.drawn {
+            keeper.put(store::DRAWN, rates.account().drawn());
         }
     }
 

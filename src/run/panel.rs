@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::rates::Rates;
 use super::stages::{Measured, Missed, Stage};
 use super::told::told;
 use crate::decide::{Memory, Standing};
@@ -10,12 +11,12 @@ use crate::journal::Health;
 use crate::plan::{Cause, Condition, Event, Plan, Retreat};
 use crate::plant::Score;
 use crate::site::Site;
-use crate::snapshot::{GroupSeen, Link, Reading, Snapshot};
+use crate::snapshot::{GroupSeen, Link, Peak, Reading, Snapshot};
 use crate::time::{Now, Wall};
-use crate::units::{Power, Share};
+use crate::units::{Power, Price, Share};
 use crate::web::words;
 use crate::web::{
-    EventView, Faults, FeederView, GroupView, JournalView, MAX_EVENTS, OrdersView, ScoreView, Severity, StageView, View,
+    EventView, Faults, FeederView, GroupView, JournalView, MAX_EVENTS, OrdersView, PeakView, ScoreView, Severity, StageView, TariffView, View,
 };
 
 /// A missed budget of one stage is told at most this often; the histogram counts them all.
@@ -32,6 +33,7 @@ pub(super) struct Seen<'a> {
     pub(super) score: Option<(Score, Option<Score>)>,
     pub(super) faults: Faults,
     pub(super) health: Health,
+    pub(super) rates: Option<&'a Rates>,
 }
 
 /// What is shown beside the tick itself: remarks and the last events.
@@ -137,6 +139,11 @@ impl Panel {
         true
     }
 
+    /// Takes in something that no plan tells.
+    pub(super) fn tell(&mut self, wall: Wall, severity: Severity, text: String) {
+        self.push(wall, severity, text);
+    }
+
     fn push(&mut self, wall: Wall, severity: Severity, text: String) {
         self.ramp = None;
         if self.events.len() >= MAX_EVENTS {
@@ -169,6 +176,7 @@ impl Panel {
             counted_w: plan.counted.watts(),
             ceiling_w: plan.ceiling.watts(),
             price_micro_usd_mwh: snapshot.price.map(|seen| seen.price.micro_usd_per_mwh()),
+            tariff: seen.rates.map(|rates| tariff(rates, &seen)),
             cause: plan.cause,
             terminated: self.terminated.filter(|_| orders.e_stop),
             static_w: (limit - site.hall.nameplate - house).or_zero().min(self.fleet).watts(),
@@ -198,6 +206,29 @@ impl Panel {
             },
             demo: self.demo,
         }
+    }
+}
+
+/// What the tariff says now.
+fn tariff(rates: &Rates, seen: &Seen<'_>) -> TariffView {
+    let (account, terms) = (rates.account(), seen.snapshot.terms.as_ref());
+    let import = seen.snapshot.poi.known().map_or(Power::ZERO, |(power, _)| power);
+    let lines = &account.tariff().lines;
+    let name = |line: u32| usize::try_from(line).ok().and_then(|at| lines.get(at)).map_or("?", |line| &line.name);
+    let peak = |peak: &Peak| PeakView {
+        line: name(peak.line).to_owned(),
+        most_w: peak.at_most.watts(),
+        now_w: seen.memory.billing.bound.map(Power::watts),
+        until_ms: peak.until.micros() / 1_000,
+    };
+    let (_, text) = rates.in_force();
+    TariffView {
+        name: account.tariff().name.clone(),
+        sha256: text.sha256.get(..12).unwrap_or_default().to_owned(),
+        marginal_micro_usd_mwh: terms.and_then(|terms| terms.at(import)).map(Price::micro_usd_per_mwh),
+        peaks: terms.map(|terms| terms.peaks.iter().map(peak).collect()).unwrap_or_default(),
+        waits: rates.waits().map(|(sha256, moved)| (sha256.to_owned(), moved.map(Share::ppm))),
+        refused: rates.refused().map(|why| why.lines().next().unwrap_or_default().to_owned()),
     }
 }
 

@@ -184,9 +184,11 @@ impl Reached {
         let roomy = sites.iter().any(|site| has_room_for_all(site));
         let firmware = sites.iter().any(|site| has_firmware(site));
         let contactors = sites.iter().any(|site| has_contactors(site));
+        let billed = sites.iter().any(|site| site.supply.is_some());
         let cannot = |state: &State| match state {
             State("rule", "feeder_rating") => !rated,
             State("rule", "nameplate") => !roomy,
+            State("rule", "billing_peak") => !billed,
             state if *state == LIFTED => !firmware || span < PAIRS_FROM,
             state if OF_FIRMWARE.contains(state) => !firmware,
             state if OF_FEEDERS.contains(state) => !contactors,

@@ -16,6 +16,7 @@ mod devices;
 mod firmware;
 mod group;
 mod repeat;
+mod supply;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -118,6 +119,7 @@ impl<'d> Reader<'d> {
         let largest = groups.iter().flatten().map(|group| group.unit).max().unwrap_or(Power::ZERO);
         let restore = root.table("restore").and_then(|form| self.restore(&form, largest));
         let economics = root.table("economics").and_then(|form| tables::economics(&form));
+        let supply = flip(root.optional_table("tariff").map(|form| self.supply(&form)));
         let tick = self.tick(root.optional_table("tick"));
         let fill = tables::fill(root.optional_table("fill"));
         let ages = self.ages(root.optional_table("ages"));
@@ -138,6 +140,7 @@ impl<'d> Reader<'d> {
             fill: fill?,
             restore: restore?,
             economics: economics?,
+            supply: supply?,
             ages: ages?,
             failsafe: failsafe?,
             budgets: budgets?,

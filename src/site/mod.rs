@@ -12,7 +12,9 @@ use crate::units::{Efficiency, Hashprice, Power, Price, Share, Slew};
 pub mod check;
 pub mod file;
 mod reach;
+mod supply;
 
+pub use supply::{Drawn, Supply};
 pub use reach::{CommsLoss, Device, Firmware, FirmwarePath, Identity, Login, LowPower, Path, SecretRef, Tls};
 
 /// Index into [`Site::devices`].
@@ -52,6 +54,8 @@ pub struct Site {
     pub restore: Restore,
     /// What a megawatt-hour earns, and what to do when its price is unknown.
     pub economics: Economics,
+    /// The tariff that power is paid by; without one, the price of a feed is all that power costs.
+    pub supply: Option<Supply>,
     /// How old a reading may be.
     pub ages: Ages,
     /// How long the fail-safe holds before it acts.

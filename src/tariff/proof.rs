@@ -1,6 +1,8 @@
 //! What a tariff file says that must come out of it, and what in it is not sure.
 
 use super::marginal::{Known, now};
+use crate::document::{Code, Kind, Problem, Problems, Span};
+
 use super::{Amount, Case, Charge, Line, Rate, Source, Table, Tariff, exact};
 
 /// Something to tell, at a line of the file.
@@ -15,6 +17,30 @@ pub struct Finding {
 /// A price of a kWh as that of a MWh, with so many places.
 pub fn per_mwh(rate: Rate, digits: u32) -> String {
     exact::show_to(rate.0.saturating_mul(1_000), 15, digits)
+}
+
+/// Reads a tariff, and proves the prices that must come out of it.
+///
+/// # Errors
+/// Every problem of it: of its text, or else what does not come out.
+pub fn proved(name: &str, text: &str) -> Result<Tariff, Problems> {
+    let tariff = super::file::load(name, text)?;
+    let problem = |found: Finding| Problem::new(Code::Mismatch, span(text, found.line), found.message);
+    let errors: Vec<Problem> = cases(&tariff).into_iter().map(problem).collect();
+    if errors.is_empty() { Ok(tariff) } else { Err(Problems::new(name, text, errors).of(Kind::Tariff)) }
+}
+
+/// The text of a line, from 1, without the blanks around it.
+pub fn span(text: &str, line: usize) -> Span {
+    let mut start = 0;
+    for (at, of) in text.split_inclusive('\n').enumerate() {
+        if at + 1 == line {
+            let code = of.split('#').next().unwrap_or(of);
+            return start..start + code.trim_end().len().max(1);
+        }
+        start += of.len();
+    }
+    0..0
 }
 
 /// Every price that does not come out as the file says.

@@ -200,6 +200,11 @@ pub fn senseless(action: &Action, view: &View) -> Option<String> {
         Action::Cap(Some(cap)) if *cap < Power::ZERO || *cap > MAX_CAP => {
             Some("a cap lies between 0 and 10,000,000,000 W; give it in watts".into())
         }
+        Action::Accept(hash) => {
+            let waits = view.tariff.as_ref().and_then(|tariff| tariff.waits.as_ref());
+            let is_it = waits.is_some_and(|(waiting, _)| waiting == hash);
+            (!is_it).then(|| "no tariff waits with this hash; look again at which one does".into())
+        }
         Action::Lock(names) | Action::Unlock(names) if names.is_empty() => {
             Some("name the groups, as in {\"act\":\"lock\",\"to\":[\"north-01\"]}".into())
         }

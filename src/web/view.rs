@@ -40,6 +40,9 @@ pub struct View {
     pub ceiling_w: i64,
     /// The price in force, in micro-dollars a megawatt-hour. May be negative.
     pub price_micro_usd_mwh: Option<i64>,
+    /// The tariff, where the site has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tariff: Option<TariffView>,
     /// The rule that set the ceiling.
     pub cause: Cause,
     /// What the e-stop that is in force was pressed for, where no person pressed it.
@@ -72,6 +75,36 @@ pub struct View {
     pub note: String,
     /// Whether the site is emulated: only then can the hall be made to jump and devices be unplugged.
     pub demo: bool,
+}
+
+/// What the tariff says now, and what became of its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TariffView {
+    /// What it is called.
+    pub name: String,
+    /// The first letters of its file's hash.
+    pub sha256: String,
+    /// What the last watt of import costs, without what a new peak would.
+    pub marginal_micro_usd_mwh: Option<i64>,
+    /// Demand that is held now.
+    pub peaks: Vec<PeakView>,
+    /// A file that is right, and waits until a person accepts it: its hash, and by which part it moves the price.
+    pub waits: Option<(String, Option<i64>)>,
+    /// Why the file as it lies there is refused, the first line.
+    pub refused: Option<String>,
+}
+
+/// Demand that is held.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeakView {
+    /// The line of the tariff.
+    pub line: String,
+    /// Most that import may be on average.
+    pub most_w: i64,
+    /// What the rest of the window leaves, on the way there by the ramp.
+    pub now_w: Option<i64>,
+    /// When the window ends, in milliseconds since 1970.
+    pub until_ms: i64,
 }
 
 /// One group of miners.
@@ -268,6 +301,8 @@ pub enum Action {
     UnplugMeter(bool),
     /// Unplug a PDU of the demo, or plug it in again.
     UnplugPdu(bool),
+    /// Put the tariff in force that waits, by its hash.
+    Accept(String),
     /// End the controller: shed on the ramp, then stop.
     Quit,
 }
@@ -280,6 +315,8 @@ pub enum Actor {
     Page,
     /// A key in the terminal.
     Terminal,
+    /// A command on this machine.
+    Command,
     /// The system asked the program to end: Ctrl-C, SIGTERM.
     Signal,
     /// The time that the run was given is over.

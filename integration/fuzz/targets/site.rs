@@ -7,7 +7,7 @@ use ballast::decide::{Memory, Standing, decide};
 use ballast::plan::Plan;
 use ballast::site::Site;
 use ballast::site::file::load;
-use ballast::snapshot::{GroupSeen, Link, Orders, PriceSeen, Reading, Snapshot};
+use ballast::snapshot::{GroupSeen, Link, Orders, Peak, PriceSeen, Reading, Snapshot, Terms};
 use ballast::time::{Mono, Now, Wall};
 use ballast::units::{Power, Price};
 
@@ -49,12 +49,23 @@ pub(super) fn fresh(site: &Site, tick: u64, told: &[u64], orders: Orders) -> Sna
         hall: Reading::Known(hall, at),
         house: Reading::Known(house, at),
         price: Some(PriceSeen { price: Price::from_micro_usd_per_mwh(31_000_000), at }),
+        terms: Some(terms(hall + house, wall)),
         orders,
         durable: tick.saturating_sub(1),
         groups,
         relay: None,
         contactors: vec![GroupSeen { on: Some((1, at)), ..GroupSeen::default() }; site.contactors().count()],
     }
+}
+
+/// A tariff that is dearer from some import on, and a quarter hour that has a peak to keep.
+fn terms(firm: Power, wall: Wall) -> Terms {
+    let price = |dollars: i64| Price::from_micro_usd_per_mwh(dollars * 1_000_000);
+    let quarter = 900_000_000;
+    let from = wall.micros() - wall.micros().rem_euclid(quarter);
+    let (from, until) = (Wall::from_micros(from), Wall::from_micros(from + quarter));
+    let peak = Peak { line: 0, at_most: firm * 2, from, until, earlier: 1 };
+    Terms { indexed: true, steps: vec![(Power::ZERO, price(25)), (firm, price(31))], peaks: vec![peak] }
 }
 
 /// Decides some ticks of fresh readings, and holds every plan against what it must keep.

@@ -52,6 +52,7 @@ pub fn site() -> Site {
             batch: kw(500),
             settle: ms(2_000),
         },
+        supply: None,
         economics: Economics {
             hashprice: Hashprice::from_micro_usd_per_ph_day(39_000_000),
             pool_fee: Share::ZERO,

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::cli::tariff::bill::{billed, lacking};
 use crate::cli::tariff::files;
-use crate::document::{Code, Kind, Problem, Problems, Span};
-use crate::tariff::proof::{self, Finding, money};
+use crate::document::{Code, Kind, Problem, Problems};
+use crate::tariff::proof::{self, Finding, money, span};
 use crate::tariff::{Amount, Invoice, Tariff, file};
 
 /// A tariff that can be used.
@@ -40,19 +40,6 @@ pub(super) fn judge(name: &str, text: &str, folder: Option<&Path>, strict: bool)
     }
     let warnings = (!warnings.is_empty()).then(|| Problems::new(name, text, warnings).of(Kind::Tariff).as_warnings());
     Ok(Report { tariff, warnings })
-}
-
-/// The text of a line, from 1, without the blanks around it.
-fn span(text: &str, line: usize) -> Span {
-    let mut start = 0;
-    for (at, of) in text.split_inclusive('\n').enumerate() {
-        if at + 1 == line {
-            let code = of.split('#').next().unwrap_or(of);
-            return start..start + code.trim_end().len().max(1);
-        }
-        start += of.len();
-    }
-    0..0
 }
 
 /// What of an invoice does not come out.

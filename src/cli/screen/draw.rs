@@ -84,6 +84,15 @@ fn cause(view: &View, width: usize) -> Line {
         };
         say(ink, format!("! feeder {} is open{then}", feeder.name));
     }
+    if let Some(tariff) = &view.tariff {
+        if tariff.refused.is_some() {
+            say(Ink::Alarm, " TARIFF FILE REFUSED: the last good one holds ".into());
+        }
+        if let Some((sha256, _)) = &tariff.waits {
+            let short = sha256.get(..12).unwrap_or_default();
+            say(Ink::Warn, format!("! tariff {short} waits: accept it on the page"));
+        }
+    }
     let locked = named(view, |group| group.locked);
     for (what, groups) in [("silent", named(view, silent)), ("not following", named(view, deaf)), ("locked", locked)] {
         if !groups.is_empty() {
@@ -113,7 +122,8 @@ fn named(view: &View, which: fn(&GroupView) -> bool) -> String {
 }
 
 fn numbers(view: &View, width: usize) -> Line {
-    let price = view.price_micro_usd_mwh.map_or_else(|| "no price".into(), |micro| format!("{} USD/MWh", usd(micro)));
+    let told = view.tariff.as_ref().map_or(view.price_micro_usd_mwh, |tariff| tariff.marginal_micro_usd_mwh);
+    let price = told.map_or_else(|| "no price".into(), |micro| format!("{} USD/MWh", usd(micro)));
     Line::of(width)
         .put(Ink::Plain, "import ")
         .put(Ink::Strong, or_none(view.poi_w))

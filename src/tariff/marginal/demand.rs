@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Known, Steps, per_kwh};
+use super::{Known, Running, Steps, per_kwh};
 use crate::tariff::bill::{Basis, Bill, Metered, Peak, has};
 use crate::tariff::exact::{ONE, mul_div};
 use crate::tariff::table::{Day, Month};
-use crate::tariff::{Charge, Coincident, Demand, DemandTier, Energy, Rate, Table};
+use crate::tariff::{Charge, Coincident, Demand, DemandTier, Energy, Rate, Ratchet, Table};
 use crate::time::Date;
 
 /// Demand that is paid already in a month, and what more would cost.
@@ -88,6 +88,33 @@ pub(super) fn now(
         sum
     });
     Some((steps, Guard { line, paid, window: charge.window, now: own, later }))
+}
+
+/// The window that runs, where the line looks at it: it does by the period in which a window begins.
+pub(super) fn running(table: &Table, slot: usize, charge: &Demand, line: usize, known: &Known) -> Option<Running> {
+    let wide = usize::from((charge.window / table.step()).max(1));
+    let month = table.month_of(slot).and_then(|month| table.months().get(month))?;
+    let begins = |start: usize| {
+        let (_, guard) = now(table, table.day_of(start)?, start, charge, line, known)?;
+        Some(guard)
+    };
+    if charge.rolling {
+        let first = slot.saturating_sub(wide - 1).max(month.slots.start);
+        let guard = (first..=slot).rev().find_map(begins)?;
+        return Some(Running { guard, slots: slot..slot + 1, earlier: wide - 1 });
+    }
+    let start = slot - (slot.checked_sub(month.slots.start)? % wide);
+    Some(Running { guard: begins(start)?, slots: start..start + wide, earlier: 0 })
+}
+
+/// The ratchet by which what is drawn on a day counts in later months.
+pub fn ratchet_from(charge: &Demand, date: Date) -> Option<&Ratchet> {
+    charge.ratchet.as_ref().filter(|ratchet| ratchet.share > 0 && has(ratchet.of_months, date))
+}
+
+/// What a kW more than so much costs in the month of a day, by that month alone.
+pub fn per_kw(charge: &Demand, date: Date, level: i64) -> Rate {
+    if has(charge.months, date) { price(&charge.tiers, date, level) } else { Rate::default() }
 }
 
 /// How likely an interval is to be a coincident peak: as told, or as the file's fall-back says.

@@ -4,6 +4,7 @@
 //! [`now`] takes what is known while an interval runs: prices, the demand that a month has already, how likely a coincident peak is.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::bill::{Bill, Metered};
 use super::exact::{ONE, mul_div};
@@ -13,7 +14,7 @@ use super::{Amount, Charge, Coincident, Minimum, Programme, Rate, Table, Tariff}
 mod demand;
 mod energy;
 
-pub use demand::Guard;
+pub use demand::{Guard, per_kw, ratchet_from};
 
 /// A price for a kWh that changes with the load of the site: each from its milliwatts on. The first is from nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -177,11 +178,21 @@ pub struct Known {
 
 /// The curve of the interval that runs, by what is known.
 pub fn now(tariff: &Tariff, table: &Table, slot: usize, known: &Known) -> Option<Curve> {
+    by_what_is_known(tariff, table, slot, known, true)
+}
+
+/// The same without what new demand costs: for who holds demand where it is anyhow.
+pub fn without_demand(tariff: &Tariff, table: &Table, slot: usize, known: &Known) -> Option<Curve> {
+    by_what_is_known(tariff, table, slot, known, false)
+}
+
+fn by_what_is_known(tariff: &Tariff, table: &Table, slot: usize, known: &Known, with_demand: bool) -> Option<Curve> {
     let day = table.day_of(slot)?;
     let (mut shares, mut guards) = (Vec::new(), Vec::new());
     for (at, line) in tariff.lines.iter().enumerate() {
         let steps = match &line.charge {
             Charge::Energy(charge) => energy::now(tariff, table, day, slot, charge, at, known),
+            Charge::Demand(_) if !with_demand => None,
             Charge::Demand(charge) => demand::now(table, day, slot, charge, at, known).map(|(steps, guard)| {
                 guards.push(guard);
                 steps
@@ -194,4 +205,24 @@ pub fn now(tariff: &Tariff, table: &Table, slot: usize, known: &Known) -> Option
     }
     taxes(tariff, day, &mut shares);
     Some(Curve::of(slot, shares, guards))
+}
+
+/// Demand that is averaged just now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// What is paid already, and what more would cost.
+    pub guard: Guard,
+    /// The intervals of the window; of rolling windows, the newest alone.
+    pub slots: Range<usize>,
+    /// So many intervals before it belong to rolling windows that it is in.
+    pub earlier: usize,
+}
+
+/// Every demand line that looks at this interval.
+pub fn running(tariff: &Tariff, table: &Table, slot: usize, known: &Known) -> Vec<Running> {
+    let demands = tariff.lines.iter().enumerate().filter_map(|(at, line)| match &line.charge {
+        Charge::Demand(charge) => Some((at, charge)),
+        _ => None,
+    });
+    demands.filter_map(|(at, charge)| demand::running(table, slot, charge, at, known)).collect()
 }

@@ -32,19 +32,21 @@ function became(said, failure, more) {
 export const stop = () => tell({ act: "e_stop", to: true }, "E-stop");
 export const askRelease = () => one("release").showModal();
 
-// A feeder is opened and closed after a second question: all behind it is switched by it.
-let switched = null;
-function ask(feeder, act, title, what, keep) {
-  switched = { act, feeder, title };
-  put(one("switch-title"), `${title} ${feeder}?`);
+// What cannot be taken back lightly is sent after a second question.
+let asked = null;
+function ask(action, said, what, keep) {
+  asked = { action, said };
+  put(one("switch-title"), `${said}?`);
   put(one("switch-what"), what);
   put(one("switch-not"), keep);
-  put(one("switch-now"), `${title} ${feeder}`);
+  put(one("switch-now"), said);
   one("switch").showModal();
 }
-export const askClose = (feeder) => ask(feeder, "close", "Close feeder",
+export const askAccept = (hash, moved) => ask({ act: "accept", to: hash }, `Accept tariff ${hash.slice(0, 12)}`,
+  `From the next settlement interval on the site runs by it. It moves today's median price ${moved}: be sure that this is meant.`, "Let it wait");
+export const askClose = (feeder) => ask({ act: "close", to: [feeder] }, `Close feeder ${feeder}`,
   "Everything behind it gets power as soon as there is room for all of it. Be sure that nobody works there, and that what drew on is repaired.", "Keep it open");
-const askOpen = (feeder) => ask(feeder, "open", "Open feeder",
+const askOpen = (feeder) => ask({ act: "open", to: [feeder] }, `Open feeder ${feeder}`,
   "Everything behind it loses its power at once, and stays without it until you close the feeder.", "Leave it closed");
 
 export class Orders {
@@ -59,7 +61,7 @@ export class Orders {
     one("switch-not").addEventListener("click", () => one("switch").close());
     one("switch-now").addEventListener("click", () => {
       one("switch").close();
-      tell({ act: switched.act, to: [switched.feeder] }, `${switched.title} ${switched.feeder}`);
+      tell(asked.action, asked.said);
     });
     one("feeder-form").addEventListener("submit", (event) => { event.preventDefault(); askOpen(one("feeder").value); });
     one("cap-form").addEventListener("submit", (event) => { event.preventDefault(); this.cap(); });

@@ -1,7 +1,7 @@
 // The page: follows the stream, fills in the numbers, and says so when there is nothing to follow.
 
 import { Strip } from "./chart.js";
-import { Orders, askClose, askRelease, tell, trouble } from "./orders.js";
+import { Orders, askAccept, askClose, askRelease, tell, trouble } from "./orders.js";
 import { Groups, events, facts, stages } from "./tables.js";
 import { clock, make, one, power, price, put, share, utc } from "./units.js";
 
@@ -53,8 +53,7 @@ function numbers(v) {
   put(one("hall-more"), `counts as ${power(v.hall_worst_w)}`);
   put(one("miners"), power(v.miners_w));
   put(one("miners-more"), `may draw ${power(Math.min(v.ceiling_w, v.fleet_w))}${v.counted_w > v.miners_w + v.fleet_w / 200 ? ` · counts as ${power(v.counted_w)}` : ""}`);
-  put(one("price"), price(v.price_micro_usd_mwh));
-  put(one("price-more"), v.price_micro_usd_mwh === null ? "no price: the fall-back of the site file holds" : "USD/MWh");
+  costs(v);
   put(one("absorbed"), share(v.score.absorbed_share_ppm));
   put(one("absorbed-more"), v.score.static_share_ppm === null ? "of what was there since the start" : `a static reservation: ${share(v.score.static_share_ppm)}`);
   const [house, hall] = [v.house_w ?? 0, v.hall_w ?? v.hall_worst_w];
@@ -63,6 +62,22 @@ function numbers(v) {
   const parts = { house, hall, miners: v.miners_w, reserve };
   for (const [name, watts] of Object.entries(parts)) one(`part-${name}`).style.width = `${(watts / full) * 100}%`;
   document.title = `${v.orders.e_stop ? "■ E-STOP · " : ""}${v.poi_w === null ? "no data" : power(v.poi_w)} of ${power(v.import_limit_w)} · Ballast`;
+}
+
+// What power costs: the price of the feed, or of the last watt by the tariff, and the peaks that are held.
+function costs(v) {
+  const { tariff } = v;
+  const lost = "no price: the fall-back of the site file holds";
+  if (!tariff) {
+    put(one("price"), price(v.price_micro_usd_mwh));
+    put(one("price-more"), v.price_micro_usd_mwh === null ? lost : "USD/MWh");
+    return;
+  }
+  const index = v.price_micro_usd_mwh === null ? "" : ` · index ${price(v.price_micro_usd_mwh)}`;
+  const peaks = tariff.peaks.map((peak) => `peak ${power(peak.most_w)} until ${clock(peak.until_ms).slice(0, 5)} (${peak.line})`);
+  put(one("price"), price(tariff.marginal_micro_usd_mwh));
+  put(one("price-more"), [tariff.marginal_micro_usd_mwh === null ? lost : `USD/MWh, the last watt${index}`, ...peaks].join(" · "));
+  one("price-more").title = `tariff ${tariff.name}, file ${tariff.sha256}`;
 }
 
 const capped = (v) => v.orders.cap_w === null ? "" : ` · capped at ${power(v.orders.cap_w)}`;
@@ -104,6 +119,12 @@ function alarms(lost) {
     const then = feeder.waits ? `It closes when there is room for ${power(feeder.behind_w)}.` : "It stays open until you close it.";
     const button = ["Close it…", () => askClose(feeder.name)];
     add(feeder.following ? "warn" : "alarm", `Feeder ${feeder.name} is open.`, `${shows} ${then}`, feeder.waits ? undefined : button);
+  }
+  const { refused, waits } = view.tariff ?? {};
+  if (refused) add("alarm", "The tariff file is refused; the last good one stays in force.", refused);
+  if (waits) {
+    const moved = waits[1] === null ? "by an unknown part" : `by ${share(waits[1])}`;
+    add("warn", `A new tariff waits (${waits[0].slice(0, 12)}).`, `It moves today's median price ${moved}. Compare it with the sheet before you accept it.`, ["Accept it…", () => askAccept(waits[0], moved)]);
   }
   const locked = view.orders.locked ?? [];
   if (locked.length) add("warn", `${locked.length === 1 ? "One group is" : `${locked.length} groups are`} locked: ${some(locked)}.`, "Nothing is switched there but by e-stop, and all that has power counts in full.");
