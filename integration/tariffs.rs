@@ -1,5 +1,6 @@
 //! Tariffs: bills that a referee reckoned as well, and files with mistakes.
 
+mod account;
 mod files;
 mod manual;
 mod marginal;

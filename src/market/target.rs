@@ -1,6 +1,6 @@
 //! The peak worth paying: for each demand line, the highest import that earns more over the rest of the month than it costs.
 //!
-//! One more MW of peak earns what the machine that it lets run earns above the price of energy, in each hour left in which the firm load and
+//! Up to where the firm load goes by itself, by its habit, a peak comes anyway and costs nothing more. Above, one more MW earns what the machine that it lets run earns above the price of energy, in each hour left in which the firm load and
 //! the better machines leave it that place. It costs the demand price, and through a ratchet that part of it in later months in
 //! which the site would not draw as much by itself. Import is cut into steps; for each the lines are chosen whose hours together pay for their
 //! prices, and no line is chosen above a step at which it was not: the best such choice over all steps is found exactly.
@@ -176,6 +176,21 @@ fn gains(
     (0..1_usize << lines.len()).map(of).collect()
 }
 
+/// Where the firm load will be for a whole window in the hours that are left, if it goes on as it does.
+fn anyway(ask: &Ask<'_>, charge: &Demand) -> i64 {
+    let end = ask.table.month_of(ask.slot).and_then(|at| ask.table.months().get(at)).map_or(ask.slot, |of| of.slots.end);
+    let left = u128::try_from(end.saturating_sub(ask.slot)).unwrap_or(0) * u128::from(ask.table.step());
+    let all: u128 = ask.firm.iter().map(|(_, weight)| u128::from(*weight)).sum();
+    let mut above = 0_u128;
+    for (firm, weight) in ask.firm.iter().rev() {
+        above += u128::from(*weight);
+        if above * left >= u128::from(charge.window) * all {
+            return firm.watts().saturating_mul(1_000);
+        }
+    }
+    0
+}
+
 /// What a MW more costs at a level: nothing up to what is paid, then this month's price, and of later months that part of theirs that the
 /// site would not pay by itself.
 fn cost(
@@ -186,7 +201,7 @@ fn cost(
     level: i64,
 ) -> i128 {
     let Some((_, charge, paid)) = lines.get(nth) else { return 0 };
-    if level <= *paid {
+    if level <= (*paid).max(anyway(ask, charge)) {
         return 0;
     }
     let Some(day) = ask.table.day_of(ask.slot) else { return 0 };
