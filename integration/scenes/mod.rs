@@ -22,6 +22,7 @@ mod sleeping;
 
 mod stage;
 mod story;
+mod tariff;
 mod world;
 
 use std::time::Duration;

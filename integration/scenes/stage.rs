@@ -49,6 +49,11 @@ impl Stage {
         })
     }
 
+    /// With a tariff, whose file is written later.
+    pub(super) fn supplied() -> Self {
+        Self::of(|net| text(net, &Numbers::default()) + "[tariff]\nfile = \"tariff.toml\"\n")
+    }
+
     /// With an under-frequency relay that is watched.
     pub(super) fn relayed() -> Self {
         Self::of(|net| {

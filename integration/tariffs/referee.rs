@@ -172,7 +172,10 @@ fn every_rate_that_is_imported_reads_back_as_it_was() {
     for rate in files {
         let asked = import::Asked { rate, timezone: Some("America/Chicago".into()), interval: Some(60) };
         match import::told(&asked) {
-            Ok((_, lost)) => assert!(lost.contains("reads back as the rate"), "{}: {lost}", asked.rate.display()),
+            Ok(told) => {
+                let lost = told.aside.join("\n");
+                assert!(lost.contains("reads back as the rate"), "{}: {lost}", asked.rate.display());
+            }
             Err(why) => {
                 assert!(why.why.contains("cannot be billed as it is written, because of: "), "{}", why.why);
                 refused += 1;

@@ -26,6 +26,10 @@ enum Verb {
     Diff(Diff),
     /// What a MWh costs, interval by interval, for other programs
     Export(Export),
+    /// Let a tariff take effect that waits because it moves the price far
+    Accept(Accept),
+    /// What became of the tariff file of a running controller, out of its journal
+    History(History),
     /// A rate from elsewhere as a file to finish by hand
     Import(Import),
     /// Bill rates of the US Utility Rate Database in the calendar of its referee: one JSON line a rate, unrounded
@@ -101,6 +105,24 @@ struct Diff {
 
 fn date(text: &str) -> Result<Date, String> {
     Date::parse(text).ok_or_else(|| "a day as in 2026-12-01".to_owned())
+}
+
+#[derive(Args)]
+struct Accept {
+    /// SHA-256 of the file, or its first 8 letters or more, as the controller shows it
+    hash: String,
+    /// The folder of the controller's journal
+    #[arg(long, value_name = "DIR")]
+    journal: PathBuf,
+}
+
+#[derive(Args)]
+struct History {
+    /// The folder of the controller's journal
+    journal: PathBuf,
+    /// As one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -219,6 +241,12 @@ pub(crate) fn run(it: Tariff) -> u8 {
         }
         Verb::Diff(Diff { old, new, meter, prices, json }) => {
             cli::tariff::diff::run(&cli::tariff::diff::Asked { old, new, meter, prices, json }, out)
+        }
+        Verb::Accept(Accept { hash, journal }) => {
+            cli::tariff::accept::run(&cli::tariff::accept::Asked { hash, journal }, out)
+        }
+        Verb::History(History { journal, json }) => {
+            cli::tariff::history::run(&cli::tariff::history::Asked { journal, json }, out)
         }
         Verb::Import(Import { from: From::Urdb(Urdb { rate, timezone, interval }) }) => {
             cli::tariff::import::run(&cli::tariff::import::Asked { rate, timezone, interval }, out)

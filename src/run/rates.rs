@@ -71,7 +71,10 @@ pub struct Rates {
     slot: Arc<Slot>,
     before: Option<Now>,
     kept: Option<Wall>,
-    first: Vec<Told>,
+    /// The peaks worth paying, as they were told last.
+    targets: Vec<(String, Power)>,
+    /// What is to be told at the next turn.
+    untold: Vec<Told>,
 }
 
 /// What a start finds: the file as it lies there, and what was in force before.
@@ -110,7 +113,8 @@ impl Rates {
             slot: Arc::default(),
             before: None,
             kept: None,
-            first: Vec::new(),
+            targets: Vec::new(),
+            untold: Vec::new(),
         };
         match (there, before) {
             (Ok((account, text)), None) => Ok(rates(account, text)),
@@ -137,7 +141,7 @@ impl Rates {
 
     /// What the start should say.
     pub fn remarks(&self) -> impl Iterator<Item = &str> {
-        self.first.iter().filter(|told| told.severity != Severity::Info).map(|told| told.text.as_str())
+        self.untold.iter().filter(|told| told.severity != Severity::Info).map(|told| told.text.as_str())
     }
 
     /// What is known of the bill.
@@ -198,8 +202,9 @@ impl Rates {
             let was = peak.before.map_or_else(|| "the month's first".to_owned(), |was| format!("before it {was}"));
             let fields = json!({ "line": peak.line, "from": peak.from.to_string(), "power_w": peak.power, "was_w": peak.before });
             let text = format!("{}: a new peak of {}, {was}", peak.line, peak.power);
-            self.first.push(Told { kind: "tariff.peak", fields, severity: Severity::Info, text });
+            self.untold.push(Told { kind: "tariff.peak", fields, severity: Severity::Info, text });
         }
+        self.tell_targets();
         let words = std::mem::take(&mut *self.slot.lock().unwrap_or_else(PoisonError::into_inner));
         for word in words {
             self.hear(word, now.wall);
@@ -209,7 +214,20 @@ impl Rates {
             self.kept = Some(now.wall);
             keep.drawn = true;
         }
-        (std::mem::take(&mut self.first), keep)
+        (std::mem::take(&mut self.untold), keep)
+    }
+
+    fn tell_targets(&mut self) {
+        let targets: Vec<(String, Power)> =
+            self.account.targets().map(|(line, power)| (line.to_owned(), power)).collect();
+        if targets == self.targets {
+            return;
+        }
+        let each: Vec<Value> = targets.iter().map(|(line, power)| json!({ "line": line, "most_w": power })).collect();
+        let words: Vec<String> = targets.iter().map(|(line, power)| format!("{line} {power}")).collect();
+        let text = format!("peaks worth paying: {}", words.join(", "));
+        self.targets = targets;
+        self.tell("tariff.targets", json!({ "targets": each }), Severity::Info, text);
     }
 
     fn hear(&mut self, word: Word, now: Wall) {
@@ -304,7 +322,7 @@ impl Rates {
     }
 
     fn tell(&mut self, kind: &'static str, fields: Value, severity: Severity, text: String) {
-        self.first.push(Told { kind, fields, severity, text });
+        self.untold.push(Told { kind, fields, severity, text });
     }
 }
 

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::files::{self, Refused};
-use crate::cli::{COULD_NOT, FINE};
 use crate::tariff::exact::{ONE, show, show_to};
 use crate::tariff::marginal::{Curve, Guard, Known, Steps, now};
 use crate::tariff::proof::{feeds, grouped, per_mwh};
@@ -35,19 +34,7 @@ pub struct Asked {
 
 /// Tells the marginal price; the exit code is 1 where the file has problems, 2 where something cannot be read.
 pub fn run(asked: &Asked, out: &mut dyn Write) -> u8 {
-    match told(asked) {
-        Ok(text) => {
-            if out.write_all(text.as_bytes()).is_ok() {
-                FINE
-            } else {
-                COULD_NOT
-            }
-        }
-        Err(refused) => {
-            eprintln!("{}", refused.why);
-            refused.code
-        }
-    }
+    files::tell(told(asked), out)
 }
 
 /// A moment of a tariff, and what is known of it.

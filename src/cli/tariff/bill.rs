@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::files::{self, Refused, Set};
-use crate::cli::{COULD_NOT, FINE, PROBLEMS};
+use super::files::{self, Refused, Set, Told};
 use crate::tariff::bill::{Basis, Before, Bill, Entry, Lack, Metered, MonthBill, Peak, bill};
 use crate::tariff::exact::{ONE, show_to};
 use crate::tariff::proof::{grouped, money};
@@ -32,25 +31,10 @@ pub struct Asked {
 
 /// Bills a meter; the exit code is 1 where something is missing or wrong, 2 where it cannot be read.
 pub fn run(asked: &Asked, out: &mut dyn Write) -> u8 {
-    match told(asked) {
-        Ok((text, lacks)) => {
-            for lack in &lacks {
-                eprintln!("error: {lack}");
-            }
-            match out.write_all(text.as_bytes()) {
-                Ok(()) if lacks.is_empty() => FINE,
-                Ok(()) => PROBLEMS,
-                Err(_) => COULD_NOT,
-            }
-        }
-        Err(refused) => {
-            eprintln!("{}", refused.why);
-            refused.code
-        }
-    }
+    files::tell(told(asked), out)
 }
 
-fn told(asked: &Asked) -> Result<(String, Vec<String>), Refused> {
+fn told(asked: &Asked) -> Result<Told, Refused> {
     let tariff = files::tariff(&asked.file)?;
     let set = files::set(&tariff, &asked.meter, asked.prices.as_deref())?;
     let billed = billed(&tariff, &set);
@@ -79,7 +63,7 @@ fn told(asked: &Asked) -> Result<(String, Vec<String>), Refused> {
         true => format!("{:#}\n", as_json(&tariff, &set.table, &months, line, &lacks)),
         false => months.iter().map(|month| ledger(&tariff, &set.table, month, line)).collect::<Vec<_>>().join("\n"),
     };
-    Ok((text, lacks))
+    Ok(Told { text, errors: lacks, ..Told::default() })
 }
 
 /// A bill of the whole record.

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::bill::{billed, lacking};
-use super::files::{self, Refused};
-use crate::cli::{COULD_NOT, FINE};
+use super::files::{self, Refused, Told};
 use crate::tariff::facts::facts;
 use crate::tariff::proof::grouped;
 use crate::tariff::{Amount, Line, Tariff};
@@ -39,23 +38,10 @@ struct Difference {
 
 /// Tells what differs; the exit code says nothing of it.
 pub fn run(asked: &Asked, out: &mut dyn Write) -> u8 {
-    match told(asked) {
-        Ok((text, lacks)) => {
-            lacks.iter().for_each(|lack| eprintln!("error: {lack}"));
-            match out.write_all(text.as_bytes()) {
-                Ok(()) if lacks.is_empty() => FINE,
-                Ok(()) => crate::cli::PROBLEMS,
-                Err(_) => COULD_NOT,
-            }
-        }
-        Err(refused) => {
-            eprintln!("{}", refused.why);
-            refused.code
-        }
-    }
+    files::tell(told(asked), out)
 }
 
-fn told(asked: &Asked) -> Result<(String, Vec<String>), Refused> {
+fn told(asked: &Asked) -> Result<Told, Refused> {
     let (old, new) = (files::tariff(&asked.old)?, files::tariff(&asked.new)?);
     let differences = differences(&old, &new);
     let mut lacks = Vec::new();
@@ -78,7 +64,7 @@ fn told(asked: &Asked) -> Result<(String, Vec<String>), Refused> {
         true => format!("{:#}\n", as_json(&old, &new, &differences, money.as_deref())),
         false => as_text(&old, &new, &differences, money.as_deref()),
     };
-    Ok((text, lacks))
+    Ok(Told { text, errors: lacks, ..Told::default() })
 }
 
 /// What each line comes to over the whole record, each month rounded as on a bill.

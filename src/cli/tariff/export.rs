@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::files::{self, Refused};
-use crate::cli::{COULD_NOT, FINE};
+use super::files::{self, Refused, Told};
 use crate::tariff::exact::show;
 use crate::tariff::facts::facts;
 use crate::tariff::marginal::{Known, now};
@@ -47,16 +46,7 @@ pub struct Asked {
 
 /// Writes prices; an index whose price is not known is left out, which is told.
 pub fn run(asked: &Asked, out: &mut dyn Write) -> u8 {
-    match told(asked) {
-        Ok((text, remarks)) => {
-            remarks.iter().for_each(|remark| eprintln!("note: {remark}"));
-            if out.write_all(text.as_bytes()).is_ok() { FINE } else { COULD_NOT }
-        }
-        Err(refused) => {
-            eprintln!("{}", refused.why);
-            refused.code
-        }
-    }
+    files::tell(told(asked), out)
 }
 
 /// An interval with its price, and the share of each line.
@@ -66,10 +56,10 @@ struct Row {
     shares: Vec<(usize, Rate)>,
 }
 
-fn told(asked: &Asked) -> Result<(String, Vec<String>), Refused> {
+fn told(asked: &Asked) -> Result<Told, Refused> {
     let tariff = files::tariff(&asked.file)?;
     if asked.form == Form::Json {
-        return Ok((format!("{:#}\n", whole(&tariff)), Vec::new()));
+        return Ok(format!("{:#}\n", whole(&tariff)).into());
     }
     let until = asked.from.plus(asked.days.clamp(1, MOST_DAYS));
     let table =
@@ -84,9 +74,9 @@ fn told(asked: &Asked) -> Result<(String, Vec<String>), Refused> {
             .filter(|slot| known.get(&feed).and_then(|prices| prices.get(*slot)).copied().flatten().is_none());
         match missing.count() {
             0 => {}
-            all if all == table.len() => remarks.push(format!("what `{feed}` costs is left out: no --prices")),
+            all if all == table.len() => remarks.push(format!("note: what `{feed}` costs is left out: no --prices")),
             some => {
-                remarks.push(format!("`{feed}` has no price for {some} of {} intervals: left out there", table.len()))
+                remarks.push(format!("note: `{feed}` has no price for {some} of {} intervals: left out there", table.len()))
             }
         }
     }
@@ -95,7 +85,7 @@ fn told(asked: &Asked) -> Result<(String, Vec<String>), Refused> {
         Form::OpenAdr => format!("{:#}\n", event(&tariff, &table, &rows)),
         _ => csv(&tariff, &table, &rows),
     };
-    Ok((text, remarks))
+    Ok(Told { text, aside: remarks, ..Told::default() })
 }
 
 fn rows(tariff: &Tariff, table: &Table, prices: &crate::tariff::bill::Prices) -> Vec<Row> {

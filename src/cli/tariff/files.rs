@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use crate::cli::{COULD_NOT, PROBLEMS};
+use crate::cli::{COULD_NOT, FINE, PROBLEMS};
 use crate::tariff::bill::Prices;
 use crate::tariff::meter::{Load, Record, prices};
 use crate::tariff::{Table, Tariff, file, proof};
@@ -30,6 +30,41 @@ impl Refused {
     /// Something is wrong with it.
     pub fn problem(why: impl Into<String>) -> Self {
         Self { code: PROBLEMS, why: why.into() }
+    }
+}
+
+/// What a verb tells.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// To standard output.
+    pub text: String,
+    /// To standard error, before it, line by line.
+    pub aside: Vec<String>,
+    /// What is wrong with it, which is told aside as well: the exit code is 1 where there is anything.
+    pub errors: Vec<String>,
+}
+
+impl From<String> for Told {
+    fn from(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
+}
+
+/// Writes what a verb tells, or says why it ends early; the exit code.
+pub fn tell(told: Result<impl Into<Told>, Refused>, out: &mut dyn std::io::Write) -> u8 {
+    let told: Told = match told {
+        Ok(told) => told.into(),
+        Err(refused) => {
+            eprintln!("{}", refused.why);
+            return refused.code;
+        }
+    };
+    told.aside.iter().for_each(|line| eprintln!("{line}"));
+    told.errors.iter().for_each(|error| eprintln!("error: {error}"));
+    match out.write_all(told.text.as_bytes()) {
+        Ok(()) if told.errors.is_empty() => FINE,
+        Ok(()) => PROBLEMS,
+        Err(_) => COULD_NOT,
     }
 }
 

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::files::Refused;
-use crate::cli::COULD_NOT;
+use super::files::{self, Refused, Told};
 use crate::tariff::urdb::{Convention, Import, find, import};
 use crate::tariff::{Tariff, file, write};
 use crate::time::{Date, Wall, Zone};
@@ -53,23 +52,14 @@ const WORDS: &[(&str, &str)] = &[
 
 /// Writes the file; the exit code is 1 where the rate is refused, 2 where it cannot be read.
 pub fn run(asked: &Asked, out: &mut dyn Write) -> u8 {
-    match told(asked) {
-        Ok((text, lost)) => {
-            eprint!("{lost}");
-            if out.write_all(text.as_bytes()).is_ok() { 0 } else { COULD_NOT }
-        }
-        Err(refused) => {
-            eprintln!("{}", refused.why);
-            refused.code
-        }
-    }
+    files::tell(told(asked), out)
 }
 
 /// The file, and what is told beside it.
 ///
 /// # Errors
 /// The fields because of which the rate cannot be billed, or why it cannot be read.
-pub fn told(asked: &Asked) -> Result<(String, String), Refused> {
+pub fn told(asked: &Asked) -> Result<Told, Refused> {
     let name = asked.rate.display();
     let failed = |error: std::io::Error| Refused::could_not(format!("{name}: {error}"));
     if std::fs::metadata(&asked.rate).map_err(failed)?.len() > MAX_BYTES {
@@ -99,7 +89,7 @@ pub fn told(asked: &Asked) -> Result<(String, String), Refused> {
     let tariff = Tariff { zone, ..tariff };
     let written = written(rate, &tariff, &loss);
     let lost = lost(&tariff, &written, &loss);
-    Ok((written, lost))
+    Ok(Told { text: written, aside: lost.lines().map(str::to_owned).collect(), ..Told::default() })
 }
 
 fn words(field: &str) -> &'static str {

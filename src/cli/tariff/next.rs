@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::files;
-use crate::cli::{COULD_NOT, FINE};
+use crate::tariff::Tariff;
 use crate::tariff::coming::{MOST_DAYS, coming};
 use crate::time::Date;
 
@@ -25,16 +25,13 @@ pub struct Asked {
 
 /// Tells every change by its day.
 pub fn run(asked: &Asked, out: &mut dyn Write) -> u8 {
-    let tariff = match files::tariff(&asked.file) {
-        Ok(tariff) => tariff,
-        Err(refused) => {
-            eprintln!("{}", refused.why);
-            return refused.code;
-        }
-    };
+    files::tell(files::tariff(&asked.file).map(|tariff| told(asked, &tariff)), out)
+}
+
+fn told(asked: &Asked, tariff: &Tariff) -> String {
     let until = asked.from.plus(asked.days.min(MOST_DAYS));
-    let changes = coming(&tariff, asked.from, until);
-    let text = if asked.json {
+    let changes = coming(tariff, asked.from, until);
+    if asked.json {
         let each = changes
             .iter()
             .map(|change| json!({ "date": change.date.to_string(), "what": change.what, "message": change.message }));
@@ -57,6 +54,5 @@ pub fn run(asked: &Asked, out: &mut dyn Write) -> u8 {
         let each: String = each.collect();
         let nothing = if changes.is_empty() { "  nothing changes\n" } else { "" };
         format!("{}\nfrom {} to before {until}\n\n{each}{nothing}", tariff.name, asked.from)
-    };
-    if out.write_all(text.as_bytes()).is_ok() { FINE } else { COULD_NOT }
+    }
 }

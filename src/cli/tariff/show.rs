@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::files::{self, Refused};
-use crate::cli::{COULD_NOT, FINE};
 use crate::tariff::facts::facts;
 use crate::tariff::marginal::{Known, now};
 use crate::tariff::proof::{feeds, per_mwh};
@@ -40,19 +39,7 @@ pub fn run(asked: &Asked, out: &mut dyn Write) -> u8 {
         }
         Ok(text(&tariff, asked.year, &map))
     });
-    match told {
-        Ok(text) => {
-            if out.write_all(text.as_bytes()).is_ok() {
-                FINE
-            } else {
-                COULD_NOT
-            }
-        }
-        Err(refused) => {
-            eprintln!("{}", refused.why);
-            refused.code
-        }
-    }
+    files::tell(told, out)
 }
 
 /// What a kWh costs in each hour of a weekday and of a Sunday in each month, without what an index says and below all demand that is paid.
