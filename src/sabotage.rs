@@ -65,8 +65,6 @@ sabotages! {
     LapseTogether, "lapse-together", "all permits lapse in the same moment";
     LapseUndone, "lapse-undone", "a loop that stood still goes on where it was";
     FeederIgnored, "feeder-ignored", "a feeder's rating is not looked at";
-    PeaksIgnored, "peaks-ignored", "a new billing peak is drawn whatever it costs";
-    PeaksAtOnce, "peaks-at-once", "what a billing peak lowers goes off at once, and not on the ramp";
     GentleSkipped, "gentle-skipped", "what a price makes too dear goes off at once";
     CapAtOnce, "cap-at-once", "an operator's cap holds at once, and not on the ramp";
     OrdersExpire, "orders-expire", "orders hold for the first minute of a run alone";

@@ -2,7 +2,9 @@
 
 use ballast::journal::{Boot, Fold, Folded, MAX_LINE, Recorder};
 use ballast::plan::{Bound, Cause, Command, Condition, Event, Opened, Plan, Retreat, Scope, Stand};
-use ballast::snapshot::{GroupSeen, Link, MinersSeen, NoData, Orders, Peak, PriceSeen, Reading, RelaySeen, Snapshot, Terms};
+use ballast::snapshot::{
+    GroupSeen, Link, MinersSeen, NoData, Orders, Peak, PriceSeen, Reading, RelaySeen, Snapshot, Terms,
+};
 use ballast::time::{Mono, Now, Wall};
 use ballast::units::{Power, Price};
 use proptest::collection::vec;
@@ -84,7 +86,11 @@ fn terms() -> impl Strategy<Value = Terms> {
         until: wall(until),
         earlier,
     });
-    (any::<bool>(), vec(step, 0..4), vec(peak, 0..3)).prop_map(|(indexed, steps, peaks)| Terms { indexed, steps, peaks })
+    (any::<bool>(), vec(step, 0..4), vec(peak, 0..3)).prop_map(|(indexed, steps, peaks)| Terms {
+        indexed,
+        steps,
+        peaks,
+    })
 }
 
 fn snapshot() -> impl Strategy<Value = Snapshot> {
@@ -97,14 +103,16 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
     let relay = option::of((any::<bool>(), any::<bool>(), mono()));
     let meters = [reading(), reading(), reading()];
     let switched = (vec(group(), 0..4), vec(group(), 0..3));
-    (head, meters, switched, relay, option::of(terms())).prop_map(|(head, meters, (groups, contactors), relay, terms)| {
-        let [poi, hall, house] = meters;
-        let (tick, now, (e_stop, drain, cap, locked, open), price, durable) = head;
-        let orders = Orders { e_stop, drain, cap, locked, open };
-        let price = price.map(|(price, at)| PriceSeen { price: Price::from_micro_usd_per_mwh(price), at });
-        let relay = relay.map(|(tripped, armed, at)| RelaySeen { tripped, armed, at });
-        Snapshot { tick, now, poi, hall, house, price, terms, orders, durable, groups, relay, contactors }
-    })
+    (head, meters, switched, relay, option::of(terms())).prop_map(
+        |(head, meters, (groups, contactors), relay, terms)| {
+            let [poi, hall, house] = meters;
+            let (tick, now, (e_stop, drain, cap, locked, open), price, durable) = head;
+            let orders = Orders { e_stop, drain, cap, locked, open };
+            let price = price.map(|(price, at)| PriceSeen { price: Price::from_micro_usd_per_mwh(price), at });
+            let relay = relay.map(|(tripped, armed, at)| RelaySeen { tripped, armed, at });
+            Snapshot { tick, now, poi, hall, house, price, terms, orders, durable, groups, relay, contactors }
+        },
+    )
 }
 
 fn cause() -> impl Strategy<Value = Cause> {

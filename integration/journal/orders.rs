@@ -166,7 +166,8 @@ fn what_is_in_quarantine_stays_there_until_a_person_starts_with_readmit() {
     let told = "miners stay off that drew on when they were to sleep, in south-02 (1); look at them, then start with --readmit";
     assert!(begun.remarks.iter().any(|remark| remark == told), "{:?}", begun.remarks);
     drop(begun);
-    let begun = begin(&site(), &[("site", "demo.toml", TEXT)], dir.path(), Asked { readmit: true, ..Asked::default() }).unwrap();
+    let begun = begin(&site(), &[("site", "demo.toml", TEXT)], dir.path(), Asked { readmit: true, ..Asked::default() })
+        .unwrap();
     assert_eq!(begun.memory.groups[south].asleep, ballast::decide::Asleep::default());
     drop(begun);
     let all: String = segments(dir.path()).iter().map(|path| fs::read_to_string(path).unwrap()).collect();

@@ -29,7 +29,8 @@ fn edit(stage: &Stage, text: &str) {
 
 fn verb(stage: &Stage, arguments: &[&str]) -> (Option<i32>, String) {
     let journal = stage.journal().display().to_string();
-    let arguments: Vec<&str> = arguments.iter().map(|word| if *word == "JOURNAL" { journal.as_str() } else { *word }).collect();
+    let arguments: Vec<&str> =
+        arguments.iter().map(|word| if *word == "JOURNAL" { journal.as_str() } else { *word }).collect();
     let ended = Controller::start(stage.folder(), &arguments).ends();
     (ended.code, ended.said + &ended.told)
 }
@@ -47,7 +48,8 @@ fn a_tariff_file_is_edited_under_load() {
     // Two mistakes of an evening: nothing changes but what is told.
     let spoilt = world.wall();
     edit(&stage, &tariff("400 USD/MW").replace("round", "ruond"));
-    let bad = controller.shows("the file is refused", |view| view.tariff.as_ref().is_some_and(|it| it.refused.is_some()));
+    let bad =
+        controller.shows("the file is refused", |view| view.tariff.as_ref().is_some_and(|it| it.refused.is_some()));
     let bad = bad.tariff.unwrap();
     assert_eq!((bad.sha256.as_str(), bad.marginal_micro_usd_mwh), (first.sha256.as_str(), Some(40_000_000)));
     pass(Duration::from_secs(2));
@@ -87,7 +89,10 @@ fn a_tariff_file_is_edited_under_load() {
     let refused = story.notes("tariff.refused");
     assert_eq!(refused[0]["problems"], 2, "{refused:?}");
     let accepted: Vec<&Value> = story.notes("tariff.accepted");
-    assert_eq!((&accepted[0]["sha256"], &accepted[0]["actor"]["type"]), (&Value::from(hash.as_str()), &Value::from("command")));
+    assert_eq!(
+        (&accepted[0]["sha256"], &accepted[0]["actor"]["type"]),
+        (&Value::from(hash.as_str()), &Value::from("command"))
+    );
     replays_and_verifies(&stage.journal());
     let (code, history) = verb(&stage, &["tariff", "history", "JOURNAL"]);
     assert_eq!(code, Some(0), "{history}");

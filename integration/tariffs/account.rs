@@ -68,7 +68,9 @@ const FLAT: &str = "[energy.all]\nprice = \"40 USD/MWh\"\n";
 
 #[test]
 fn a_peak_is_raised_as_long_as_the_hours_that_are_left_pay_for_it() {
-    let of = |price: &str| tariff(&format!("{FLAT}[demand.all]\nmeasure = {{ window = \"15 min\" }}\nprice = \"{price}\"\n"));
+    let of = |price: &str| {
+        tariff(&format!("{FLAT}[demand.all]\nmeasure = {{ window = \"15 min\" }}\nprice = \"{price}\"\n"))
+    };
     let eight = of("8 USD/kW-month");
     // September has 720 hours: the worst machines earn 22.29 USD/MWh, 16,050 USD a MW, and pay for it.
     let all = target(&eight, "2026-09-01T00:00:00-05:00");
@@ -118,7 +120,10 @@ price   = "4 USD/kW-month"
     assert_eq!(night.peaks.len(), 1, "at night no window of the other runs");
     let noon = account.terms(at("2026-09-01T13:10:00-05:00"), None, kw(1_500)).unwrap();
     assert_eq!(noon.peaks.len(), 2);
-    assert_eq!((noon.peaks[0].from, noon.peaks[0].until), (at("2026-09-01T13:00:00-05:00"), at("2026-09-01T13:15:00-05:00")));
+    assert_eq!(
+        (noon.peaks[0].from, noon.peaks[0].until),
+        (at("2026-09-01T13:00:00-05:00"), at("2026-09-01T13:15:00-05:00"))
+    );
     assert_eq!((noon.peaks[0].at_most, noon.steps.clone()), (Power::ZERO, vec![(Power::ZERO, usd(100))]));
 }
 
@@ -167,7 +172,10 @@ demand = "1 MW"
     let mut open = account(tariff(lines), &supply, Drawn::default(), now).unwrap();
     let floor = open.terms(at(now), None, kw(1_500)).unwrap();
     assert_eq!((floor.peaks[0].at_most, floor.peaks[0].earlier), (kw(1_000), 1));
-    assert_eq!((floor.peaks[0].from, floor.peaks[0].until), (at("2026-09-09T13:30:00-05:00"), at("2026-09-09T13:45:00-05:00")));
+    assert_eq!(
+        (floor.peaks[0].from, floor.peaks[0].until),
+        (at("2026-09-09T13:30:00-05:00"), at("2026-09-09T13:45:00-05:00"))
+    );
     // What a person says of a month that nobody saw.
     let month = Date::parse("2026-07-01").unwrap();
     supply.drawn.push(ballast::site::Drawn { line: "demand.all".into(), month, power: kw(2_500) });
@@ -186,12 +194,18 @@ demand = "1 MW"
     assert_eq!(&kept, told.drawn());
     let october = "2026-10-02T00:00:00-05:00";
     let mut again = account(tariff(lines), &supply, kept, october).unwrap();
-    assert_eq!(again.terms(at(october), None, kw(1_500)).unwrap().peaks[0].at_most, kw(2_000), "July's is still higher");
+    assert_eq!(
+        again.terms(at(october), None, kw(1_500)).unwrap().peaks[0].at_most,
+        kw(2_000),
+        "July's is still higher"
+    );
 }
 
 #[test]
 fn demand_by_the_kva_leaves_as_much_power_as_its_factor() {
-    let lines = format!("{FLAT}[demand.all]\nmeasure = {{ of = \"max kVA\", window = \"15 min\" }}\nprice = \"900 USD/kVA-month\"\n");
+    let lines = format!(
+        "{FLAT}[demand.all]\nmeasure = {{ of = \"max kVA\", window = \"15 min\" }}\nprice = \"900 USD/kVA-month\"\n"
+    );
     let mut supply = Supply { power_factor: Share::from_ppm(900_000), ..supply() };
     let month = Date::parse("2026-09-01").unwrap();
     supply.drawn.push(ballast::site::Drawn { line: "demand.all".into(), month, power: kw(1_800) });
@@ -266,7 +280,9 @@ fn a_tariff_that_no_controller_can_go_by_is_refused_in_words() {
 fn a_new_tariff_is_compared_by_the_median_price_of_the_day() {
     let now = "2026-09-09T13:40:00-05:00";
     let day = Date::parse("2026-09-09").unwrap();
-    let of = |price: &str| account(tariff(&format!("[energy.all]\nprice = \"{price}\"\n")), &supply(), Drawn::default(), now).unwrap();
+    let of = |price: &str| {
+        account(tariff(&format!("[energy.all]\nprice = \"{price}\"\n")), &supply(), Drawn::default(), now).unwrap()
+    };
     let old = of("40 USD/MWh");
     assert_eq!(old.median(day), Some(usd(40)));
     let moved = |price: &str| old.moved(&of(price), day).map(Share::ppm);

@@ -13,8 +13,8 @@ use super::{COULD_NOT, FINE, PROBLEMS, keys};
 use crate::devices::Profile;
 use crate::document::{Code, MAX_BYTES, Problem, Problems};
 use crate::drill::learnt::NEXT;
-use crate::run::learnt;
 use crate::market::{Account, Drawn};
+use crate::run::learnt;
 use crate::site::Site;
 use crate::site::check::{Finding, Report, check};
 use crate::site::file::{Places, load_placed};
@@ -159,7 +159,8 @@ enum Unsupplied {
 fn supplied(site: &Site, report: &mut Report, beside: Option<&Path>) -> Result<(), Unsupplied> {
     let (Some(supply), Some(path)) = (&site.supply, super::world::tariff_of(site, beside)) else { return Ok(()) };
     let finding = |message: String, help: &str| Finding { at: "tariff.file".into(), message, help: help.into() };
-    let text = read(&path).map_err(|why| Unsupplied::Site(finding(why, "a path is told from the folder of the site file")))?;
+    let text =
+        read(&path).map_err(|why| Unsupplied::Site(finding(why, "a path is told from the folder of the site file")))?;
     let name = path.display().to_string();
     let judged = tariff::judge(&name, &text, path.parent(), false).map_err(Unsupplied::Tariff)?;
     if let Some(warnings) = &judged.warnings {

@@ -142,10 +142,11 @@ fn conduct(known: &Known, order: Order, folder: &Path) -> Result<Evidence, u8> {
         miner_credentials: world::miner_credentials(&known.site)?,
     };
     let files: Vec<_> = known.files.iter().map(|(role, name, text)| (*role, name.as_str(), text.as_str())).collect();
-    let begun = run::begin(&known.site, &files, folder, run::Asked::default()).map_err(|error| match is_in_use(folder) {
-        true => refuse(&beside_another(folder)),
-        false => refuse(&error),
-    })?;
+    let begun =
+        run::begin(&known.site, &files, folder, run::Asked::default()).map_err(|error| match is_in_use(folder) {
+            true => refuse(&beside_another(folder)),
+            false => refuse(&error),
+        })?;
     begun.remarks.iter().for_each(|remark| say(remark));
     let signals = runtime()?;
     let stop = Arc::new(AtomicBool::new(false));

@@ -36,7 +36,7 @@ pub fn run(site: &Path, world: World, length: Option<Duration>, start_up: Durati
 }
 
 fn simulated(path: &Path, world: &World, length: Option<Duration>, start_up: Duration) -> Result<(Site, Outcome), u8> {
-    let known = world::known(Some(path))?;
+    let known = world::without_tariff(world::known(Some(path))?);
     let (hall, recorded) = world::hall(&known.site, world, AtEnd::Hold, false)?;
     let prices = match world.prices {
         Some(_) => Some(world::prices(world, PriceMix::measured(), 1)?),

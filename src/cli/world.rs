@@ -54,6 +54,14 @@ pub(super) fn known_text(name: &str, text: String, beside: Option<&Path>) -> Res
     Ok(Known { site, profiles, files, tariff, places })
 }
 
+/// The same as it is simulated: by the price alone, which is said.
+pub(super) fn without_tariff(mut known: Known) -> Known {
+    if known.site.supply.take().is_some() {
+        eprintln!("note: tariffs are not simulated: it goes by the price alone");
+    }
+    known
+}
+
 /// Where the tariff of a site lies: its path is told from the folder of the site file.
 pub(super) fn tariff_of(site: &Site, beside: Option<&Path>) -> Option<PathBuf> {
     let file = &site.supply.as_ref()?.file;

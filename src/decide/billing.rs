@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use super::firm::Firm;
 use super::memory::Memory;
 use super::standing::Standing;
-use crate::sabotage::{self, Sabotage};
 use crate::snapshot::{Peak, Snapshot};
 use crate::time::{Mono, Wall};
 use crate::units::Power;
@@ -141,7 +140,7 @@ pub(super) fn guard(standing: &Standing, memory: &mut Memory, snapshot: &Snapsho
     let (now, wall) = (snapshot.now.mono, snapshot.now.wall);
     let passed = now.since(std::mem::replace(&mut memory.billing.counted, now));
     let peaks = snapshot.terms.as_ref().map(|terms| terms.peaks.as_slice()).unwrap_or_default();
-    if peaks.is_empty() || sabotage::is(Sabotage::PeaksIgnored) {
+    if peaks.is_empty() {
         (memory.billing.windows, memory.billing.bound) = (Vec::new(), None);
         return None;
     }
@@ -170,7 +169,7 @@ pub(super) fn guard(standing: &Standing, memory: &mut Memory, snapshot: &Snapsho
     // Down on the ramp from what is drawn, up at once; a loop that stood still does not make up for it.
     let step = standing.site.poi.ramp.over(memory.passed.min(standing.site.tick.period * 2));
     let from = billing.bound.unwrap_or(import).min(import.max(leaves));
-    let shed = if sabotage::is(Sabotage::PeaksAtOnce) { leaves } else { leaves.max(from - step) };
+    let shed = leaves.max(from - step);
     billing.bound = Some(shed);
     Some(Guard { shed, fill: leaves.min(paid) })
 }
@@ -215,9 +214,11 @@ mod tests {
         window.take(&peak(1, 0), MW * 90, Wall::from_micros(2 * QUARTER - 1), QUARTER - 60_000_001);
         window.take(&peak(2, 0), MW * 90, Wall::from_micros(2 * QUARTER), 1);
         let mean = (MW * 80).part(Share::from_ppm(66_667)) + (MW * 90).part(Share::from_ppm(933_333));
-        assert!(window.closed.is_some_and(|(from, power)| {
-            from == Wall::from_micros(QUARTER) && (power - mean).watts().abs() < 100
-        }));
+        assert!(
+            window.closed.is_some_and(|(from, power)| {
+                from == Wall::from_micros(QUARTER) && (power - mean).watts().abs() < 100
+            })
+        );
     }
 
     #[test]

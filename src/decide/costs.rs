@@ -95,8 +95,6 @@ impl Costs {
 pub(super) fn earning(standing: &Standing, costs: &Costs) -> Power {
     let all = standing.groups.iter().enumerate().filter(|(ix, fixed)| costs.earns(*ix, fixed.break_even));
     let low = |ix: usize, full: Price| costs.earns(ix, full);
-    all.map(|(ix, fixed)| {
-        fixed.power_at(fixed.all_on, if low(ix, fixed.full_break_even()) { 0 } else { fixed.all_on })
-    })
-    .sum()
+    all.map(|(ix, fixed)| fixed.power_at(fixed.all_on, if low(ix, fixed.full_break_even()) { 0 } else { fixed.all_on }))
+        .sum()
 }

@@ -4,7 +4,6 @@
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
@@ -15,12 +14,14 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Watched {
     path: PathBuf,
-    /// What was there when it was last read: its size and time, and what its bytes hash to; or why it could not be read.
-    seen: Option<(Stamp, Result<String, String>)>,
+    /// What was there when it was last read, and what its bytes hash to; or why it could not be read.
+    seen: Option<(Option<fs::Metadata>, Result<String, String>)>,
 }
 
-/// What tells that a file may have changed.
-type Stamp = Option<(u64, SystemTime)>;
+/// Whether a file cannot have changed: its size and time are as they were.
+fn is_same(before: &fs::Metadata, now: &fs::Metadata) -> bool {
+    before.len() == now.len() && before.modified().is_ok_and(|at| now.modified().is_ok_and(|now| now == at))
+}
 
 /// The text of a file, and the SHA-256 of its bytes in hex.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +50,9 @@ impl Watched {
 
     /// What is there, where that is not what was there before: its text, or why it cannot be read.
     pub fn look(&mut self) -> Option<Result<Text, String>> {
-        let stamp = fs::metadata(&self.path).ok().and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
-        if stamp.is_some() && self.seen.as_ref().is_some_and(|(before, _)| *before == stamp) {
+        let stamp = fs::metadata(&self.path).ok();
+        let before = self.seen.as_ref().and_then(|(before, _)| before.as_ref());
+        if before.zip(stamp.as_ref()).is_some_and(|(before, now)| is_same(before, now)) {
             return None;
         }
         let read = read(&self.path);
@@ -76,9 +78,7 @@ pub fn read(path: &Path) -> Result<Text, String> {
     let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Text { sha256, text }),
-        Err(error) => {
-            Err(format!("{name}: is not text in UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
-        }
+        Err(error) => Err(format!("{name}: is not text in UTF-8 from byte {} on", error.utf8_error().valid_up_to())),
     }
 }
 
@@ -99,12 +99,14 @@ mod tests {
         // As editors do: written beside, then renamed, with the same size.
         let beside = folder.path().join("new");
         fs::write(&beside, "two").unwrap();
-        fs::File::options().write(true).open(&beside).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let long_ago = fs::metadata("/etc/hostname").or_else(|_| fs::metadata("/etc")).unwrap().modified().unwrap();
+        fs::File::options().write(true).open(&beside).unwrap().set_modified(long_ago).unwrap();
         fs::rename(&beside, &path).unwrap();
         let two = watched.look().unwrap().unwrap();
         assert_eq!(two.text, "two");
         // Touched, and not changed.
-        fs::File::options().write(true).open(&path).unwrap().set_modified(SystemTime::now()).unwrap();
+        let earlier = fs::metadata(folder.path().parent().unwrap()).unwrap().modified().unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(earlier).unwrap();
         assert_eq!(watched.look(), None);
         assert_eq!(Watched::since(&path, &two.sha256).look(), None, "known before");
         fs::write(&path, [0xff, 0xfe]).unwrap();

@@ -79,13 +79,7 @@ impl Account {
     ///
     /// # Errors
     /// Where a controller cannot go by it.
-    pub fn open(
-        tariff: Arc<Tariff>,
-        supply: &Supply,
-        site: &Site,
-        drawn: Drawn,
-        now: Wall,
-    ) -> Result<Self, Unusable> {
+    pub fn open(tariff: Arc<Tariff>, supply: &Supply, site: &Site, drawn: Drawn, now: Wall) -> Result<Self, Unusable> {
         usable(&tariff, supply)?;
         let table = lay_out(&tariff, now)?;
         let mut account = Self {
@@ -254,9 +248,11 @@ impl Account {
 
     /// The inverse of [`Account::as_billed`], rounded down.
     fn as_import(&self, milli: i64, line: usize) -> Power {
-        let apparent = self.tariff.lines.get(line).is_some_and(
-            |line| matches!(&line.charge, Charge::Demand(demand) if demand.apparent),
-        );
+        let apparent = self
+            .tariff
+            .lines
+            .get(line)
+            .is_some_and(|line| matches!(&line.charge, Charge::Demand(demand) if demand.apparent));
         let power = watts(milli);
         if apparent { power.part(self.supply.power_factor) } else { power }
     }

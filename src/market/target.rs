@@ -178,7 +178,8 @@ fn gains(
 
 /// Where the firm load will be for a whole window in the hours that are left, if it goes on as it does.
 fn anyway(ask: &Ask<'_>, charge: &Demand) -> i64 {
-    let end = ask.table.month_of(ask.slot).and_then(|at| ask.table.months().get(at)).map_or(ask.slot, |of| of.slots.end);
+    let end =
+        ask.table.month_of(ask.slot).and_then(|at| ask.table.months().get(at)).map_or(ask.slot, |of| of.slots.end);
     let left = u128::try_from(end.saturating_sub(ask.slot)).unwrap_or(0) * u128::from(ask.table.step());
     let all: u128 = ask.firm.iter().map(|(_, weight)| u128::from(*weight)).sum();
     let mut above = 0_u128;
@@ -193,13 +194,7 @@ fn anyway(ask: &Ask<'_>, charge: &Demand) -> i64 {
 
 /// What a MW more costs at a level: nothing up to what is paid, then this month's price, and of later months that part of theirs that the
 /// site would not pay by itself.
-fn cost(
-    ask: &Ask<'_>,
-    lines: &[(usize, &Demand, i64)],
-    later: &[(Date, Vec<Hours>)],
-    nth: usize,
-    level: i64,
-) -> i128 {
+fn cost(ask: &Ask<'_>, lines: &[(usize, &Demand, i64)], later: &[(Date, Vec<Hours>)], nth: usize, level: i64) -> i128 {
     let Some((_, charge, paid)) = lines.get(nth) else { return 0 };
     if level <= (*paid).max(anyway(ask, charge)) {
         return 0;
@@ -244,9 +239,8 @@ fn chain(gains: &[Vec<i128>], lines: usize) -> Vec<usize> {
         sums = way.iter().enumerate().map(sum).collect();
         ways.push(way);
     }
-    let mut set = (0..sets)
-        .max_by_key(|set| (sums.get(*set).copied(), std::cmp::Reverse(set.count_ones())))
-        .unwrap_or_default();
+    let mut set =
+        (0..sets).max_by_key(|set| (sums.get(*set).copied(), std::cmp::Reverse(set.count_ones()))).unwrap_or_default();
     let mut chosen = Vec::new();
     for way in ways.iter().rev() {
         chosen.push(set);

@@ -96,7 +96,7 @@ pub struct Keeping {
     learnt: Learnt,
 }
 
-/// Opens journal and store in this folder and recalls what was remembered. 
+/// Opens journal and store in this folder and recalls what was remembered.
 ///
 /// # Errors
 /// In words for the person who started it, where the journal cannot be written, or the tariff is refused and none was in force before.

@@ -16,7 +16,8 @@ use crate::time::{Now, Wall};
 use crate::units::{Power, Price, Share};
 use crate::web::words;
 use crate::web::{
-    EventView, Faults, FeederView, GroupView, JournalView, MAX_EVENTS, OrdersView, PeakView, ScoreView, Severity, StageView, TariffView, View,
+    EventView, Faults, FeederView, GroupView, JournalView, MAX_EVENTS, OrdersView, PeakView, ScoreView, Severity,
+    StageView, TariffView, View,
 };
 
 /// A missed budget of one stage is told at most this often; the histogram counts them all.

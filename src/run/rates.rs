@@ -92,7 +92,12 @@ impl Rates {
     ///
     /// # Errors
     /// Every problem of the file, as text, where there is none that was in force before.
-    pub fn begin(site: &crate::site::Site, supply: &crate::site::Supply, found: Found<'_>, now: Wall) -> Result<Self, String> {
+    pub fn begin(
+        site: &crate::site::Site,
+        supply: &crate::site::Supply,
+        found: Found<'_>,
+        now: Wall,
+    ) -> Result<Self, String> {
         let name = found.path.display().to_string();
         let open = |text: &Text| {
             let tariff = proof::proved(&name, &text.text).map_err(|problems| problems.render(false))?;
@@ -241,15 +246,13 @@ impl Rates {
                     self.tell("tariff.same", json!({ "sha256": self.text.sha256 }), Severity::Info, text);
                 }
             }
-            Word::Good(tariff, text) => {
-                match self.account.reopen(tariff, now) {
-                    Ok(account) => self.offer(account, text, now, false),
-                    Err(why) => {
-                        let why = format!("{}: a controller cannot go by this tariff: {why}", self.path.display());
-                        self.refuse(Some(text.sha256), 1, why);
-                    }
+            Word::Good(tariff, text) => match self.account.reopen(tariff, now) {
+                Ok(account) => self.offer(account, text, now, false),
+                Err(why) => {
+                    let why = format!("{}: a controller cannot go by this tariff: {why}", self.path.display());
+                    self.refuse(Some(text.sha256), 1, why);
                 }
-            }
+            },
         }
     }
 
@@ -317,7 +320,12 @@ impl Rates {
         (self.waiting, self.next) = (None, None);
         let first = why.lines().next().unwrap_or_default().to_owned();
         let words = format!("the tariff file is refused, the last good one stays in force: {first}");
-        self.tell("tariff.refused", json!({ "sha256": sha256, "problems": problems, "why": first }), Severity::Alarm, words);
+        self.tell(
+            "tariff.refused",
+            json!({ "sha256": sha256, "problems": problems, "why": first }),
+            Severity::Alarm,
+            words,
+        );
         self.refused = Some((sha256, why));
     }
 
@@ -331,7 +339,8 @@ fn look(mut file: Watched, accepted: &Path, slot: &Weak<Slot>) {
     while let Some(slot) = slot.upgrade() {
         let mut words = Vec::new();
         if let Ok(text) = read(accepted) {
-            words.extend(text.text.lines().filter(|line| !line.trim().is_empty()).map(|line| Word::Accept(line.into())));
+            words
+                .extend(text.text.lines().filter(|line| !line.trim().is_empty()).map(|line| Word::Accept(line.into())));
             // Gone before it is heard: who accepts it again is heard again.
             let _ = std::fs::remove_file(accepted);
         }

@@ -14,8 +14,8 @@ pub mod file;
 mod reach;
 mod supply;
 
-pub use supply::{Drawn, Supply};
 pub use reach::{CommsLoss, Device, Firmware, FirmwarePath, Identity, Login, LowPower, Path, SecretRef, Tls};
+pub use supply::{Drawn, Supply};
 
 /// Index into [`Site::devices`].
 pub type DeviceIx = usize;

@@ -19,6 +19,6 @@ pub use hub::{Busy, Hub};
 pub use page::senseless;
 pub use page::{Error, Page, serve};
 pub use view::{
-    Action, Actor, EventView, Faults, FeederView, GroupView, JournalView, MAX_CAP, MAX_EVENTS, MAX_LOCKED, OrdersView, PeakView,
-    ScoreView, Severity, StageView, TariffView, View,
+    Action, Actor, EventView, Faults, FeederView, GroupView, JournalView, MAX_CAP, MAX_EVENTS, MAX_LOCKED, OrdersView,
+    PeakView, ScoreView, Severity, StageView, TariffView, View,
 };

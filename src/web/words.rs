@@ -26,7 +26,7 @@ pub fn meaning(cause: Cause) -> &'static str {
         Cause::AiHallUnknown => "The hall's meter is lost: it counts as more every moment, up to its nameplate.",
         Cause::PoiUnknown => "The POI's meter is lost for long: miners go down to what nameplates leave.",
         Cause::FeederRating => "A feeder carries what it is rated for; the miners behind it are held there.",
-        Cause::BillingPeak => "One more MW would be a new billing peak, which costs more than it earns: see the tariff.",
+        Cause::BillingPeak => "One more MW would be a new billing peak, which costs more than it earns.",
         Cause::OperatorCap => "An operator capped the site's import; it goes there on the ramp and stays.",
         Cause::Drain => "The controller is ending: miners go off on the ramp; the grid sees no step.",
         Cause::Price => "Power costs more than these miners earn with it; they wait for a better price.",

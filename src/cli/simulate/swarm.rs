@@ -118,7 +118,7 @@ pub(super) fn ready(sites: &[PathBuf], faults: &str) -> Result<Vec<Ready>, u8> {
         refuse(&format!("no such fault: `{unknown}`; there are all, none, {}", names.join(", ")))
     })?;
     let ready = |path: &PathBuf| {
-        let known = world::known(Some(path))?;
+        let known = world::without_tariff(world::known(Some(path))?);
         let calm = known.site.fill.window + CALM;
         let weather = Weather { storm: STORM, calm, every: EVERY, classes: classes.clone() };
         let refresh = world::refresh(&known.profiles);

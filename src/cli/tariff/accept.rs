@@ -27,7 +27,9 @@ pub fn run(asked: &Asked, out: &mut dyn Write) -> u8 {
 
 fn accept(hash: &str, journal: &Path) -> Result<String, Refused> {
     if hash.len() < SHORTEST_HASH || hash.len() > 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let why = format!("`{hash}` is no hash of a file: {SHORTEST_HASH} to 64 letters of 0-9 and a-f, as the controller shows it");
+        let why = format!(
+            "`{hash}` is no hash of a file: {SHORTEST_HASH} to 64 letters of 0-9 and a-f, as the controller shows it"
+        );
         return Err(Refused::could_not(why));
     }
     let failed = |error: std::io::Error| Refused::could_not(format!("{}: {error}", journal.display()));
@@ -44,8 +46,12 @@ fn accept(hash: &str, journal: &Path) -> Result<String, Refused> {
         left = left.saturating_sub(STEP);
     }
     if place.exists() {
-        let why = format!("no controller that writes {} has taken it; it stands there until one does", journal.display());
+        let why =
+            format!("no controller that writes {} has taken it; it stands there until one does", journal.display());
         return Err(Refused::problem(why));
     }
-    Ok(format!("{hash}: taken by the controller; `ballast tariff history {}` tells what came of it\n", journal.display()))
+    Ok(format!(
+        "{hash}: taken by the controller; `ballast tariff history {}` tells what came of it\n",
+        journal.display()
+    ))
 }

@@ -75,9 +75,8 @@ fn told(asked: &Asked) -> Result<Told, Refused> {
         match missing.count() {
             0 => {}
             all if all == table.len() => remarks.push(format!("note: what `{feed}` costs is left out: no --prices")),
-            some => {
-                remarks.push(format!("note: `{feed}` has no price for {some} of {} intervals: left out there", table.len()))
-            }
+            some => remarks
+                .push(format!("note: `{feed}` has no price for {some} of {} intervals: left out there", table.len())),
         }
     }
     let rows = rows(&tariff, &table, &known);

@@ -58,7 +58,8 @@ fn history(journal: &Path, as_json: bool) -> Result<String, Refused> {
 fn line(record: &Value) -> String {
     let word = |key: &str| record[key].as_str().unwrap_or("?").to_owned();
     let hash = || word("sha256").get(..12).unwrap_or("?").to_owned();
-    let power = |key: &str| record[key].as_i64().map_or_else(|| "none".to_owned(), |w| Power::from_watts(w).to_string());
+    let power =
+        |key: &str| record[key].as_i64().map_or_else(|| "none".to_owned(), |w| Power::from_watts(w).to_string());
     let share = |key: &str| record[key].as_i64().map_or_else(|| "?".to_owned(), |ppm| Share::from_ppm(ppm).to_string());
     match word("kind").as_str() {
         "file" => format!("in force      {}  {}", hash(), word("name")),
@@ -66,9 +67,16 @@ fn line(record: &Value) -> String {
         "tariff.next" => format!("found         {}  takes effect at {}", hash(), word("at")),
         "tariff.refused" => format!("refused       {}  {}", hash(), word("why")),
         "tariff.waits" => {
-            format!("waits         {}  moves the price by {}, more than {}", hash(), share("moved_ppm"), share("hold_above_ppm"))
+            format!(
+                "waits         {}  moves the price by {}, more than {}",
+                hash(),
+                share("moved_ppm"),
+                share("hold_above_ppm")
+            )
         }
-        "tariff.accepted" => format!("accepted      {}  by {}", hash(), record["actor"]["type"].as_str().unwrap_or("?")),
+        "tariff.accepted" => {
+            format!("accepted      {}  by {}", hash(), record["actor"]["type"].as_str().unwrap_or("?"))
+        }
         "tariff.same" => format!("as before     {}  the file is again the one in force", hash()),
         "tariff.targets" => {
             let each = record["targets"].as_array().into_iter().flatten();

@@ -15,7 +15,8 @@ impl<'d> Reader<'d> {
         self.places.note("tariff", form, &["file", "expected_price", "hold_above", "power_factor"]);
         let file: Option<String> = form.required("file");
         let expected = form.has("expected_price").then(|| form.required("expected_price"));
-        let hold_above = form.within("hold_above", form.or("hold_above", HOLD_ABOVE), Share::ZERO..=Share::from_ppm(10_000_000));
+        let hold_above =
+            form.within("hold_above", form.or("hold_above", HOLD_ABOVE), Share::ZERO..=Share::from_ppm(10_000_000));
         let half = Share::from_ppm(500_000);
         let power_factor = form.within("power_factor", form.or("power_factor", WHOLE), half..=WHOLE);
         let drawn: Vec<Option<Drawn>> = form.optional_tables("drawn").iter().map(drawn).collect();

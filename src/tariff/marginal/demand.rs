@@ -6,7 +6,7 @@ use super::{Known, Running, Steps, per_kwh};
 use crate::tariff::bill::{Basis, Bill, Metered, Peak, has};
 use crate::tariff::exact::{ONE, mul_div};
 use crate::tariff::table::{Day, Month};
-use crate::tariff::{Charge, Coincident, Demand, DemandTier, Energy, Rate, Ratchet, Table};
+use crate::tariff::{Charge, Coincident, Demand, DemandTier, Energy, Ratchet, Rate, Table};
 use crate::time::Date;
 
 /// Demand that is paid already in a month, and what more would cost.
