@@ -229,7 +229,7 @@ fn tariff(rates: &Rates, seen: &Seen<'_>) -> TariffView {
         marginal_micro_usd_mwh: terms.and_then(|terms| terms.at(import)).map(Price::micro_usd_per_mwh),
         peaks: terms.map(|terms| terms.peaks.iter().map(peak).collect()).unwrap_or_default(),
         waits: rates.waits().map(|(sha256, moved)| (sha256.to_owned(), moved.map(Share::ppm))),
-        refused: rates.refused().map(|why| why.lines().next().unwrap_or_default().to_owned()),
+        refused: rates.refused().map(str::to_owned),
     }
 }
 

@@ -2,38 +2,31 @@
 //! boundary, a bad one changes nothing and is told, and one that moves the price further than the site file lets waits for a person.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use look::{Slot, Word};
+
 use crate::feeds::watched::{Text, Watched, read};
 use crate::market::Account;
 use crate::snapshot::{PriceSeen, Reading, Snapshot, Terms};
-use crate::tariff::{Tariff, proof};
+use crate::tariff::proof;
 use crate::time::{Now, Wall};
 use crate::units::{Power, Share};
 use crate::web::{Actor, Severity};
 
-/// How often the file is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+mod look;
+#[cfg(test)]
+mod tests;
+
 /// What was drawn is stored this often, beside every new peak.
 const KEEP_EVERY: Duration = Duration::from_secs(60);
 /// In the journal's folder: what a person accepts without the page, by `ballast tariff accept`.
 pub const ACCEPTED: &str = "tariff.accept";
 /// So many letters of a hash are enough to name a file.
 pub const SHORTEST_HASH: usize = 8;
-/// Words that wait to be heard.
-const MOST_WORDS: usize = 8;
-
-/// What is found while looking.
-enum Word {
-    Good(Arc<Tariff>, Text),
-    Bad { sha256: Option<String>, problems: usize, why: String },
-    Accept(String),
-}
-
-type Slot = Mutex<Vec<Word>>;
 
 /// A file that is right, and moves the price further than it may by itself.
 struct Waiting {
@@ -66,7 +59,7 @@ pub struct Rates {
     text: Text,
     next: Option<(Wall, Box<Account>, Text)>,
     waiting: Option<Waiting>,
-    refused: Option<(Option<String>, String)>,
+    refused: Option<String>,
     accepted: Option<String>,
     slot: Arc<Slot>,
     before: Option<Now>,
@@ -100,11 +93,11 @@ impl Rates {
     ) -> Result<Self, String> {
         let name = found.path.display().to_string();
         let open = |text: &Text| {
-            let tariff = proof::proved(&name, &text.text).map_err(|problems| problems.render(false))?;
-            Account::open(Arc::new(tariff), supply, site, found.drawn.clone(), now)
-                .map_err(|why| format!("{name}: a controller cannot go by this tariff: {why}"))
+            let tariff = proof::proved(&name, &text.text).map_err(|all| (look::brief(&all), all.render(false)))?;
+            let open = Account::open(Arc::new(tariff), supply, site, found.drawn.clone(), now);
+            open.map_err(|why| twice(look::unusable(&why)))
         };
-        let there = read(found.path).and_then(|text| open(&text).map(|account| (account, text)));
+        let there = read(found.path).map_err(twice).and_then(|text| open(&text).map(|account| (account, text)));
         let before = found.last_good.map(|text| Text { sha256: crate::journal::sha256(text.as_bytes()), text });
         let before = before.and_then(|text| Some((open(&text).ok()?, text)));
         let rates = |account, text| Self {
@@ -130,12 +123,12 @@ impl Rates {
                 begun.offer(account, text, now, true);
                 Ok(begun)
             }
-            (Err(why), Some((account, text))) => {
+            (Err((why, _)), Some((account, text))) => {
                 let mut begun = rates(account, text);
                 begun.refuse(None, 0, why);
                 Ok(begun)
             }
-            (Err(why), None) => Err(why),
+            (Err((_, why)), None) => Err(why),
         }
     }
 
@@ -161,7 +154,7 @@ impl Rates {
 
     /// Why the file as it lies there is not in force.
     pub(super) fn refused(&self) -> Option<&str> {
-        self.refused.as_ref().map(|(_, why)| why.as_str())
+        self.refused.as_deref()
     }
 
     /// Starts looking at the file, and at what is accepted in the journal's folder.
@@ -176,7 +169,7 @@ impl Rates {
             (None, Some(_)) => Watched::new(&self.path),
         };
         let accepted = folder.join(ACCEPTED);
-        std::thread::Builder::new().name("tariff".into()).spawn(move || look(known, &accepted, &slot))?;
+        std::thread::Builder::new().name("tariff".into()).spawn(move || look::look(known, &accepted, &slot))?;
         Ok(())
     }
 
@@ -248,10 +241,7 @@ impl Rates {
             }
             Word::Good(tariff, text) => match self.account.reopen(tariff, now) {
                 Ok(account) => self.offer(account, text, now, false),
-                Err(why) => {
-                    let why = format!("{}: a controller cannot go by this tariff: {why}", self.path.display());
-                    self.refuse(Some(text.sha256), 1, why);
-                }
+                Err(why) => self.refuse(Some(text.sha256), 1, look::unusable(&why)),
             },
         }
     }
@@ -318,15 +308,10 @@ impl Rates {
 
     fn refuse(&mut self, sha256: Option<String>, problems: usize, why: String) {
         (self.waiting, self.next) = (None, None);
-        let first = why.lines().next().unwrap_or_default().to_owned();
-        let words = format!("the tariff file is refused, the last good one stays in force: {first}");
-        self.tell(
-            "tariff.refused",
-            json!({ "sha256": sha256, "problems": problems, "why": first }),
-            Severity::Alarm,
-            words,
-        );
-        self.refused = Some((sha256, why));
+        let words = format!("the tariff file is refused, the last good one stays in force: {why}");
+        let fields = json!({ "sha256": sha256, "problems": problems, "why": why });
+        self.tell("tariff.refused", fields, Severity::Alarm, words);
+        self.refused = Some(why);
     }
 
     fn tell(&mut self, kind: &'static str, fields: Value, severity: Severity, text: String) {
@@ -334,36 +319,7 @@ impl Rates {
     }
 }
 
-/// Looks at the file, and at what is accepted, until nobody asks any more.
-fn look(mut file: Watched, accepted: &Path, slot: &Weak<Slot>) {
-    while let Some(slot) = slot.upgrade() {
-        let mut words = Vec::new();
-        if let Ok(text) = read(accepted) {
-            words
-                .extend(text.text.lines().filter(|line| !line.trim().is_empty()).map(|line| Word::Accept(line.into())));
-            // Gone before it is heard: who accepts it again is heard again.
-            let _ = std::fs::remove_file(accepted);
-        }
-        words.extend(file.look().map(|found| judge(file.path(), found)));
-        let mut waiting = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.extend(words);
-        let over = waiting.len().saturating_sub(MOST_WORDS);
-        waiting.drain(..over);
-        drop(waiting);
-        drop(slot);
-        std::thread::sleep(LOOK_EVERY);
-    }
-}
-
-fn judge(path: &Path, found: Result<Text, String>) -> Word {
-    let text = match found {
-        Ok(text) => text,
-        Err(why) => return Word::Bad { sha256: None, problems: 1, why },
-    };
-    match proof::proved(&path.display().to_string(), &text.text) {
-        Ok(tariff) => Word::Good(Arc::new(tariff), text),
-        Err(problems) => {
-            Word::Bad { sha256: Some(text.sha256), problems: problems.all().len(), why: problems.render(false) }
-        }
-    }
+/// In brief and in full.
+fn twice(why: String) -> (String, String) {
+    (why.clone(), why)
 }

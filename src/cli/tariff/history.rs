@@ -39,7 +39,9 @@ pub fn run(asked: &Asked, out: &mut dyn Write) -> u8 {
 
 fn history(journal: &Path, as_json: bool) -> Result<String, Refused> {
     let all = notes(journal, &KINDS).map_err(Refused::could_not)?;
-    let is_tariff = |record: &&Value| record["kind"] != "file" || record["role"] == "tariff";
+    let is_tariff = |record: &&Value| {
+        record.get("kind").is_none_or(|kind| kind != "file") || record.get("role").is_some_and(|role| role == "tariff")
+    };
     let all: Vec<&Value> = all.iter().filter(is_tariff).collect();
     if as_json {
         return Ok(format!("{:#}\n", json!(all)));
@@ -49,18 +51,21 @@ fn history(journal: &Path, as_json: bool) -> Result<String, Refused> {
     }
     let mut text = String::new();
     for record in all {
-        let at = record["t"].as_str().unwrap_or("?");
+        let at = record.get("t").and_then(Value::as_str).unwrap_or("?");
         let _ = writeln!(text, "{}  {}", at.get(..19).unwrap_or(at), line(record));
     }
     Ok(text)
 }
 
 fn line(record: &Value) -> String {
-    let word = |key: &str| record[key].as_str().unwrap_or("?").to_owned();
+    let word = |key: &str| record.get(key).and_then(Value::as_str).unwrap_or("?").to_owned();
     let hash = || word("sha256").get(..12).unwrap_or("?").to_owned();
-    let power =
-        |key: &str| record[key].as_i64().map_or_else(|| "none".to_owned(), |w| Power::from_watts(w).to_string());
-    let share = |key: &str| record[key].as_i64().map_or_else(|| "?".to_owned(), |ppm| Share::from_ppm(ppm).to_string());
+    let power = |key: &str| {
+        record.get(key).and_then(Value::as_i64).map_or_else(|| "none".to_owned(), |w| Power::from_watts(w).to_string())
+    };
+    let share = |key: &str| {
+        record.get(key).and_then(Value::as_i64).map_or_else(|| "?".to_owned(), |ppm| Share::from_ppm(ppm).to_string())
+    };
     match word("kind").as_str() {
         "file" => format!("in force      {}  {}", hash(), word("name")),
         "tariff.in_force" => format!("takes effect  {}  {}", hash(), word("name")),
@@ -75,14 +80,18 @@ fn line(record: &Value) -> String {
             )
         }
         "tariff.accepted" => {
-            format!("accepted      {}  by {}", hash(), record["actor"]["type"].as_str().unwrap_or("?"))
+            format!(
+                "accepted      {}  by {}",
+                hash(),
+                record.pointer("/actor/type").and_then(Value::as_str).unwrap_or("?")
+            )
         }
         "tariff.same" => format!("as before     {}  the file is again the one in force", hash()),
         "tariff.targets" => {
-            let each = record["targets"].as_array().into_iter().flatten();
+            let each = record.get("targets").and_then(Value::as_array).into_iter().flatten();
             let each = each.map(|target| {
-                let power = Power::from_watts(target["most_w"].as_i64().unwrap_or(0));
-                format!("{} {power}", target["line"].as_str().unwrap_or("?"))
+                let power = Power::from_watts(target.get("most_w").and_then(Value::as_i64).unwrap_or(0));
+                format!("{} {power}", target.get("line").and_then(Value::as_str).unwrap_or("?"))
             });
             format!("peaks worth paying  {}", each.collect::<Vec<_>>().join(", "))
         }
