@@ -57,7 +57,7 @@ const DEMO: &str = include_str!("../sites/demo.toml");
 
 /// Runs `ballast check`: its exit code and what it prints.
 fn checked(files: &[&Path], json: bool) -> (u8, String) {
-    let ask = Ask { json, strict: false, color: false, hall: None, journal: None };
+    let ask = Ask { json, strict: false, on: ballast::time::Date::FIRST, color: false, hall: None, journal: None };
     let mut out = Vec::new();
     let code = run(files, &ask, &mut out).unwrap();
     (code, String::from_utf8(out).unwrap())

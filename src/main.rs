@@ -167,6 +167,9 @@ struct Check {
     /// Take what is not sure in a tariff for a problem, and ask every line of it for its source
     #[arg(long)]
     strict: bool,
+    /// The day by which prices of a tariff are out of date, as in 2026-12-01 [default: today]
+    #[arg(long, value_name = "DATE", value_parser = tariff::date)]
+    on: Option<ballast::time::Date>,
     /// Show the reserve also for this reading of the hall, as in "2.1 MW"
     #[arg(long, value_name = "POWER", value_parser = power)]
     hall: Option<Power>,
@@ -327,7 +330,10 @@ fn main() -> ExitCode {
         Verb::Emulate(it) => {
             cli::emulate::run(&it.site, world(it.hall, None), it.span, &it.lies, it.tls_dir.as_deref())
         }
-        Verb::Check(check) => cli::check_files(&check.files, check.json, check.strict, check.hall, check.journal),
+        Verb::Check(Check { files, json, strict, on, hall, journal }) => {
+            let on = on.unwrap_or_else(tariff::today);
+            cli::check_files(&files, cli::check::Ask { json, strict, on, color: true, hall, journal })
+        }
         Verb::Probe(it) => probe(it),
         Verb::Drill(it) => drill::run(it),
         Verb::Simulate(it) => simulate(it),

@@ -15,7 +15,12 @@ const SHIPPED: [(&str, &str); 4] = [
 ];
 
 fn checked(path: &std::path::Path, json: bool, strict: bool) -> (u8, String) {
-    let ask = Ask { json, strict, color: false, hall: None, journal: None };
+    checked_on("2026-11-22", path, json, strict)
+}
+
+fn checked_on(day: &str, path: &std::path::Path, json: bool, strict: bool) -> (u8, String) {
+    let on = ballast::time::Date::parse(day).unwrap();
+    let ask = Ask { json, strict, on, color: false, hall: None, journal: None };
     let mut out = Vec::new();
     let code = check::run(&[path], &ask, &mut out).unwrap();
     (code, String::from_utf8(out).unwrap())
@@ -221,6 +226,26 @@ fn a_price_that_does_not_come_out_is_a_problem_and_what_is_unsure_a_warning() {
     let (code, out) = checked(&path, false, false);
     assert_eq!(code, 0);
     assert!(out.contains("adder.ancillary: 3.4 USD a kWh is more than anybody pays"), "{out}");
+}
+
+#[test]
+fn what_is_out_of_date_on_a_day_is_a_warning_at_its_line() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tariffs");
+    let of = |day: &str, name: &str| {
+        let (code, out) = checked_on(day, &folder.join(name), false, false);
+        assert_eq!(code, 0, "{out}");
+        out
+    };
+    let (tva, ercot) = ("tva-tou-ratchet.toml", "ercot-index-block.toml");
+    assert!(!of("2026-12-16", tva).contains("adder.fuel"));
+    let late = of("2026-12-17", tva);
+    assert!(late.contains("adder.fuel: its newest value is of 2026-11-01, and provisional for 45 days"), "{late}");
+    assert!(late.contains("tva-tou-ratchet.toml:44"), "{late}");
+    assert!(of("2026-08-30", tva).contains("adder.fuel: it has no value before 2026-09-01"));
+    assert!(of("2026-11-22", ercot).contains("from 2027-01-01, in 40 days is assumed: "));
+    assert!(of("2026-10-01", ercot).contains("from 2027-01-01 is assumed: "));
+    assert!(of("2030-05-01", ercot).contains("block.hedge: this block was over on 2030-05-01"));
+    assert!(!of("2030-04-30", ercot).contains("block.hedge"));
 }
 
 #[test]

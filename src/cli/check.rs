@@ -18,12 +18,14 @@ use crate::run::learnt;
 use crate::site::Site;
 use crate::site::check::{Finding, Report, check};
 use crate::site::file::{Places, load_placed};
-use crate::time::Clock;
+use crate::time::{Clock, Date};
 use crate::units::Power;
 
 mod json;
 mod tariff;
 mod text;
+
+use tariff::How;
 
 /// What `check` is to do, and what it cannot know by itself.
 pub struct Ask {
@@ -31,6 +33,8 @@ pub struct Ask {
     pub json: bool,
     /// Take what is not sure in a tariff for a problem, and ask every line of it for its source.
     pub strict: bool,
+    /// The day by which prices of a tariff are out of date.
+    pub on: Date,
     /// Colour the problems; only on a terminal.
     pub color: bool,
     /// Show the reserve also for this reading of the hall.
@@ -118,7 +122,7 @@ fn look(path: &Path, ask: &Ask) -> Outcome {
             Ok(profile) => Outcome::Device(format!("{}: {}; its golden words come out", profile.name, profile.title)),
             Err(problems) => Outcome::Broken(vec![problems]),
         },
-        Kind::Tariff => match tariff::judge(&file, &text, path.parent(), ask.strict) {
+        Kind::Tariff => match tariff::judge(&file, &text, path.parent(), How { strict: ask.strict, on: ask.on }) {
             Ok(report) => Outcome::Tariff(Box::new(report)),
             Err(problems) => Outcome::Broken(vec![problems]),
         },
@@ -126,19 +130,19 @@ fn look(path: &Path, ask: &Ask) -> Outcome {
             Err(problems) => Outcome::Broken(problems),
             Ok(mut judged) => match measured(&mut judged, ask.journal.as_deref()) {
                 Err(why) => Outcome::Unreadable(why),
-                Ok(()) => with_files(judged, &file, &text, path.parent()),
+                Ok(()) => with_files(judged, &file, &text, path.parent(), ask.on),
             },
         },
     }
 }
 
 /// The files of its TLS belong to what is checked, as far as they are to be seen here; and its tariff.
-fn with_files(judged: Judged, file: &str, text: &str, beside: Option<&Path>) -> Outcome {
+fn with_files(judged: Judged, file: &str, text: &str, beside: Option<&Path>, on: Date) -> Outcome {
     let Judged { site, places, mut report, mut problems, .. } = judged;
     let found = keys::read(&site);
     report.warnings.extend(found.unseen.into_iter().chain(found.warnings));
     problems.extend(told(&found.errors, &places, file, text));
-    if let Err(more) = supplied(&site, &mut report, beside) {
+    if let Err(more) = supplied(&site, &mut report, beside, on) {
         match more {
             Unsupplied::Site(finding) => problems.extend(told(&[finding], &places, file, text)),
             Unsupplied::Tariff(more) => problems.push(more),
@@ -156,13 +160,13 @@ enum Unsupplied {
 }
 
 /// Whether a controller can go by the tariff of a site; what of it is not sure is a warning.
-fn supplied(site: &Site, report: &mut Report, beside: Option<&Path>) -> Result<(), Unsupplied> {
+fn supplied(site: &Site, report: &mut Report, beside: Option<&Path>, on: Date) -> Result<(), Unsupplied> {
     let (Some(supply), Some(path)) = (&site.supply, super::world::tariff_of(site, beside)) else { return Ok(()) };
     let finding = |message: String, help: &str| Finding { at: "tariff.file".into(), message, help: help.into() };
     let text =
         read(&path).map_err(|why| Unsupplied::Site(finding(why, "a path is told from the folder of the site file")))?;
     let name = path.display().to_string();
-    let judged = tariff::judge(&name, &text, path.parent(), false).map_err(Unsupplied::Tariff)?;
+    let judged = tariff::judge(&name, &text, path.parent(), How { strict: false, on }).map_err(Unsupplied::Tariff)?;
     if let Some(warnings) = &judged.warnings {
         let count = warnings.all().len();
         let message = format!("{name}: {count} of its lines {} not sure", if count == 1 { "is" } else { "are" });

@@ -69,14 +69,8 @@ pub fn colour() -> bool {
 }
 
 /// Runs `ballast check`.
-pub fn check_files(
-    files: &[PathBuf],
-    as_json: bool,
-    strict: bool,
-    hall: Option<crate::units::Power>,
-    journal: Option<PathBuf>,
-) -> u8 {
-    let ask = check::Ask { json: as_json, strict, color: colour() && stdout_is_terminal(), hall, journal };
+pub fn check_files(files: &[PathBuf], ask: check::Ask) -> u8 {
+    let ask = check::Ask { color: ask.color && colour() && stdout_is_terminal(), ..ask };
     check::run(files, &ask, &mut std::io::stdout().lock()).unwrap_or(COULD_NOT)
 }
 

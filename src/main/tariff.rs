@@ -49,7 +49,7 @@ struct Show {
 }
 
 /// The day it is, by UTC.
-fn today() -> Date {
+pub(crate) fn today() -> Date {
     Zone::UTC.local(Clock::start().now().wall).date
 }
 
@@ -103,7 +103,7 @@ struct Diff {
     json: bool,
 }
 
-fn date(text: &str) -> Result<Date, String> {
+pub(crate) fn date(text: &str) -> Result<Date, String> {
     Date::parse(text).ok_or_else(|| "a day as in 2026-12-01".to_owned())
 }
 

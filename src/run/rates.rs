@@ -260,9 +260,7 @@ impl Rates {
         }
         let by = moved.map_or_else(|| "by an unknown part".to_owned(), |moved| format!("by {moved}"));
         let short = text.sha256.get(..12).unwrap_or_default();
-        let words = format!(
-            "the new tariff {short} moves today's median price {by}, more than the {hold} that tariff.hold_above lets: it waits until you accept it"
-        );
+        let words = format!("tariff {short} waits until you accept it: it moves today's median price {by}");
         let fields = json!({ "sha256": text.sha256, "moved_ppm": moved.map(Share::ppm), "hold_above_ppm": hold.ppm() });
         self.tell("tariff.waits", fields, Severity::Warn, words);
         self.waiting = Some(Waiting { account: Box::new(account), text, moved });

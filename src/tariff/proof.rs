@@ -1,9 +1,14 @@
 //! What a tariff file says that must come out of it, and what in it is not sure.
 
+use super::facts::facts;
 use super::marginal::{Known, now};
 use crate::document::{Code, Kind, Problem, Problems, Span};
+use crate::time::Date;
 
 use super::{Amount, Case, Charge, Line, Rate, Source, Table, Tariff, exact};
+
+/// An assumed rule that takes effect within so many days is told with their number.
+const NEAR: i64 = 60;
 
 /// Something to tell, at a line of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +136,7 @@ fn all(price: &super::Priced) -> Vec<Rate> {
 }
 
 /// Lines that rest on something that nobody knows.
-pub fn assumed(tariff: &Tariff) -> Vec<Finding> {
+pub fn assumed(tariff: &Tariff, on: Date) -> Vec<Finding> {
     let mut found = Vec::new();
     for line in &tariff.lines {
         let rules = match &line.charge {
@@ -143,8 +148,38 @@ pub fn assumed(tariff: &Tariff) -> Vec<Finding> {
         let own = std::iter::once((None, &line.note.assumed));
         for (from, assumed) in own.chain(rules) {
             let Some(assumed) = assumed else { continue };
-            let from = from.map_or(String::new(), |from| format!(" from {from}"));
+            let near = |from: &Date| (0..=NEAR).contains(&from.days_since(on));
+            let soon = from.filter(near).map_or(String::new(), |from| format!(", in {} days", from.days_since(on)));
+            let from = from.map_or(String::new(), |from| format!(" from {from}{soon}"));
             found.push(Finding { line: line.note.line, message: format!("{}{from} is assumed: {assumed}", line.name) });
+        }
+    }
+    found
+}
+
+/// Values that are out of date on a day: provisional for too long, not begun, over.
+pub fn stale(tariff: &Tariff, on: Date) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for line in &tariff.lines {
+        let mut tell = |message: String| {
+            found.push(Finding { line: line.note.line, message: format!("{}: {message}", line.name) })
+        };
+        let facts = facts(tariff, line);
+        let newest = facts.iter().filter_map(|fact| fact.from).filter(|from| *from <= on).max();
+        if let (Some(newest), Some(days)) = (newest, line.note.provisional_after)
+            && newest.plus(days) < on
+        {
+            tell(format!("its newest value is of {newest}, and provisional for {days} days: look for the final one"));
+        }
+        let begins = |key: &str| facts.iter().filter(|fact| fact.key == key).map(|fact| fact.from).min().flatten();
+        let first = facts.iter().filter_map(|fact| begins(&fact.key)).filter(|first| *first > on).min();
+        if let Some(first) = first {
+            tell(format!("it has no value before {first}"));
+        }
+        if let Charge::Block(block) = &line.charge
+            && block.until <= on
+        {
+            tell(format!("this block was over on {}", block.until));
         }
     }
     found

@@ -10,6 +10,7 @@ use crate::cli::tariff::files;
 use crate::document::{Code, Kind, Problem, Problems};
 use crate::tariff::proof::{self, Finding, money, span};
 use crate::tariff::{Amount, Invoice, Tariff, file};
+use crate::time::Date;
 
 /// A tariff that can be used.
 pub(super) struct Report {
@@ -18,11 +19,20 @@ pub(super) struct Report {
     pub(super) warnings: Option<Problems>,
 }
 
+/// How a tariff is judged.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    /// What is not sure is a problem, and a line without its source.
+    pub(super) strict: bool,
+    /// The day by which something is out of date.
+    pub(super) on: Date,
+}
+
 /// Reads and proves a tariff.
 ///
 /// # Errors
 /// Every problem of it: of its text, or else what does not come out.
-pub(super) fn judge(name: &str, text: &str, folder: Option<&Path>, strict: bool) -> Result<Report, Problems> {
+pub(super) fn judge(name: &str, text: &str, folder: Option<&Path>, how: How) -> Result<Report, Problems> {
     let tariff = file::load(name, text)?;
     let problem = |code: Code| move |found: Finding| Problem::new(code, span(text, found.line), found.message);
     let mut errors: Vec<Problem> = proof::cases(&tariff).into_iter().map(problem(Code::Mismatch)).collect();
@@ -30,8 +40,9 @@ pub(super) fn judge(name: &str, text: &str, folder: Option<&Path>, strict: bool)
         errors.extend(differs(&tariff, invoice, folder).into_iter().map(problem(Code::Mismatch)));
     }
     let mut warnings: Vec<Problem> = proof::unlikely(&tariff).into_iter().map(problem(Code::Suspicious)).collect();
-    warnings.extend(proof::assumed(&tariff).into_iter().map(problem(Code::Stale)));
-    if strict {
+    warnings.extend(proof::assumed(&tariff, how.on).into_iter().map(problem(Code::Stale)));
+    warnings.extend(proof::stale(&tariff, how.on).into_iter().map(problem(Code::Stale)));
+    if how.strict {
         warnings.extend(proof::unsourced(&tariff).into_iter().map(problem(Code::Missing)));
         errors.append(&mut warnings);
     }

@@ -49,6 +49,7 @@ function numbers(v) {
   put(one("import"), v.poi_w === null ? "no data" : power(v.poi_w));
   put(one("import-of"), `of ${power(v.import_limit_w)}`);
   put(one("room"), room === null ? "unknown: nothing is brought back" : room < 0 ? `${power(-room)} above the limit` : `${power(room)} below the limit${capped(v)}`);
+  held(v);
   put(one("hall"), v.hall_w === null ? "no data" : power(v.hall_w));
   put(one("hall-more"), `counts as ${power(v.hall_worst_w)}`);
   put(one("miners"), power(v.miners_w));
@@ -64,7 +65,7 @@ function numbers(v) {
   document.title = `${v.orders.e_stop ? "■ E-STOP · " : ""}${v.poi_w === null ? "no data" : power(v.poi_w)} of ${power(v.import_limit_w)} · Ballast`;
 }
 
-// What power costs: the price of the feed, or of the last watt by the tariff, and the peaks that are held.
+// What power costs: the price of the feed, or of the last watt by the tariff.
 function costs(v) {
   const { tariff } = v;
   const lost = "no price: the fall-back of the site file holds";
@@ -73,11 +74,17 @@ function costs(v) {
     put(one("price-more"), v.price_micro_usd_mwh === null ? lost : "USD/MWh");
     return;
   }
-  const index = v.price_micro_usd_mwh === null ? "" : ` · index ${price(v.price_micro_usd_mwh)}`;
-  const peaks = tariff.peaks.map((peak) => `peak ${power(peak.most_w)} until ${clock(peak.until_ms).slice(0, 5)} (${peak.line})`);
+  const index = v.price_micro_usd_mwh === null ? "" : `, index ${price(v.price_micro_usd_mwh)}`;
   put(one("price"), price(tariff.marginal_micro_usd_mwh));
-  put(one("price-more"), [tariff.marginal_micro_usd_mwh === null ? lost : `USD/MWh, the last watt${index}`, ...peaks].join(" · "));
-  one("price-more").title = `tariff ${tariff.name}, file ${tariff.sha256}`;
+  put(one("price-more"), tariff.marginal_micro_usd_mwh === null ? lost : `USD/MWh${index}`);
+  one("price-more").title = `what the last watt costs by the tariff ${tariff.name}, file ${tariff.sha256}`;
+}
+
+// The tightest of the peaks that are held, until its window ends.
+function held(v) {
+  const peaks = (v.tariff?.peaks ?? []).toSorted((one, other) => one.most_w - other.most_w);
+  one("held").title = peaks.map((peak) => `${peak.line}: ${power(peak.most_w)}`).join(", ");
+  put(one("held"), peaks.length ? `peak held at ${power(peaks[0].most_w)} until ${clock(peaks[0].until_ms).slice(0, 5)}` : "");
 }
 
 const capped = (v) => v.orders.cap_w === null ? "" : ` · capped at ${power(v.orders.cap_w)}`;
