@@ -8,6 +8,7 @@ mod peers;
 mod ratchets;
 mod referee;
 mod verbs;
+mod written;
 mod years;
 
 use std::path::{Path, PathBuf};

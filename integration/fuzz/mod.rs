@@ -67,6 +67,7 @@ replays! {
     whatever_stands_in_registers_is_in_bounds_or_no_data: "registers",
     whatever_text_is_a_site_or_problems: "site",
     whatever_text_is_a_device_or_problems: "device",
+    whatever_text_is_a_tariff_or_problems: "tariff",
     whatever_is_wrong_with_a_text_can_be_shown: "problem",
     whatever_file_is_a_recording_or_refused: "recording",
     whatever_lies_in_a_journal_is_repaired_or_refused: "recovery",

@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use super::shared;
 
-const SHIPPED: [(&str, &str); 4] = [
+pub(super) const SHIPPED: [(&str, &str); 4] = [
     ("ercot-index-block.toml", include_str!("../../tariffs/ercot-index-block.toml")),
     ("europe-day-ahead.toml", include_str!("../../tariffs/europe-day-ahead.toml")),
     ("ohio-minimum-demand.toml", include_str!("../../tariffs/ohio-minimum-demand.toml")),
     ("tva-tou-ratchet.toml", include_str!("../../tariffs/tva-tou-ratchet.toml")),
 ];
 
-fn checked(path: &std::path::Path, json: bool, strict: bool) -> (u8, String) {
+pub(super) fn checked(path: &std::path::Path, json: bool, strict: bool) -> (u8, String) {
     checked_on("2026-11-22", path, json, strict)
 }
 

@@ -11,7 +11,7 @@ fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tariffs").join(name)
 }
 
-fn told(run: impl FnOnce(&mut Vec<u8>) -> u8) -> (u8, String) {
+pub(super) fn told(run: impl FnOnce(&mut Vec<u8>) -> u8) -> (u8, String) {
     let mut out = Vec::new();
     let code = run(&mut out);
     (code, String::from_utf8(out).unwrap())
@@ -39,7 +39,7 @@ fn prices(folder: &Path) -> PathBuf {
     path
 }
 
-fn asked(folder: &Path) -> bill::Asked {
+pub(super) fn asked(folder: &Path) -> bill::Asked {
     bill::Asked {
         file: shipped("ercot-index-block.toml"),
         meter: meter(folder, 0..8_928),

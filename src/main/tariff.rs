@@ -26,6 +26,8 @@ enum Verb {
     Diff(Diff),
     /// What a MWh costs, interval by interval, for other programs
     Export(Export),
+    /// Lay files out as all of them are: comments, order and meaning stay
+    Fmt(Fmt),
     /// Let a tariff take effect that waits because it moves the price far
     Accept(Accept),
     /// What became of the tariff file of a running controller, out of its journal
@@ -108,6 +110,16 @@ pub(crate) fn date(text: &str) -> Result<Date, String> {
 }
 
 #[derive(Args)]
+struct Fmt {
+    /// Tariff files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Write nothing; exit code 1 where a file would change
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Args)]
 struct Accept {
     /// SHA-256 of the file, or its first 8 letters or more, as the controller shows it
     hash: String,
@@ -135,6 +147,8 @@ struct Import {
 enum From {
     /// A rate of the US Utility Rate Database: the file goes to standard output, what is lost to standard error
     Urdb(Urdb),
+    /// An invoice as a test inside the tariff file: the table goes to standard output, what differs from the bill to standard error
+    Invoice(Invoice),
 }
 
 #[derive(Args)]
@@ -147,6 +161,23 @@ struct Urdb {
     /// Minutes of a settlement interval [default: 15]
     #[arg(long, value_name = "MINUTES")]
     interval: Option<u16>,
+}
+
+#[derive(Args)]
+struct Invoice {
+    /// Tariff file
+    tariff: PathBuf,
+    /// The invoice: rows with a name first and an amount last
+    invoice: PathBuf,
+    /// Its month, as in 2026-08
+    #[arg(long, value_name = "MONTH")]
+    month: String,
+    /// What the meter measured
+    #[arg(long, value_name = "FILE")]
+    meter: PathBuf,
+    /// What feeds said
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -242,6 +273,7 @@ pub(crate) fn run(it: Tariff) -> u8 {
         Verb::Diff(Diff { old, new, meter, prices, json }) => {
             cli::tariff::diff::run(&cli::tariff::diff::Asked { old, new, meter, prices, json }, out)
         }
+        Verb::Fmt(Fmt { files, check }) => cli::tariff::fmt::run(&cli::tariff::fmt::Asked { files, check }, out),
         Verb::Accept(Accept { hash, journal }) => {
             cli::tariff::accept::run(&cli::tariff::accept::Asked { hash, journal }, out)
         }
@@ -250,6 +282,10 @@ pub(crate) fn run(it: Tariff) -> u8 {
         }
         Verb::Import(Import { from: From::Urdb(Urdb { rate, timezone, interval }) }) => {
             cli::tariff::import::run(&cli::tariff::import::Asked { rate, timezone, interval }, out)
+        }
+        Verb::Import(Import { from: From::Invoice(Invoice { tariff, invoice, month, meter, prices }) }) => {
+            let asked = cli::tariff::invoice::Asked { tariff, invoice, month, meter, prices };
+            cli::tariff::invoice::run(&asked, out)
         }
         Verb::Referee(Referee { rates, meter, scale }) => {
             let asked = cli::tariff::referee::Asked { rates, meter, scale };

@@ -69,7 +69,7 @@ pub(super) fn problem(data: &[u8]) {
     }
 }
 
-fn are_told(problems: &Problems, text: &str) {
+pub(super) fn are_told(problems: &Problems, text: &str) {
     assert!(!problems.all().is_empty(), "refused without a reason");
     // Long texts are shown now and then, and always the same ones.
     if text.bytes().fold(0_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 512 == 0 {
@@ -88,7 +88,7 @@ fn known() -> &'static [KnownProfile<'static>] {
 }
 
 /// Without its comments: half of a file, and nothing is learnt from their letters.
-fn bare(text: &str) -> String {
+pub(super) fn bare(text: &str) -> String {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim_end());
     lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
@@ -122,7 +122,11 @@ pub(super) fn problem_seeds() -> Seeds {
 
 /// Every word of the shipped files that stands before a `=` or in quotes.
 pub(super) fn words() -> Vec<String> {
-    let texts = SHIPPED.iter().map(|(_, text)| *text).chain([site::TEXT]);
+    words_of(SHIPPED.iter().map(|(_, text)| *text).chain([site::TEXT]))
+}
+
+/// The same of these texts.
+pub(super) fn words_of<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for line in texts.flat_map(str::lines).filter(|line| !line.starts_with('#')) {
         let (key, value) = line.split_once('=').unwrap_or((line, ""));

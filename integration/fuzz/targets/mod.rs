@@ -11,6 +11,7 @@ mod quantities;
 mod recordings;
 mod registers;
 mod site;
+mod tariffs;
 mod wires;
 
 /// One thing that takes bytes.
@@ -37,11 +38,12 @@ pub(crate) const ALL: &[Target] = &[
     Target { name: "registers", longest: 72, entry: registers::registers, seeds: registers::seeds, words: no_words },
     Target { name: "site", longest: 2048, entry: files::site, seeds: files::site_seeds, words: files::words },
     Target { name: "device", longest: 2048, entry: files::device, seeds: files::device_seeds, words: files::words },
+    Target { name: "tariff", longest: 4096, entry: tariffs::tariff, seeds: tariffs::seeds, words: tariffs::words },
     Target { name: "problem", longest: 160, entry: files::problem, seeds: files::problem_seeds, words: files::words },
     Target { name: "recording", longest: 256, entry: recordings::recording, seeds: recordings::seeds, words: no_words },
     Target {
         name: "recovery",
-        longest: 6144,
+        longest: 8192,
         entry: journal::recovery,
         seeds: journal::recovery_seeds,
         words: journal::words,

@@ -68,7 +68,11 @@ pub fn tell(told: Result<impl Into<Told>, Refused>, out: &mut dyn std::io::Write
     }
 }
 
-fn text(path: &Path) -> Result<String, Refused> {
+/// The text of a file.
+///
+/// # Errors
+/// Where it cannot be read, or is larger than any record.
+pub fn text(path: &Path) -> Result<String, Refused> {
     let failed = |error: std::io::Error| Refused::could_not(format!("{}: {error}", path.display()));
     let size = std::fs::metadata(path).map_err(failed)?.len();
     if size > MAX_BYTES {
