@@ -1,9 +1,14 @@
 //! A tariff laid out, billed and asked, each beside the least that could do it.
 
+use std::sync::Arc;
+
+use ballast::market::{Account, Drawn};
+use ballast::site::Supply;
 use ballast::tariff::bill::{Before, Metered, Prices, bill};
 use ballast::tariff::marginal::{Known, now};
 use ballast::tariff::{Rate, Table, Tariff, exact, file};
 use ballast::time::{Date, Wall};
+use ballast::units::{Power, Price, Share};
 use divan::{Bencher, black_box};
 
 const ERCOT: &str = include_str!("../../tariffs/ercot-index-block.toml");
@@ -93,6 +98,61 @@ fn price_of_an_interval(bencher: Bencher<'_, '_>) {
     let known = known();
     let slot = table.slot_at(Wall::parse("2026-08-12T21:50:00Z").unwrap()).unwrap();
     bencher.bench(|| now(&tariff, &table, black_box(slot), &known));
+}
+
+/// What the loop asks in every tick: what the tariff says now, while nothing changed.
+#[divan::bench]
+fn terms_of_a_tick(bencher: Bencher<'_, '_>) {
+    let mut account = account();
+    let price = Some(Price::from_micro_usd_per_mwh(61_200_000));
+    let at = Wall::parse("2026-08-12T21:50:00Z").unwrap();
+    bencher.bench_local(|| account.terms(black_box(at), price, Power::ZERO));
+}
+
+/// The same with another price: every line is asked anew.
+#[divan::bench]
+fn terms_of_a_new_price(bencher: Bencher<'_, '_>) {
+    let mut account = account();
+    let at = Wall::parse("2026-08-12T21:50:00Z").unwrap();
+    let mut micro = 0;
+    bencher.bench_local(|| {
+        micro += 1;
+        account.terms(at, Some(Price::from_micro_usd_per_mwh(black_box(micro))), Power::ZERO)
+    });
+}
+
+/// What the decision asks for each group: the price of the last watt.
+#[divan::bench]
+fn price_of_the_last_watt(bencher: Bencher<'_, '_>) {
+    let price = Some(Price::from_micro_usd_per_mwh(61_200_000));
+    let terms = account().terms(Wall::parse("2026-08-12T21:50:00Z").unwrap(), price, Power::ZERO).unwrap();
+    bencher.bench(|| terms.at(black_box(Power::from_kilowatts(80_000))));
+}
+
+/// Once a day: the tariff is laid out over its ratchet, and the peaks worth paying are reckoned.
+#[divan::bench]
+fn reckon_the_peaks_worth_paying(bencher: Bencher<'_, '_>) {
+    let at = Wall::parse("2026-08-01T05:00:00Z").unwrap();
+    bencher.with_inputs(opened).bench_values(|mut account| account.terms(black_box(at), None, Power::ZERO));
+}
+
+fn opened() -> Account {
+    let supply = Supply {
+        file: "bench.toml".into(),
+        expected: Some(Price::from_micro_usd_per_mwh(38_000_000)),
+        hold_above: Share::ZERO,
+        power_factor: Share::from_ppm(1_000_000),
+        drawn: Vec::new(),
+    };
+    let site = ballast::site::file::load("demo.toml", include_str!("../../sites/demo.toml")).unwrap();
+    let at = Wall::parse("2026-08-01T05:00:00Z").unwrap();
+    Account::open(Arc::new(tariff(ERCOT)), &supply, &site, Drawn::default(), at).unwrap()
+}
+
+fn account() -> Account {
+    let mut account = opened();
+    account.terms(Wall::parse("2026-08-12T21:50:00Z").unwrap(), None, Power::ZERO);
+    account
 }
 
 /// From a moment to its interval and period.
