@@ -141,8 +141,8 @@ const SLIPS: [(usize, &str, &str, &str); 60] = [
     (0, "2026-03-01 = \"0.412", "2026-13-01 = \"0.412", "type"),
     (0, "until = 2030-05-01", "until = 2020-05-01", "conflict"),
     (0, "from    = 2027-01-01", "from    = \"next year\"", "type"),
-    (0, "billed  = { 2026 =", "billed  = { then =", "type"),
-    (0, "at         = 2026-01-12T02:00:00-06:00", "at         = 2026-01-12T02:00:00", "type"),
+    (0, "billed = { 2026 =", "billed = { then =", "type"),
+    (0, "at     = 2026-01-12T02:00:00-06:00", "at     = 2026-01-12T02:00:00", "type"),
     // References and choices.
     (0, "apply_to = [\"demand.distribution\"]", "apply_to = [\"demand.distributon\"]", "reference"),
     (

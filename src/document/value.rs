@@ -29,15 +29,7 @@ impl Field<'_> {
     }
 
     fn of_type(&self, wanted: &str, example: &str) -> Problem {
-        let found = match self.value.get_ref() {
-            DeValue::String(_) => "text",
-            DeValue::Integer(_) => "a whole number",
-            DeValue::Float(_) => "a number",
-            DeValue::Boolean(_) => "true or false",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
-        };
+        let found = super::raw::kind(self.value.get_ref());
         let problem = self.problem(Code::Type, format!("this is {found}, and {wanted} is wanted"));
         problem.help(format!("write {} = {example}", self.key))
     }

@@ -117,7 +117,8 @@ impl Hours {
         let time = |word: &str| {
             let (hour, minute) = word.trim().split_once(':')?;
             let (hour, minute): (u16, u16) = (hour.parse().ok()?, (minute.len() == 2).then(|| minute.parse().ok())??);
-            (minute < 60 && hour * 60 + minute <= DAY).then_some(hour * 60 + minute)
+            let of_day = hour.saturating_mul(60).saturating_add(minute);
+            (minute < 60 && of_day <= DAY).then_some(of_day)
         };
         let mut found = Vec::new();
         for part in text.split(',') {

@@ -6,6 +6,32 @@ use std::ops::{Add, AddAssign, Neg, Sub};
 
 use super::exact::{self, ONE, mul_div};
 
+/// Sums that stay at the largest there is.
+macro_rules! sums {
+    ($name:ident) => {
+        impl Add for $name {
+            type Output = Self;
+            fn add(self, other: Self) -> Self {
+                Self(self.0.saturating_add(other.0))
+            }
+        }
+        impl Sub for $name {
+            type Output = Self;
+            fn sub(self, other: Self) -> Self {
+                Self(self.0.saturating_sub(other.0))
+            }
+        }
+        impl Sum for $name {
+            fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+                all.fold(Self::default(), Add::add)
+            }
+        }
+    };
+}
+
+sums!(Rate);
+sums!(Amount);
+
 /// Milliwatts in a kilowatt: loads are counted in milliwatts.
 pub const MW_PER_KW: i64 = 1_000_000;
 
@@ -37,27 +63,10 @@ impl Rate {
     }
 }
 
-impl Add for Rate {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
-    }
-}
-impl Sub for Rate {
-    type Output = Self;
-    fn sub(self, other: Self) -> Self {
-        Self(self.0.saturating_sub(other.0))
-    }
-}
 impl Neg for Rate {
     type Output = Self;
     fn neg(self) -> Self {
         Self(self.0.saturating_neg())
-    }
-}
-impl Sum for Rate {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), Add::add)
     }
 }
 
@@ -115,26 +124,9 @@ impl Amount {
     }
 }
 
-impl Add for Amount {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
-    }
-}
-impl Sub for Amount {
-    type Output = Self;
-    fn sub(self, other: Self) -> Self {
-        Self(self.0.saturating_sub(other.0))
-    }
-}
 impl AddAssign for Amount {
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
-    }
-}
-impl Sum for Amount {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::ZERO, Add::add)
     }
 }
 impl fmt::Display for Amount {

@@ -5,7 +5,7 @@ use super::{Basis, Entry, Lack, Metered, has, per_hour};
 use crate::tariff::calendar::MAX_PERIODS;
 use crate::tariff::exact::{ONE, mul_div};
 use crate::tariff::table::{Month, Stretch};
-use crate::tariff::{Amount, Applies, Energy, MW_PER_KW, Rate, Source, Tier};
+use crate::tariff::{Amount, Applies, Energy, MW_PER_KW, Rate, Source, Table, Tier};
 
 /// Where a line of energy is billed.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ fn in_tiers(place: Place<'_>, charge: &Energy, tiers: &[Tier], billed: i64, lack
     let stretches = place.metered.table.stretches(place.month);
     let used: Vec<[i128; MAX_PERIODS]> = stretches.iter().map(|stretch| by_period(place, stretch, charge)).collect();
     let total: i128 = used.iter().flatten().sum();
-    let widths = widths(tiers, total, |tier| milliwatt_slots(place, tier, billed));
+    let widths = widths(tiers, total, |tier| top(place.metered.table, place.month, tier, billed));
     let mut amount = Amount::ZERO;
     for (stretch, used) in stretches.iter().zip(&used) {
         for (period, own) in used.iter().enumerate().filter(|(_, own)| **own != 0) {
@@ -85,15 +85,14 @@ fn widths(tiers: &[Tier], total: i128, top: impl Fn(&Tier) -> Option<i128>) -> V
     tiers.iter().map(width).collect()
 }
 
-/// The top of a tier in milliwatts times intervals; nothing where it is open.
-fn milliwatt_slots(place: Place<'_>, tier: &Tier, billed: i64) -> Option<i128> {
+/// The top of a tier of a month in milliwatts times intervals; `billed` are the milliwatts that hours of use count.
+pub(in crate::tariff) fn top(table: &Table, month: &Month, tier: &Tier, billed: i64) -> Option<i128> {
     let top = tier.up_to?;
-    let (hours, minutes) = place.metered.table.per_hour();
+    let (hours, minutes) = table.per_hour();
     let kilowatts = if top.per_kw { billed } else { MW_PER_KW };
-    let days = if top.per_day { place.month.days } else { 1 };
+    let days = if top.per_day { month.days } else { 1 };
     let times = i128::from(kilowatts) * i128::from(days) * hours;
-    let exact = mul_div(top.steps, times, ONE * minutes);
-    Some(exact.unwrap_or_else(|| (top.steps / ONE).saturating_mul(times) / minutes))
+    Some(mul_div(top.steps, times, ONE * minutes).unwrap_or_else(|| (top.steps / ONE).saturating_mul(times) / minutes))
 }
 
 /// Bought above what was bought ahead, sold back below it.

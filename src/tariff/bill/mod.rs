@@ -19,6 +19,7 @@ mod flexible;
 mod reactive;
 
 pub use demand::{Before, Peak};
+pub(super) use energy::top;
 
 /// What a load costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -312,7 +313,7 @@ fn per_hour(table: &Table, amount: Amount) -> Amount {
 }
 
 /// Power times a part, in steps of 1e-15.
-fn part(milli: i64, share: i128) -> i64 {
+pub(super) fn part(milli: i64, share: i128) -> i64 {
     mul_div(milli.into(), share, ONE).and_then(|part| i64::try_from(part).ok()).unwrap_or(milli)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Known, Running, Steps, per_kwh};
-use crate::tariff::bill::{Basis, Bill, Metered, Peak, has};
+use crate::tariff::bill::{Basis, Bill, Metered, Peak, has, part};
 use crate::tariff::exact::{ONE, mul_div};
 use crate::tariff::table::{Day, Month};
 use crate::tariff::{Charge, Coincident, Demand, DemandTier, Energy, Ratchet, Rate, Table};
@@ -128,10 +128,6 @@ pub(super) fn likely(table: &Table, day: Day, slot: usize, charge: &Coincident, 
         let (window, probability) = charge.forecast.as_ref()?.fallback.as_ref()?;
         table.is_in(window, day, slot).then_some(*probability)
     })
-}
-
-fn part(milli: i64, share: i128) -> i64 {
-    mul_div(milli.into(), share, ONE).and_then(|part| i64::try_from(part).ok()).unwrap_or(milli)
 }
 
 /// A load of an interval at which the mean over its window reaches a level.

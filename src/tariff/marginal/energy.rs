@@ -2,11 +2,11 @@
 
 use super::demand;
 use super::{Known, Steps};
-use crate::tariff::bill::{Basis, Bill, Metered, has};
+use crate::tariff::bill::{Basis, Bill, Metered, has, top};
 use crate::tariff::calendar::MAX_PERIODS;
 use crate::tariff::exact::{ONE, mul_div};
 use crate::tariff::table::{Day, Month};
-use crate::tariff::{Applies, Block, Charge, Energy, MW_PER_KW, Rate, Source, Table, Tariff, Tier};
+use crate::tariff::{Applies, Block, Charge, Energy, Rate, Source, Table, Tariff, Tier};
 use crate::time::Date;
 
 /// The blocks of a line that cover an interval, in the order in which they are used.
@@ -83,16 +83,6 @@ pub(super) fn now(
 
 fn ends_in(tiers: &[Tier], total: i128, top: impl Fn(&Tier) -> Option<i128>) -> Option<&Tier> {
     tiers.iter().find(|tier| top(tier).is_none_or(|top| total < top)).or(tiers.last())
-}
-
-/// The top of a tier in milliwatts times intervals.
-fn top(table: &Table, month: &Month, tier: &Tier, billed: i64) -> Option<i128> {
-    let top = tier.up_to?;
-    let (hours, minutes) = table.per_hour();
-    let kilowatts = if top.per_kw { billed } else { MW_PER_KW };
-    let days = if top.per_day { month.days } else { 1 };
-    let times = i128::from(kilowatts) * i128::from(days) * hours;
-    Some(mul_div(top.steps, times, ONE * minutes).unwrap_or_else(|| (top.steps / ONE).saturating_mul(times) / minutes))
 }
 
 /// A month's energy by day of a price and by period, and the prices in each.
