@@ -3,9 +3,9 @@
 
 use ballast::decide::{Memory, Standing, decide};
 use ballast::site::file::load;
-use ballast::snapshot::{GroupSeen, Link, Reading, Snapshot};
+use ballast::snapshot::{GroupSeen, Link, Peak, Reading, Snapshot, Terms};
 use ballast::time::{Mono, Now, Wall};
-use ballast::units::{Power, Slew};
+use ballast::units::{Power, Price, Slew};
 use divan::{Bencher, black_box};
 
 use crate::site;
@@ -20,6 +20,15 @@ const BATCH: Power = Power::from_watts(28_000);
 #[divan::bench(args = SIZES)]
 fn quiet(bencher: Bencher<'_, '_>, groups: usize) {
     let mut site = Site::running(groups);
+    site.pass(LOW);
+    site.measure(bencher, LOW);
+}
+
+/// The same under a tariff: a price with three cliffs, and two windows of demand.
+#[divan::bench(args = SIZES)]
+fn quiet_under_a_tariff(bencher: Bencher<'_, '_>, groups: usize) {
+    let mut site = Site::running(groups);
+    site.tariff = true;
     site.pass(LOW);
     site.measure(bencher, LOW);
 }
@@ -73,6 +82,7 @@ struct Site {
     memory: Memory,
     on: Vec<u64>,
     tick: u64,
+    tariff: bool,
 }
 
 impl Site {
@@ -80,7 +90,7 @@ impl Site {
     fn running(groups: usize) -> Self {
         let site = load("bench.toml", &site::file(groups)).expect("the file is whole");
         let on = site.groups.iter().map(|group| group.all_on()).collect();
-        Self { memory: Memory::new(&site), standing: Standing::new(site), on, tick: 10_000 }
+        Self { memory: Memory::new(&site), standing: Standing::new(site), on, tick: 10_000, tariff: false }
     }
 
     /// Nearly every miner is off since the hall was high, and the hall is low again for longer than it is remembered.
@@ -122,9 +132,20 @@ impl Site {
             hall: Reading::Known(hall, now),
             house: Reading::Known(Power::ZERO, now),
             durable: self.tick - 1,
+            terms: self.tariff.then(|| self.terms()),
             groups: powers.iter().zip(&self.on).map(seen).collect(),
             ..Snapshot::default()
         }
+    }
+
+    /// What curtails nothing, and is asked of every group.
+    fn terms(&self) -> Terms {
+        let limit = self.standing.site.poi.import_limit;
+        let step =
+            |nth: i64| (Power::from_watts(limit.watts() * nth / 4), Price::from_micro_usd_per_mwh(nth * 1_000_000));
+        let quarter = Wall::from_micros(900_000_000);
+        let peak = |line| Peak { line, at_most: limit * 2, from: Wall::from_micros(0), until: quarter, earlier: 1 };
+        Terms { indexed: false, steps: (0..4).map(step).collect(), peaks: vec![peak(0), peak(1)] }
     }
 
     /// One tick with the hall at this part of its nameplate.
