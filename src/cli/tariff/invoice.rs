@@ -110,7 +110,7 @@ fn rows(tariff: &Tariff, path: &Path) -> Result<Rows, Refused> {
         match belongs(tariff, what).as_slice() {
             [line] => {
                 let sum = rows.lines.entry(*line).or_default();
-                *sum = *sum + amount;
+                *sum += amount;
             }
             several => {
                 let like = several.iter().filter_map(|at| tariff.lines.get(*at)).map(|line| line.name.clone());
