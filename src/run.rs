@@ -20,7 +20,7 @@ use crate::journal::{Journal, Summary};
 use crate::plan::{Cause, Condition, Plan};
 use crate::plant::Score;
 use crate::site::Site;
-use crate::snapshot::{Orders, PriceSeen, Reading, Snapshot};
+use crate::snapshot::{NoData, Orders, PriceSeen, Reading, Snapshot};
 use crate::time::{Clock, Mono, Now, Wall};
 use crate::units::{Power, Price};
 use crate::web::{Action, Actor, Hub};
@@ -314,8 +314,13 @@ impl Loop {
         let windows = &self.cycle.memory.billing.windows;
         let closed = windows.iter().filter_map(|window| window.closed.map(|(from, power)| (window.line, from, power)));
         let site = &self.cycle.standing.site;
-        let load = |reading: Reading, nameplate: Power| reading.known().map_or(nameplate, |(power, _)| power.or_zero());
-        let firm = load(snapshot.hall, site.hall.nameplate) + load(snapshot.house, site.house.nameplate);
+        let load = |reading: Reading, nameplate: Power| match reading {
+            Reading::Known(power, _) => Some(power.or_zero()),
+            Reading::NoData(NoData::NoMeter) => Some(nameplate),
+            Reading::NoData(_) => None,
+        };
+        let firm = load(snapshot.hall, site.hall.nameplate).zip(load(snapshot.house, site.house.nameplate));
+        let firm = firm.map(|(hall, house)| hall + house);
         let (told, keep) = rates.turn(snapshot, closed, firm);
         if keep.text {
             let (name, text) = rates.in_force();

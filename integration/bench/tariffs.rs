@@ -1,6 +1,7 @@
 //! A tariff laid out, billed and asked, each beside the least that could do it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballast::market::{Account, Drawn};
 use ballast::site::Supply;
@@ -106,7 +107,7 @@ fn terms_of_a_tick(bencher: Bencher<'_, '_>) {
     let mut account = account();
     let price = Some(Price::from_micro_usd_per_mwh(61_200_000));
     let at = Wall::parse("2026-08-12T21:50:00Z").unwrap();
-    bencher.bench_local(|| account.terms(black_box(at), price, Power::ZERO));
+    bencher.bench_local(|| account.terms(black_box(at), price));
 }
 
 /// The same with another price: every line is asked anew.
@@ -117,7 +118,7 @@ fn terms_of_a_new_price(bencher: Bencher<'_, '_>) {
     let mut micro = 0;
     bencher.bench_local(|| {
         micro += 1;
-        account.terms(at, Some(Price::from_micro_usd_per_mwh(black_box(micro))), Power::ZERO)
+        account.terms(at, Some(Price::from_micro_usd_per_mwh(black_box(micro))))
     });
 }
 
@@ -125,7 +126,7 @@ fn terms_of_a_new_price(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn price_of_the_last_watt(bencher: Bencher<'_, '_>) {
     let price = Some(Price::from_micro_usd_per_mwh(61_200_000));
-    let terms = account().terms(Wall::parse("2026-08-12T21:50:00Z").unwrap(), price, Power::ZERO).unwrap();
+    let terms = account().terms(Wall::parse("2026-08-12T21:50:00Z").unwrap(), price).unwrap();
     bencher.bench(|| terms.at(black_box(Power::from_kilowatts(80_000))));
 }
 
@@ -133,7 +134,7 @@ fn price_of_the_last_watt(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn reckon_the_peaks_worth_paying(bencher: Bencher<'_, '_>) {
     let at = Wall::parse("2026-08-01T05:00:00Z").unwrap();
-    bencher.with_inputs(opened).bench_values(|mut account| account.terms(black_box(at), None, Power::ZERO));
+    bencher.with_inputs(opened).bench_values(|mut account| account.terms(black_box(at), None));
 }
 
 fn opened() -> Account {
@@ -146,12 +147,14 @@ fn opened() -> Account {
     };
     let site = ballast::site::file::load("demo.toml", include_str!("../../sites/demo.toml")).unwrap();
     let at = Wall::parse("2026-08-01T05:00:00Z").unwrap();
-    Account::open(Arc::new(tariff(ERCOT)), &supply, &site, Drawn::default(), at).unwrap()
+    let mut account = Account::open(Arc::new(tariff(ERCOT)), &supply, &site, Drawn::default(), at).unwrap();
+    account.see(at, Duration::from_secs(2), None, Some(Power::from_kilowatts(1_500)));
+    account
 }
 
 fn account() -> Account {
     let mut account = opened();
-    account.terms(Wall::parse("2026-08-12T21:50:00Z").unwrap(), None, Power::ZERO);
+    account.terms(Wall::parse("2026-08-12T21:50:00Z").unwrap(), None);
     account
 }
 

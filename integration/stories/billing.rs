@@ -92,6 +92,28 @@ fn where_the_hall_alone_is_above_the_peak_no_miner_adds_to_it() {
 }
 
 #[test]
+fn the_last_window_of_a_line_is_closed_when_nothing_follows_it() {
+    let mut bench = Bench::new(site());
+    // A whole window is seen, and the next; then the hours are over in which the line looks at demand.
+    let means = play(&mut bench, 200 + 600, kw(25_000), 0, |_| kw(15_000));
+    let whole = means.last().unwrap().0;
+    let wall = i64::try_from(bench.now.micros()).unwrap();
+    assert_eq!(wall.rem_euclid(WINDOW), 0, "a window ends here");
+    let steps = vec![(Power::ZERO, usd(20))];
+    let before = bench.memory.billing.windows[0].clone();
+    bench.terms = Some(Terms { indexed: false, steps, peaks: vec![] });
+    bench.step();
+    let over = bench.memory.billing.windows[0].clone();
+    let (from, mean) = over.closed.unwrap();
+    assert_eq!(from, before.from);
+    assert!((mean - whole).watts().abs() < 200_000 && before.closed.unwrap().0 < from, "{over:?}");
+    assert_eq!(bench.memory.billing.bound, None);
+    bench.now = bench.now.after(ms(100));
+    bench.step();
+    assert!(bench.memory.billing.windows.is_empty(), "told once");
+}
+
+#[test]
 fn a_limit_of_the_connection_is_a_limit_whatever_a_peak_would_allow() {
     let mut bench = Bench::new(site()).all_on();
     play(&mut bench, 100, kw(90_000), 0, |_| kw(25_000));

@@ -51,13 +51,13 @@ fn account(tariff: Arc<Tariff>, supply: &Supply, drawn: Drawn, now: &str) -> Res
     let text = include_str!("../../sites/demo.toml");
     let site = ballast::site::file::load("demo.toml", text).unwrap();
     let mut account = Account::open(tariff, supply, &site, drawn, at(now))?;
-    account.see(at(now), Duration::from_secs(1), Some(kw(3_000)), kw(1_500));
+    account.see(at(now), Duration::from_secs(1), Some(kw(3_000)), Some(kw(1_500)));
     Ok(account)
 }
 
 fn terms(tariff: Arc<Tariff>, now: &str) -> Terms {
     let mut account = account(tariff, &supply(), Drawn::default(), now).unwrap();
-    account.terms(at(now), None, kw(1_500)).unwrap()
+    account.terms(at(now), None).unwrap()
 }
 
 fn target(tariff: &Arc<Tariff>, now: &str) -> i64 {
@@ -86,7 +86,7 @@ fn a_peak_is_raised_as_long_as_the_hours_that_are_left_pay_for_it() {
     let mut drawn = Drawn::default();
     drawn.raise("demand.all", Date::parse("2026-09-01").unwrap(), kw(2_345));
     let mut known = account(eight, &supply(), drawn, "2026-09-27T00:00:00-05:00").unwrap();
-    let terms = known.terms(at("2026-09-27T00:00:00-05:00"), None, kw(1_500)).unwrap();
+    let terms = known.terms(at("2026-09-27T00:00:00-05:00"), None).unwrap();
     assert_eq!(terms.peaks[0].at_most, kw(2_345));
     assert_eq!(target(&of("70 USD/kW-month"), "2026-09-01T00:00:00-05:00"), 0, "no machine earns that in a month");
 }
@@ -111,14 +111,14 @@ price   = "4 USD/kW-month"
 "#;
     let tariff = tariff(lines);
     let mut account = account(Arc::clone(&tariff), &supply(), Drawn::default(), "2026-09-01T00:00:00-05:00").unwrap();
-    let night = account.terms(at("2026-09-01T00:00:00-05:00"), None, kw(1_500)).unwrap();
+    let night = account.terms(at("2026-09-01T00:00:00-05:00"), None).unwrap();
     let targets: Vec<(String, i64)> =
         account.targets().map(|(line, power)| (line.to_owned(), power.watts() / 1_000)).collect();
     // 168 hours at 5 USD are no 12,000 for anybody; the other 552 pay 4,000 easily.
     assert_eq!(targets[0], ("demand.on_peak".to_owned(), 0));
     assert!(targets[1].0 == "demand.all" && targets[1].1 > 3_100, "{targets:?}");
     assert_eq!(night.peaks.len(), 1, "at night no window of the other runs");
-    let noon = account.terms(at("2026-09-01T13:10:00-05:00"), None, kw(1_500)).unwrap();
+    let noon = account.terms(at("2026-09-01T13:10:00-05:00"), None).unwrap();
     assert_eq!(noon.peaks.len(), 2);
     assert_eq!(
         (noon.peaks[0].from, noon.peaks[0].until),
@@ -170,7 +170,7 @@ demand = "1 MW"
     let now = "2026-09-09T13:40:00-05:00";
     let mut supply = supply();
     let mut open = account(tariff(lines), &supply, Drawn::default(), now).unwrap();
-    let floor = open.terms(at(now), None, kw(1_500)).unwrap();
+    let floor = open.terms(at(now), None).unwrap();
     assert_eq!((floor.peaks[0].at_most, floor.peaks[0].earlier), (kw(1_000), 1));
     assert_eq!(
         (floor.peaks[0].from, floor.peaks[0].until),
@@ -180,7 +180,7 @@ demand = "1 MW"
     let month = Date::parse("2026-07-01").unwrap();
     supply.drawn.push(ballast::site::Drawn { line: "demand.all".into(), month, power: kw(2_500) });
     let mut told = account(tariff(lines), &supply, Drawn::default(), now).unwrap();
-    assert_eq!(told.terms(at(now), None, kw(1_500)).unwrap().peaks[0].at_most, kw(2_000));
+    assert_eq!(told.terms(at(now), None).unwrap().peaks[0].at_most, kw(2_000));
     // A window that ended higher is paid from then on; the same one is not taken twice, and one from before the start not at all.
     let ended = at("2026-09-09T13:45:00-05:00");
     assert_eq!(told.take([(1, at("2026-09-09T13:15:00-05:00"), kw(3_900))]), vec![]);
@@ -188,17 +188,13 @@ demand = "1 MW"
     assert_eq!((new.len(), new[0].power, new[0].before), (1, kw(2_222), None));
     assert_eq!(told.take([(1, ended, kw(2_222))]), vec![]);
     let later = at("2026-09-09T14:20:00-05:00");
-    assert_eq!(told.terms(later, None, kw(1_500)).unwrap().peaks[0].at_most, kw(2_222));
+    assert_eq!(told.terms(later, None).unwrap().peaks[0].at_most, kw(2_222));
     // It is remembered, month by month: in October four fifths of it are.
     let kept: Drawn = serde_json::from_str(&serde_json::to_string(told.drawn()).unwrap()).unwrap();
     assert_eq!(&kept, told.drawn());
     let october = "2026-10-02T00:00:00-05:00";
     let mut again = account(tariff(lines), &supply, kept, october).unwrap();
-    assert_eq!(
-        again.terms(at(october), None, kw(1_500)).unwrap().peaks[0].at_most,
-        kw(2_000),
-        "July's is still higher"
-    );
+    assert_eq!(again.terms(at(october), None).unwrap().peaks[0].at_most, kw(2_000), "July's is still higher");
 }
 
 #[test]
@@ -211,7 +207,49 @@ fn demand_by_the_kva_leaves_as_much_power_as_its_factor() {
     supply.drawn.push(ballast::site::Drawn { line: "demand.all".into(), month, power: kw(1_800) });
     let now = "2026-09-09T13:40:00-05:00";
     let mut open = account(tariff(&lines), &supply, Drawn::default(), now).unwrap();
-    assert_eq!(open.terms(at(now), None, kw(1_500)).unwrap().peaks[0].at_most, kw(1_800));
+    assert_eq!(open.terms(at(now), None).unwrap().peaks[0].at_most, kw(1_800));
+    // A kVA is a ninth more than a kW: at 25.2 USD the best machines pay for it in kW (46,800 / 28,000 in kVA), and not at twice that.
+    let of = |price: &str| {
+        let lines = lines.replace("900 USD", price);
+        let supply = Supply { drawn: vec![], ..supply.clone() };
+        let mut open = account(tariff(&lines), &supply, Drawn::default(), "2026-09-01T00:00:00-05:00").unwrap();
+        open.terms(at("2026-09-01T00:00:00-05:00"), None).unwrap().peaks[0].at_most.watts() / 1_000
+    };
+    assert!((2_080..=2_260).contains(&of("41 USD")), "41 / 0.9 = 45.56 USD: {} kW", of("41 USD"));
+    assert_eq!(of("43 USD"), 0, "43 / 0.9 = 47.78 USD: more than the 46.80 that the best earn");
+}
+
+#[test]
+fn a_line_that_charges_nothing_now_and_for_no_later_month_holds_nothing() {
+    let lines = |ratchet: &str| {
+        format!(
+            "{FLAT}[demand.summer]\nmonths = \"Jun-Sep\"\nmeasure = {{ window = \"15 min\" }}\nprice = \"900 USD/kW-month\"\n{ratchet}"
+        )
+    };
+    let peaks = |lines: &str, now: &str| terms(tariff(lines), now).peaks.len();
+    assert_eq!(peaks(&lines(""), "2026-09-09T13:40:00-05:00"), 1);
+    assert_eq!(peaks(&lines(""), "2026-12-09T13:40:00-06:00"), 0);
+    let ratchet = lines("ratchet = { share = \"80 %\", months = 11 }\n");
+    assert_eq!(peaks(&ratchet, "2026-12-09T13:40:00-06:00"), 1, "what is drawn in December is paid in June");
+}
+
+#[test]
+fn nothing_is_reckoned_before_the_firm_load_was_seen() {
+    let lines = format!("{FLAT}[demand.all]\nmeasure = {{ window = \"15 min\" }}\nprice = \"8 USD/kW-month\"\n");
+    let text = include_str!("../../sites/demo.toml");
+    let site = ballast::site::file::load("demo.toml", text).unwrap();
+    let now = at("2026-09-01T00:00:00-05:00");
+    let mut open = Account::open(tariff(&lines), &supply(), &site, Drawn::default(), now).unwrap();
+    open.see(now, Duration::from_secs(5), Some(kw(3_000)), None);
+    assert_eq!(open.terms(now, None).unwrap().peaks[0].at_most, Power::ZERO);
+    // From then on in every interval until a day was seen.
+    open.see(now, Duration::from_secs(60), Some(kw(3_000)), Some(kw(1_500)));
+    let next = now.after(Duration::from_secs(900));
+    let early = open.terms(next, None).unwrap().peaks[0].at_most;
+    assert!(early > kw(3_000), "{early}");
+    open.see(next, Duration::from_secs(60), Some(kw(3_000)), Some(kw(2_500)));
+    let later = open.terms(next.after(Duration::from_secs(900)), None).unwrap().peaks[0].at_most;
+    assert!(later > early, "{later}");
 }
 
 #[test]
@@ -221,13 +259,13 @@ fn windows_of_the_day_on_which_the_clock_is_put_back_follow_each_other() {
     let mut until = at("2026-11-01T00:00:00-05:00");
     for hour in 0..25 {
         let now = until.after(Duration::from_secs(600));
-        let peak = open.terms(now, None, kw(1_500)).unwrap().peaks[0];
+        let peak = open.terms(now, None).unwrap().peaks[0];
         assert_eq!((peak.from, peak.until), (until, until.after(Duration::from_secs(3_600))), "hour {hour}");
         until = peak.until;
     }
     assert_eq!(until, at("2026-11-02T00:00:00-06:00"));
     // The month after is laid out when it comes.
-    let december = open.terms(at("2026-12-01T00:00:00-06:00"), None, kw(1_500)).unwrap();
+    let december = open.terms(at("2026-12-01T00:00:00-06:00"), None).unwrap();
     assert_eq!(december.peaks[0].from, at("2026-12-01T00:00:00-06:00"));
 }
 
@@ -238,7 +276,7 @@ fn the_price_at_an_index_has_the_kink_of_the_block_and_never_its_price() {
         let tariff = Arc::new(file::load("ercot.toml", text).unwrap_or_else(|problems| panic!("{problems}")));
         let supply = Supply { expected: Some(usd(38)), ..supply() };
         let mut open = account(tariff, &supply, Drawn::default(), "2026-08-12T16:50:00-05:00").unwrap();
-        open.terms(at("2026-08-12T16:50:00-05:00"), price, kw(1_500)).unwrap()
+        open.terms(at("2026-08-12T16:50:00-05:00"), price).unwrap()
     };
     let terms = steps(text, Some(usd(61)));
     assert!(terms.indexed);

@@ -100,6 +100,18 @@ impl Window {
         }
     }
 
+    /// No window of its line runs any more: one that ended just now is closed and stays for this tick, all others go.
+    fn is_over(&mut self, import: Power, now: Wall, passed: i64) -> bool {
+        let after = micros(self.until, now);
+        if self.from == self.until || now < self.until || after > passed {
+            return true;
+        }
+        self.used_mj = self.used_mj.saturating_add(millijoules(import, passed - after));
+        let earlier = u8::try_from(self.before_mj.len()).unwrap_or(u8::MAX);
+        self.close(&Peak { line: self.line, at_most: Power::ZERO, from: self.until, until: self.until, earlier });
+        false
+    }
+
     fn close(&mut self, next: &Peak) {
         let length = micros(self.from, self.until).max(1);
         let count = i64::try_from(self.before_mj.len()).unwrap_or(0) + 1;
@@ -140,14 +152,19 @@ pub(super) fn guard(standing: &Standing, memory: &mut Memory, snapshot: &Snapsho
     let (now, wall) = (snapshot.now.mono, snapshot.now.wall);
     let passed = now.since(std::mem::replace(&mut memory.billing.counted, now));
     let peaks = snapshot.terms.as_ref().map(|terms| terms.peaks.as_slice()).unwrap_or_default();
-    if peaks.is_empty() {
-        (memory.billing.windows, memory.billing.bound) = (Vec::new(), None);
+    if peaks.is_empty() && memory.billing.windows.is_empty() {
+        memory.billing.bound = None;
         return None;
     }
     let import = import(standing, memory, snapshot, firm);
     let passed = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
     let billing = &mut memory.billing;
-    billing.windows.retain(|window| peaks.iter().any(|peak| peak.line == window.line));
+    let runs = |window: &Window| peaks.iter().any(|peak| peak.line == window.line);
+    billing.windows.retain_mut(|window| runs(window) || !window.is_over(import, wall, passed));
+    if peaks.is_empty() {
+        billing.bound = None;
+        return None;
+    }
     let (mut leaves, mut paid) = (Power::MAX, Power::MAX);
     for peak in peaks {
         let known = billing.windows.iter_mut().find(|window| window.line == peak.line);

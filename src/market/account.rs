@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::drawn::Drawn;
-use super::target::{Ask, per_mwh, targets, watts};
+use super::target::{Ask, Paid, per_mwh, targets, watts};
 use super::{Stairs, is_a_price};
 use crate::site::{Site, Supply};
 use crate::snapshot::{MAX_STEPS, Peak, Terms};
@@ -65,9 +65,9 @@ pub struct Account {
     limit: Power,
     firm: Power,
     drawn: Drawn,
-    /// Peaks worth paying, by line, in milliwatts; and the day they were reckoned on.
+    /// Peaks worth paying, by line, in milliwatts of import; and the day and the interval they were reckoned in.
     targets: BTreeMap<usize, i64>,
-    reckoned: Option<Date>,
+    reckoned: Option<(Date, usize)>,
     /// The windows that were taken in, by line: when each began. None from before the account was opened.
     closed: BTreeMap<u32, Wall>,
     since: Wall,
@@ -151,8 +151,8 @@ impl Account {
         self.table.slot_at(now).map(|slot| self.table.start_of(slot + 1))
     }
 
-    /// Import and firm load since the last time.
-    pub fn see(&mut self, now: Wall, passed: Duration, import: Option<Power>, firm: Power) {
+    /// Import and firm load since the last time, as far as they were measured.
+    pub fn see(&mut self, now: Wall, passed: Duration, import: Option<Power>, firm: Option<Power>) {
         let month = self.tariff.zone.local(now).date.month_start();
         self.drawn.see(month, passed, import, (firm, self.firm));
     }
@@ -183,8 +183,8 @@ impl Account {
         if matches!(charge, Charge::Demand(demand) if demand.daily) { date } else { date.month_start() }
     }
 
-    /// What the tariff says now. `firm` is the firm load, for what a peak is worth; nothing where the clock is out of all range.
-    pub fn terms(&mut self, now: Wall, price: Option<Price>, firm: Power) -> Option<Terms> {
+    /// What the tariff says now; nothing where the clock is out of all range.
+    pub fn terms(&mut self, now: Wall, price: Option<Price>) -> Option<Terms> {
         let slot = match self.table.slot_at(now).filter(|slot| self.table.month_of(*slot) == Some(0)) {
             Some(slot) => slot,
             None => {
@@ -202,9 +202,9 @@ impl Account {
         }
         let today = self.tariff.zone.local(now).date;
         let known = self.known(now, price);
-        if self.reckoned != Some(today) {
-            self.reckoned = Some(today);
-            self.reckon(slot, now, firm);
+        // Once a day; in each interval as long as the habit of the firm load is not known for a day.
+        if self.reckoned.is_none_or(|(day, at)| day != today || at != slot && self.drawn.is_young()) {
+            self.reckon(slot, now, today);
         }
         let terms = self.make(slot, price, &known)?;
         self.made = Some((slot, price, terms.clone()));
@@ -246,23 +246,36 @@ impl Account {
         i64::try_from(i128::from(milli) * 1_000_000 / factor).unwrap_or(i64::MAX)
     }
 
-    /// The inverse of [`Account::as_billed`], rounded down.
-    fn as_import(&self, milli: i64, line: usize) -> Power {
+    /// The inverse of [`Account::as_billed`], in milliwatts, rounded down.
+    fn as_import(&self, milli: i64, line: usize) -> i64 {
         let apparent = self
             .tariff
             .lines
             .get(line)
             .is_some_and(|line| matches!(&line.charge, Charge::Demand(demand) if demand.apparent));
-        let power = watts(milli);
-        if apparent { power.part(self.supply.power_factor) } else { power }
+        let part = i128::from(milli) * i128::from(self.supply.power_factor.ppm()) / 1_000_000;
+        if apparent { i64::try_from(part).unwrap_or(milli) } else { milli }
     }
 
     /// The peaks worth paying for the rest of the month, by what energy is expected to cost.
-    fn reckon(&mut self, slot: usize, now: Wall, firm: Power) {
+    fn reckon(&mut self, slot: usize, now: Wall, today: Date) {
+        let spread = self.drawn.firm(self.firm);
+        if spread.is_empty() {
+            return;
+        }
+        self.reckoned = Some((today, slot));
         let known = self.known(now, self.supply.expected);
-        let demands = self.tariff.lines.iter().enumerate().filter(|(_, line)| matches!(line.charge, Charge::Demand(_)));
-        let paid: Vec<(usize, i64)> = demands.map(|(at, _)| (at, self.paid(slot, at, &known))).collect();
-        let spread = self.drawn.firm(firm, self.firm);
+        let demands = self.tariff.lines.iter().enumerate().filter_map(|(at, line)| match &line.charge {
+            Charge::Demand(charge) => Some((at, charge)),
+            _ => None,
+        });
+        let whole = Share::from_ppm(1_000_000);
+        let paid = demands.map(|(line, charge)| Paid {
+            line,
+            import: self.as_import(self.paid(slot, line, &known), line),
+            factor: if charge.apparent { self.supply.power_factor } else { whole },
+        });
+        let paid: Vec<Paid> = paid.collect();
         let ask = Ask {
             tariff: &self.tariff,
             table: &self.table,
@@ -294,10 +307,10 @@ impl Account {
         let steps = curve.total.all().iter().take(MAX_STEPS).map(step);
         let peak = |running: Running| {
             let line = running.guard.line;
-            let target = self.targets.get(&line).copied().unwrap_or(0);
+            let target = watts(self.targets.get(&line).copied().unwrap_or(0));
             Peak {
                 line: u32::try_from(line).unwrap_or(u32::MAX),
-                at_most: self.as_import(running.guard.paid.max(target), line).min(self.limit),
+                at_most: watts(self.as_import(running.guard.paid, line)).max(target).min(self.limit),
                 from: self.table.start_of(running.slots.start),
                 until: self.table.start_of(running.slots.end),
                 earlier: u8::try_from(running.earlier).unwrap_or(u8::MAX),

@@ -11,7 +11,8 @@ use crate::units::Power;
 /// The firm load is counted in so many steps of its nameplate.
 const BINS: usize = 32;
 /// So many seconds of it are remembered in full: a month. Then all counts are halved, so that old habits fade.
-const REMEMBERED: u64 = 30 * 86_400;
+const REMEMBERED: u64 = 30 * DAY;
+const DAY: u64 = 86_400;
 /// Peaks are kept for so many months: the longest ratchet there is, and a year to look back.
 const MONTHS: usize = 36;
 
@@ -53,8 +54,13 @@ impl Drawn {
         true
     }
 
-    /// Import and firm load over some time.
-    pub fn see(&mut self, month: Date, passed: Duration, import: Option<Power>, firm: (Power, Power)) {
+    /// Whether the firm load was seen for less than a day.
+    pub fn is_young(&self) -> bool {
+        self.firm.iter().sum::<u64>() < DAY
+    }
+
+    /// Import and firm load over some time, as far as they were measured; the latter beside its nameplate.
+    pub fn see(&mut self, month: Date, passed: Duration, import: Option<Power>, firm: (Option<Power>, Power)) {
         let month = month.to_string();
         if self.month != month {
             (self.month, self.joules, self.covered_ms) = (month, 0, 0);
@@ -65,7 +71,7 @@ impl Drawn {
             self.joules = self.joules.saturating_add(joules);
             self.covered_ms = self.covered_ms.saturating_add(ms);
         }
-        let (firm, nameplate) = firm;
+        let (Some(firm), nameplate) = firm else { return };
         let bin = usize::try_from(firm.watts().saturating_mul(32) / nameplate.watts().max(1)).unwrap_or(0);
         self.firm.resize(BINS, 0);
         self.rest_ms.resize(BINS, 0);
@@ -86,15 +92,14 @@ impl Drawn {
         Some(Power::from_watts(self.joules.saturating_mul(1_000) / ms))
     }
 
-    /// How the firm load is spread: the middle of each step, and how long it was there. `now` stands for all where nothing is known yet.
-    pub fn firm(&self, now: Power, nameplate: Power) -> Vec<(Power, u64)> {
+    /// How the firm load is spread: the middle of each step, and how long it was there. Nothing before a second of it was seen.
+    pub fn firm(&self, nameplate: Power) -> Vec<(Power, u64)> {
         let middle = |bin: usize| {
             let halves = i64::try_from(2 * bin + 1).unwrap_or(1);
             Power::from_watts(nameplate.watts().saturating_mul(halves) / 64)
         };
         let all = self.firm.iter().enumerate().filter(|(_, seconds)| **seconds > 0);
-        let all: Vec<(Power, u64)> = all.map(|(bin, seconds)| (middle(bin), *seconds)).collect();
-        if all.is_empty() { vec![(now, 1)] } else { all }
+        all.map(|(bin, seconds)| (middle(bin), *seconds)).collect()
     }
 }
 
@@ -122,14 +127,15 @@ mod tests {
     fn the_firm_load_is_remembered_by_how_long_it_was_where() {
         let month = Date::new(2026, 7, 1).unwrap();
         let mut drawn = Drawn::default();
-        assert_eq!(drawn.firm(KW(7), KW(3_200)), vec![(KW(7), 1)]);
+        assert!(drawn.firm(KW(3_200)).is_empty() && drawn.is_young());
         for _ in 0..30 {
-            drawn.see(month, Duration::from_millis(100), Some(KW(60)), (KW(250), KW(3_200)));
+            drawn.see(month, Duration::from_millis(100), Some(KW(60)), (Some(KW(250)), KW(3_200)));
         }
-        drawn.see(month, Duration::from_secs(1), None, (KW(3_300), KW(3_200)));
-        assert_eq!(drawn.firm(KW(7), KW(3_200)), vec![(KW(250), 3), (KW(3_150), 1)]);
+        drawn.see(month, Duration::from_secs(1), None, (Some(KW(3_300)), KW(3_200)));
+        drawn.see(month, Duration::from_secs(9), None, (None, KW(3_200)));
+        assert_eq!(drawn.firm(KW(3_200)), vec![(KW(250), 3), (KW(3_150), 1)]);
         assert_eq!(drawn.mean(), Some(KW(60)));
-        drawn.see(Date::new(2026, 8, 1).unwrap(), Duration::ZERO, None, (KW(0), KW(3_200)));
+        drawn.see(Date::new(2026, 8, 1).unwrap(), Duration::ZERO, None, (None, KW(3_200)));
         assert_eq!(drawn.mean(), None);
     }
 }

@@ -9,7 +9,7 @@ mod target;
 pub use account::{Account, NewPeak, Unusable};
 pub use drawn::Drawn;
 pub use stairs::Stairs;
-pub use target::{Ask, targets};
+pub use target::{Ask, Paid, targets};
 
 use crate::site::{Economics, PriceLost};
 use crate::units::{Efficiency, Power, Price};

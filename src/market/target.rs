@@ -10,7 +10,7 @@ use crate::tariff::marginal::{Known, Steps, per_kw, ratchet_from, without_demand
 use crate::tariff::table::{Day, Month};
 use crate::tariff::{Charge, Demand, MW_PER_KW, Rate, Table, Tariff};
 use crate::time::Date;
-use crate::units::{Power, Price};
+use crate::units::{Power, Price, Share};
 
 use super::Stairs;
 
@@ -31,14 +31,45 @@ pub struct Ask<'a> {
     pub slot: usize,
     /// What is known, with prices as they are expected on average.
     pub known: &'a Known,
-    /// Demand that is paid already, by line, in milliwatts.
-    pub paid: &'a [(usize, i64)],
+    /// Demand that is paid already, by line.
+    pub paid: &'a [Paid],
     /// The miners.
     pub stairs: &'a Stairs,
     /// How the firm load is spread.
     pub firm: &'a [(Power, u64)],
     /// Most the site may draw.
     pub limit: Power,
+}
+
+/// Demand of a line that is paid already.
+#[derive(Clone, Copy, Debug)]
+pub struct Paid {
+    /// The line of the tariff, by its place.
+    pub line: usize,
+    /// So much import, in milliwatts.
+    pub import: i64,
+    /// The power factor by which import is billed; the whole for demand in kW.
+    pub factor: Share,
+}
+
+/// A demand line that is weighed.
+struct Weighed<'a> {
+    charge: &'a Demand,
+    paid: Paid,
+}
+
+impl Weighed<'_> {
+    /// What a MW of import above a level costs in the month of a day, with its taxes.
+    fn per_mw(&self, ask: &Ask<'_>, date: Date, level: i64) -> i128 {
+        let factor = i128::from(self.paid.factor.ppm().max(1));
+        let billed = i64::try_from(i128::from(level) * 1_000_000 / factor).unwrap_or(i64::MAX);
+        let rate = per_kw(self.charge, date, billed);
+        let taxes = ask.tariff.lines.iter().filter_map(|line| match &line.charge {
+            Charge::Tax(tax) if tax.apply_to.contains(&self.paid.line) => tax.rate.at(date).copied(),
+            _ => None,
+        });
+        per_mw(rate + rate.part(taxes.sum())) * 1_000_000 / factor
+    }
 }
 
 /// Hours with the same price in which the same lines look at demand.
@@ -52,14 +83,11 @@ struct Hours {
 
 /// The highest import worth paying for, by line in the order of [`Ask::paid`], in milliwatts; never below what is paid.
 pub fn targets(ask: &Ask<'_>) -> Vec<(usize, i64)> {
-    let lines: Vec<(usize, &Demand, i64)> = ask
-        .paid
-        .iter()
-        .filter_map(|(at, paid)| match &ask.tariff.lines.get(*at)?.charge {
-            Charge::Demand(charge) => Some((*at, charge, *paid)),
-            _ => None,
-        })
-        .collect();
+    let line = |paid: &Paid| match &ask.tariff.lines.get(paid.line)?.charge {
+        Charge::Demand(charge) => Some(Weighed { charge, paid: *paid }),
+        _ => None,
+    };
+    let lines: Vec<Weighed<'_>> = ask.paid.iter().filter_map(line).collect();
     let weighed = lines.get(..lines.len().min(MOST_LINES)).unwrap_or_default();
     let rest = this_month(ask, weighed);
     let later = later_months(ask, weighed);
@@ -75,13 +103,13 @@ pub fn targets(ask: &Ask<'_>) -> Vec<(usize, i64)> {
     lines
         .iter()
         .enumerate()
-        .map(|(nth, (at, _, paid))| {
+        .map(|(nth, line)| {
             let target = if nth < weighed.len() {
                 target(nth)
             } else {
                 together.and_then(|step| levels.get(step)).copied().unwrap_or(0)
             };
-            (*at, target.max(*paid))
+            (line.paid.line, target.max(line.paid.import))
         })
         .collect()
 }
@@ -92,7 +120,7 @@ fn level(limit: Power, step: usize) -> i64 {
 }
 
 /// The hours of the month that are left.
-fn this_month(ask: &Ask<'_>, lines: &[(usize, &Demand, i64)]) -> Vec<Hours> {
+fn this_month(ask: &Ask<'_>, lines: &[Weighed<'_>]) -> Vec<Hours> {
     let month = ask.table.month_of(ask.slot).and_then(|at| ask.table.months().get(at));
     let each = usize::from(60 / ask.table.step().clamp(1, 60));
     let mut all = Vec::new();
@@ -103,14 +131,14 @@ fn this_month(ask: &Ask<'_>, lines: &[(usize, &Demand, i64)]) -> Vec<Hours> {
 }
 
 /// The hours of the months that a ratchet reaches to.
-fn later_months(ask: &Ask<'_>, lines: &[(usize, &Demand, i64)]) -> Vec<(Date, Vec<Hours>)> {
-    let reach = lines.iter().filter_map(|(_, charge, _)| charge.ratchet.as_ref()).map(|ratchet| ratchet.months).max();
+fn later_months(ask: &Ask<'_>, lines: &[Weighed<'_>]) -> Vec<(Date, Vec<Hours>)> {
+    let reach = lines.iter().filter_map(|line| line.charge.ratchet.as_ref()).map(|ratchet| ratchet.months).max();
     let Some(now) = ask.table.month_of(ask.slot) else { return Vec::new() };
     let months = ask.table.months().iter().skip(now + 1).take(reach.map_or(0, usize::from));
     months.map(|month| (month.first, sampled(ask, lines, month))).collect()
 }
 
-fn sampled(ask: &Ask<'_>, lines: &[(usize, &Demand, i64)], month: &Month) -> Vec<Hours> {
+fn sampled(ask: &Ask<'_>, lines: &[Weighed<'_>], month: &Month) -> Vec<Hours> {
     let each = usize::from(60 / ask.table.step().clamp(1, 60));
     let milli = i128::from(month.days) * 1_000 / i128::from(SAMPLED.end - SAMPLED.start);
     let mut all = Vec::new();
@@ -123,9 +151,9 @@ fn sampled(ask: &Ask<'_>, lines: &[(usize, &Demand, i64)], month: &Month) -> Vec
     all
 }
 
-fn add(ask: &Ask<'_>, lines: &[(usize, &Demand, i64)], slot: usize, milli: i128, all: &mut Vec<Hours>) {
+fn add(ask: &Ask<'_>, lines: &[Weighed<'_>], slot: usize, milli: i128, all: &mut Vec<Hours>) {
     let period = ask.table.period(slot);
-    let looks = |(nth, (_, charge, _)): (usize, &(usize, &Demand, i64))| usize::from(charge.when.has(period)) << nth;
+    let looks = |(nth, line): (usize, &Weighed<'_>)| usize::from(line.charge.when.has(period)) << nth;
     let set = lines.iter().enumerate().map(looks).fold(0, |set, line| set | line);
     let Some(price) = without_demand(ask.tariff, ask.table, slot, ask.known).map(|curve| curve.total) else { return };
     match all.iter_mut().find(|hours| hours.lines == set && hours.price == price) {
@@ -159,13 +187,7 @@ fn per_mw(rate: Rate) -> i128 {
 }
 
 /// What one more MW at a level brings, for every set of lines: what it earns in the hours that no other line looks at, less what they cost.
-fn gains(
-    ask: &Ask<'_>,
-    lines: &[(usize, &Demand, i64)],
-    rest: &[Hours],
-    later: &[(Date, Vec<Hours>)],
-    level: i64,
-) -> Vec<i128> {
+fn gains(ask: &Ask<'_>, lines: &[Weighed<'_>], rest: &[Hours], later: &[(Date, Vec<Hours>)], level: i64) -> Vec<i128> {
     let earned: Vec<(usize, i128)> = rest.iter().map(|hours| (hours.lines, worth(ask, hours, level))).collect();
     let cost: Vec<i128> = (0..lines.len()).map(|nth| cost(ask, lines, later, nth, level)).collect();
     let of = |set: usize| {
@@ -194,13 +216,14 @@ fn anyway(ask: &Ask<'_>, charge: &Demand) -> i64 {
 
 /// What a MW more costs at a level: nothing up to what is paid, then this month's price, and of later months that part of theirs that the
 /// site would not pay by itself.
-fn cost(ask: &Ask<'_>, lines: &[(usize, &Demand, i64)], later: &[(Date, Vec<Hours>)], nth: usize, level: i64) -> i128 {
-    let Some((_, charge, paid)) = lines.get(nth) else { return 0 };
-    if level <= (*paid).max(anyway(ask, charge)) {
+fn cost(ask: &Ask<'_>, lines: &[Weighed<'_>], later: &[(Date, Vec<Hours>)], nth: usize, level: i64) -> i128 {
+    let Some(line) = lines.get(nth) else { return 0 };
+    let charge = line.charge;
+    if level <= line.paid.import.max(anyway(ask, charge)) {
         return 0;
     }
     let Some(day) = ask.table.day_of(ask.slot) else { return 0 };
-    let own = per_mw(per_kw(charge, day.date, level));
+    let own = line.per_mw(ask, day.date, level);
     if charge.daily {
         let left = ask.table.month_of(ask.slot).and_then(|at| ask.table.months().get(at));
         return own * left.map_or(1, |month| i128::from(month.days + 1 - day.date.day().min(month.days)));
@@ -208,11 +231,11 @@ fn cost(ask: &Ask<'_>, lines: &[(usize, &Demand, i64)], later: &[(Date, Vec<Hour
     let Some(ratchet) = ratchet_from(charge, day.date) else { return own };
     let reached = later.iter().take(usize::from(ratchet.months));
     let more = reached.map(|(month, hours)| {
-        let price = per_mw(per_kw(charge, *month, level));
+        let price = line.per_mw(ask, *month, level);
         let looked_at = hours.iter().filter(|hours| hours.lines >> nth & 1 == 1);
         let beside = looked_at.clone().fold(0, |set, hours| set | hours.lines) & !(1 << nth);
         let others = lines.iter().enumerate().filter(|(other, _)| beside >> other & 1 == 1);
-        let others: i128 = others.map(|(_, (_, charge, _))| per_mw(per_kw(charge, *month, level))).sum();
+        let others: i128 = others.map(|(_, other)| other.per_mw(ask, *month, level)).sum();
         let earns: i128 = looked_at.map(|hours| worth(ask, hours, level)).sum();
         let by_itself = (earns - others).max(0);
         mul_div((price - by_itself).max(0), ratchet.share, ONE).unwrap_or(0)

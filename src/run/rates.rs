@@ -175,8 +175,7 @@ impl Rates {
 
     /// What the tariff says now, for the snapshot of a tick.
     pub(super) fn terms(&mut self, now: Now, price: Option<PriceSeen>) -> Option<Terms> {
-        let firm = self.account.drawn().mean().unwrap_or_default();
-        self.account.terms(now.wall, price.map(|seen| seen.price), firm)
+        self.account.terms(now.wall, price.map(|seen| seen.price))
     }
 
     /// After a tick: takes in what was drawn, and hears what was found.
@@ -184,7 +183,7 @@ impl Rates {
         &mut self,
         snapshot: &Snapshot,
         closed: impl Iterator<Item = (u32, Wall, Power)>,
-        firm: Power,
+        firm: Option<Power>,
     ) -> (Vec<Told>, Keep) {
         let now = snapshot.now;
         let passed = self.before.map_or(Duration::ZERO, |before| now.mono.since(before.mono));

@@ -44,7 +44,7 @@ fn turn(rates: &mut Rates, minute: i64, word: Option<Word>) -> (Vec<&'static str
     rates.slot.lock().unwrap().extend(word);
     let now = Now { mono: Mono::from_millis(u64::try_from(minute).unwrap() * 60_000), wall: at(minute) };
     let snapshot = Snapshot { now, ..Snapshot::default() };
-    let (told, _) = rates.turn(&snapshot, std::iter::empty(), Power::ZERO);
+    let (told, _) = rates.turn(&snapshot, std::iter::empty(), None);
     let terms = rates.terms(now, None).unwrap();
     (told.iter().map(|told| told.kind).collect(), terms.steps[0].1.micro_usd_per_mwh() / 1_000_000)
 }

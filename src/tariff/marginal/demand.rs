@@ -95,8 +95,11 @@ pub(super) fn running(table: &Table, slot: usize, charge: &Demand, line: usize, 
     let wide = usize::from((charge.window / table.step()).max(1));
     let month = table.month_of(slot).and_then(|month| table.months().get(month))?;
     let begins = |start: usize| {
-        let (_, guard) = now(table, table.day_of(start)?, start, charge, line, known)?;
-        Some(guard)
+        let day = table.day_of(start)?;
+        let (steps, guard) = now(table, day, start, charge, line, known)?;
+        // In a month that charges nothing, and that no ratchet looks back at, there is nothing to hold.
+        let costs = steps.all().iter().any(|(_, rate)| *rate != Rate::default()) || guard.later != Rate::default();
+        costs.then_some(guard)
     };
     if charge.rolling {
         let first = slot.saturating_sub(wide - 1).max(month.slots.start);
