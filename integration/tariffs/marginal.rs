@@ -17,6 +17,7 @@ struct Set {
     tariff: Tariff,
     table: Table,
     load: Vec<i64>,
+    reactive: Option<Vec<i64>>,
     prices: Prices,
 }
 
@@ -24,7 +25,7 @@ impl Set {
     fn of(tariff: Tariff, load: Vec<i64>) -> Self {
         let day = |text: &str| Date::parse(text).unwrap();
         let table = Table::of(&tariff, day("2018-01-01"), day("2019-01-01")).unwrap();
-        Self { tariff, table, load, prices: Prices::new() }
+        Self { tariff, table, load, reactive: None, prices: Prices::new() }
     }
 
     fn rate(name: &str, scale: &str) -> Option<Self> {
@@ -37,7 +38,13 @@ impl Set {
     }
 
     fn metered<'a>(&'a self, load: &'a [i64]) -> Metered<'a> {
-        Metered { tariff: &self.tariff, table: &self.table, load, reactive: None, prices: &self.prices }
+        Metered {
+            tariff: &self.tariff,
+            table: &self.table,
+            load,
+            reactive: self.reactive.as_deref(),
+            prices: &self.prices,
+        }
     }
 
     fn bill(&self, load: &[i64]) -> Bill {
@@ -152,9 +159,12 @@ price = "1.5 USD/kW-month"
 months = "Jan-Jun"
 [minimum.month]
 charge = "{minimum} USD/month"
+[reactive.lagging]
+price = "1.5 USD/kVAr-month"
+above = "33 % of kW"
 [tax.state]
 rate = "6 %"
-apply_to = ["energy.*", "adder.*", "demand.*"]
+apply_to = ["energy.*", "adder.*", "demand.*", "reactive.*"]
 "#
     )
 }
@@ -179,6 +189,7 @@ proptest! {
         let tariff = file::load("any.toml", &text(&[on, demand, share, top, floor, minimum])).unwrap();
         let mut set = Set::of(tariff, Vec::new());
         set.load = load(&levels, jag, &set.table);
+        set.reactive = Some(set.load.iter().enumerate().map(|(slot, load)| load / 4 + (slot as i64 * 31 % 97) * 2_000_000).collect());
         for month in 0..12 {
             // Peaks are where it matters.
             let peak = set.extreme(month, 1);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{Known, Running, Steps, per_kwh};
 use crate::tariff::bill::{Basis, Bill, Metered, Peak, has, part};
 use crate::tariff::exact::{ONE, mul_div};
-use crate::tariff::table::{Day, Month};
-use crate::tariff::{Charge, Coincident, Demand, DemandTier, Energy, Ratchet, Rate, Table};
+use crate::tariff::table::{Day, Month, Stretch};
+use crate::tariff::{Charge, Coincident, Demand, DemandTier, Energy, Ratchet, Rate, Reactive, Table};
 use crate::time::Date;
 
 /// Demand that is paid already in a month, and what more would cost.
@@ -250,6 +250,28 @@ pub(super) fn with_hindsight(
             steps.rise(window.load_at(level), per_kwh(more.part(share), charge.window));
         }
     }
+    Some(steps)
+}
+
+/// A month's highest load frees a part of its reactive power: more of it makes that cheaper, until all of it is free.
+pub(super) fn reactive(metered: Metered<'_>, charge: &Reactive, slot: usize) -> Option<Steps> {
+    let (table, reactive) = (metered.table, metered.reactive?);
+    let month = table.month_of(slot).and_then(|month| table.months().get(month))?;
+    let others = (month.slots.start..month.slots.end).filter(|other| *other != slot);
+    let elsewhere = others.filter_map(|slot| metered.load.get(slot)).copied().max().unwrap_or(0);
+    let rows = reactive.get(month.slots.start..month.slots.end.min(reactive.len())).unwrap_or_default();
+    let highest = rows.iter().copied().max().unwrap_or(0);
+    let all_free = mul_div(highest.into(), ONE, charge.above).and_then(|level| i64::try_from(level).ok());
+    let all_free = all_free.unwrap_or(i64::MAX).max(elsewhere);
+    let price = |stretch: &Stretch| {
+        let share = mul_div(stretch.days.into(), ONE, i128::from(month.days.max(1)))?;
+        Some(charge.price.at(stretch.first)?.part(share))
+    };
+    let rate: Rate = table.stretches(month).iter().filter_map(price).sum();
+    let saved = per_kwh(rate.part(charge.above), table.step());
+    let mut steps = Steps::flat(Rate::default());
+    steps.rise(elsewhere, -saved);
+    steps.rise(all_free, saved);
     Some(steps)
 }
 

@@ -131,7 +131,8 @@ fn per_kwh(rate: Rate, window: u16) -> Rate {
 }
 
 /// The curve of an interval, where all other intervals are as they are: what a bill would differ by. Coincident peaks and programmes
-/// are no part of it: what they cost or pay in these months does not depend on this interval. What was drawn before the table begins is
+/// are no part of it: what they cost or pay in these months does not depend on this interval. Nor is a power factor, which moves with the
+/// energy of its whole month. What was drawn before the table begins is
 /// taken for nothing.
 pub fn with_hindsight(metered: Metered<'_>, bill: &Bill, slot: usize) -> Option<Curve> {
     let (table, tariff) = (metered.table, metered.tariff);
@@ -147,6 +148,7 @@ pub fn with_hindsight(metered: Metered<'_>, bill: &Bill, slot: usize) -> Option<
         let steps = match &line.charge {
             Charge::Energy(charge) => energy::with_hindsight(metered, bill, charge, at, slot),
             Charge::Demand(charge) => demand::with_hindsight(metered, bill, charge, at, slot),
+            Charge::Reactive(charge) => demand::reactive(metered, charge, slot),
             _ => None,
         };
         shares.extend(steps.map(|steps| (at, steps)));
